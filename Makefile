@@ -1,0 +1,34 @@
+# make          this list
+# make demo     teacher, KD, Random and UNIX on embedded data, and a table of what came out
+# Everything happens in .venv, made on first use; PYTHON=python3.12 chooses the interpreter it is made from.
+PYTHON ?= python3
+VENV   := .venv
+BIN    := $(VENV)/bin
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test check clean
+
+help: ## this list
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
+
+demo: $(VENV)/.ready ## train a teacher, then students from scratch, by KD, Random and UNIX; a few minutes on two cores
+	$(BIN)/python -m unix_exp.train sweep=demo
+
+test: $(VENV)/.ready ## the whole suite; no network, nothing written outside this folder
+	$(BIN)/python -m pytest
+
+check: $(VENV)/.ready ## lint and type-check
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+clean: ## remove .venv and caches; runs/ and teachers/ stay
+	rm -rf $(VENV) build *.egg-info .pytest_cache .ruff_cache .mypy_cache
+
+# A venv that was interrupted half way has no .ready and is made again.
+$(VENV)/.ready: setup.cfg pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(not (3, 10) <= sys.version_info[:2] < (3, 14))' \
+	  || { echo "error: $(PYTHON) is $$($(PYTHON) --version 2>&1); need Python 3.10 to 3.13: make PYTHON=python3.12 ..."; exit 2; }
+	$(PYTHON) -m venv --clear $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[test,check]'
+	@touch $@

@@ -1,0 +1,74 @@
+"""From settings to components."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+from torch import nn
+
+from unix_exp import config
+from unix_exp.config import Settings
+from unix_exp.criteria.weighted import Weighted
+from unix_exp.recipe import Recipe
+from unix_exp.registry import check_settings, criteria, datasets, distillers, models, samplers
+from unix_exp.runtime import Runtime
+from unix_exp.types import Dataset, Mistake
+
+
+def recipe(settings: Mapping[str, Any], role: str = "recipe") -> Recipe:
+    return plain(Recipe, settings, role)
+
+
+def runtime(settings: Mapping[str, Any]) -> Runtime:
+    return plain(Runtime, settings, "runtime")
+
+
+def plain(kind: type, settings: Mapping[str, Any], role: str) -> Any:
+    check_settings(kind, role, settings, role=role)
+    return kind(**settings)
+
+
+def dataset(settings: Mapping[str, Any]) -> Dataset:
+    return datasets.make(settings["name"], config.without(settings, "name"))
+
+
+def network(settings: Mapping[str, Any], role: str, classes: int, seed: int) -> nn.Module:
+    """A network with fresh weights that depend on nothing but the seed."""
+    if settings.get("pace") not in ("full", "light"):
+        raise Mistake(f"{role}.pace is {settings.get('pace')!r}; choose full or light")
+    torch.manual_seed(seed)
+    made = config.without(settings, "name", "pace", "checkpoint", "seed")
+    return models.make(settings["name"], made, role=role, num_classes=classes)
+
+
+def sampler(settings: Mapping[str, Any]) -> Any:
+    return samplers.make(settings["name"], config.without(settings, "name"))
+
+
+def criterion(settings: Mapping[str, Any]) -> Weighted:
+    """{"kd": {"weight": 0.9, "tau": 4}, "ce": {"weight": 0.1}} -> their weighted sum."""
+    terms, weights = {}, {}
+    for name, term in settings.items():
+        if not isinstance(term, Mapping):
+            raise Mistake(f"criterion.{name} is {term!r}; give criterion.{name}.weight")
+        terms[name] = criteria.make(name, config.without(term, "weight"), role=f"criterion.{name}")
+        weight = term.get("weight", 1.0)
+        if isinstance(weight, bool) or not isinstance(weight, (int, float)):
+            raise Mistake(f"criterion.{name}.weight is {weight!r}; it must be a number")
+        weights[name] = float(weight)
+    if not terms:
+        raise Mistake("criterion is empty; choose one, such as criterion=kd")
+    return Weighted(terms, weights)
+
+
+def distiller(settings: Settings, student: nn.Module, teacher: nn.Module | None) -> nn.Module:
+    chosen = settings["distiller"]
+    given: dict[str, Any] = {"student": student}
+    if getattr(distillers[chosen["name"]], "needs_teacher", True):
+        if teacher is None:
+            raise Mistake(f"distiller '{chosen['name']}' needs a teacher; choose one with teacher=NAME")
+        given["teacher"] = teacher
+    given |= {"sampler": sampler(settings["sampler"]), "criterion": criterion(settings["criterion"])}
+    return distillers.make(chosen["name"], config.without(chosen, "name"), **given)

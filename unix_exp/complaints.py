@@ -1,0 +1,68 @@
+"""A user's mistake in one line: what, where, what to do."""
+
+from __future__ import annotations
+
+import sys
+
+from hydra import compose, initialize_config_dir
+from hydra.core.global_hydra import GlobalHydra
+from hydra.errors import HydraException, MissingConfigException, OverrideParseException
+from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+
+from unix_exp import config
+from unix_exp.names import nearest
+from unix_exp.types import Mistake
+
+
+def in_one_line(error: BaseException) -> str | None:
+    """The complaint, or None where the error is ours and not the user's."""
+    if isinstance(error, Mistake):
+        return " ".join(str(error).split())
+    if isinstance(error, MissingConfigException):
+        return unknown_choice(error)
+    if isinstance(error, OverrideParseException):
+        return f"cannot read '{error.override}'; write key=value, and quote a value with brackets, commas or spaces"
+    cause = error if isinstance(error, OmegaConfBaseException) else error.__cause__
+    if isinstance(cause, OmegaConfBaseException) and cause.full_key:
+        if "not in struct" in str(cause) or "is not in" in str(cause):
+            return unknown_setting(cause.full_key)
+        return f"{cause.full_key}: {first_line(cause)}"
+    if isinstance(error, (HydraException, OmegaConfBaseException)):
+        return first_line(error)
+    return None
+
+
+def unknown_choice(error: MissingConfigException) -> str:
+    group, _, name = (error.missing_cfg_file or "").rpartition("/")
+    return f"{group or 'configuration'} '{name}' does not exist; {nearest(name, error.options or ())}"
+
+
+def unknown_setting(full_key: str) -> str:
+    """Look up what the place would have taken, with the same groups chosen."""
+    place, _, key = full_key.rpartition(".")
+    node = composed()
+    for part in place.split(".") if place else ():
+        node = node.get(part) if isinstance(node, DictConfig) else None
+    known = [str(name) for name in node if name != "hydra"] if isinstance(node, DictConfig) else []
+    owner = f"{place} has" if place else "there is"
+    if isinstance(node, DictConfig) and isinstance(name := OmegaConf.to_container(node).get("name"), str):
+        owner = f"{place} '{name}' has"
+        known = [one for one in known if one not in ("name", "pace")]
+    return f"{owner} no setting '{key}'; {nearest(key, known)}"
+
+
+def composed() -> DictConfig:
+    """The configuration with the command line's choices of groups and none of its settings."""
+    groups = {path.name for path in config.folder().iterdir() if path.is_dir()}
+    chosen = [word for word in sys.argv[1:] if word.partition("=")[0] in groups and "," not in word]
+    GlobalHydra.instance().clear()
+    with initialize_config_dir(str(config.folder()), version_base="1.3"):
+        try:
+            return compose("config", overrides=[word for word in chosen if not word.startswith("sweep=")])
+        except HydraException:
+            return compose("config")
+
+
+def first_line(error: BaseException) -> str:
+    return (str(error).strip() or type(error).__name__).splitlines()[0]

@@ -1,0 +1,130 @@
+"""Where the configuration lies, what it must look like, and what of it names a run. Imports nothing heavy."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import MissingMandatoryValue, OmegaConfBaseException
+
+from unix_exp.names import nearest
+from unix_exp.types import Mistake
+
+KEYS = (
+    "teacher", "student", "dataset", "distiller", "sampler", "criterion", "recipe", "teacher_recipe", "runtime",
+    "logger", "seed", "method", "runs", "teachers",
+)  # fmt: skip
+
+# Settings that say where data lies or how it travels; the data themselves have a fingerprint.
+PLACES = {"path", "root", "cache", "download", "workers", "stream"}
+
+Settings = dict[str, Any]
+
+
+def folder() -> Path:
+    """conf/ in a checkout; inside the package when installed."""
+    package = Path(__file__).resolve().parent
+    installed = package / "conf"
+    return installed if installed.is_dir() else package.parent / "conf"
+
+
+def register_resolvers() -> None:
+    OmegaConf.register_new_resolver("three_quarters", lambda batch: max(1, 3 * batch // 4), replace=True)
+    OmegaConf.register_new_resolver("half", lambda batch: batch / 2, replace=True)
+    OmegaConf.register_new_resolver("pick", lambda choice, among, other=None: among.get(choice, other), replace=True)
+
+
+def resolve(config: DictConfig) -> Settings:
+    """A plain, complete configuration, its outer shape checked; what is inside a group its component checks."""
+    register_resolvers()
+    for key in config:
+        if key not in KEYS:
+            raise Mistake(f"there is no setting '{key}'; {nearest(str(key), KEYS)}")
+    try:
+        settings = OmegaConf.to_container(config, resolve=True, throw_on_missing=True)
+    except MissingMandatoryValue as error:
+        raise Mistake(f"{error.full_key} is missing; give {error.full_key}=...") from None
+    except OmegaConfBaseException as error:
+        raise Mistake(f"{error.full_key or 'the configuration'}: {str(error).splitlines()[0]}") from None
+    assert isinstance(settings, dict)
+    for key in ("student", "dataset", "distiller", "sampler"):
+        if not isinstance(settings.get(key), dict) or "name" not in settings[key]:
+            raise Mistake(f"{key} is not chosen; give {key}=NAME")
+    if not isinstance(settings["seed"], int) or isinstance(settings["seed"], bool) or settings["seed"] < 0:
+        raise Mistake(f"seed is {settings['seed']!r}; it must be a whole number from 0 on")
+    return settings
+
+
+def of_teacher(config: DictConfig) -> DictConfig:
+    """The run that makes a run's teacher: the same data, labels alone, its own recipe and seed."""
+    own = {"checkpoint", "seed"}
+    made = OmegaConf.masked_copy(config, [key for key in KEYS if key in config])
+    OmegaConf.set_struct(made, False)
+    # Unresolved values travel, so that what follows the student (its learning rate) now follows the teacher.
+    made.student = {key: value for key, value in raw(config.teacher).items() if key not in own}
+    made.recipe = raw(config.teacher_recipe)
+    made.teacher = {}
+    made.distiller = {"name": "supervised"}
+    made.sampler = {"name": "everything"}
+    made.criterion = {"ce": {"weight": 1.0}}
+    made.seed = config.teacher.get("seed", 0)
+    made.method = "teacher"
+    made.runs = config.teachers
+    return made
+
+
+def raw(node: DictConfig) -> dict[str, Any]:
+    values = OmegaConf.to_container(node, resolve=False)
+    assert isinstance(values, dict)
+    return values
+
+
+def what_determines(settings: Settings, fingerprint: str, teacher: str | None) -> Settings:
+    """The part of a configuration that a result depends on."""
+    return {
+        "student": without(settings["student"], "pace"),  # the learning rate it chose is in the recipe
+        "teacher": teacher,
+        "dataset": {**without(settings["dataset"], *PLACES), "fingerprint": fingerprint},
+        "distiller": settings["distiller"],
+        "sampler": settings["sampler"],
+        "criterion": settings["criterion"],
+        "recipe": settings["recipe"],
+        "seed": settings["seed"],
+        "precision": settings["runtime"].get("precision"),
+    }
+
+
+def identity(determining: Settings) -> str:
+    canonical = json.dumps(determining, sort_keys=True, separators=(",", ":"), default=str)
+    return hashlib.sha256(canonical.encode()).hexdigest()[:12]
+
+
+def without(settings: Mapping[str, Any], *names: str) -> Settings:
+    return {key: value for key, value in settings.items() if key not in names}
+
+
+def network_name(settings: Mapping[str, Any]) -> str:
+    """What people call a network: an adapter's by the architecture inside."""
+    return str(settings.get("arch") or settings["name"])
+
+
+def pair_name(settings: Settings) -> str:
+    student = network_name(settings["student"])
+    return f"{network_name(settings['teacher'])}_{student}" if has_teacher(settings) else student
+
+
+def has_teacher(settings: Settings) -> bool:
+    return "name" in (settings.get("teacher") or {}) and settings["distiller"]["name"] != "supervised"
+
+
+def method_name(settings: Settings) -> str:
+    if settings.get("method"):
+        return str(settings["method"])
+    if not has_teacher(settings):
+        return str(settings["distiller"]["name"])
+    criteria = [name for name in settings["criterion"] if name != "kd"]
+    return "-".join([settings["sampler"]["name"], *criteria])

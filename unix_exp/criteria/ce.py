@@ -1,0 +1,17 @@
+from __future__ import annotations
+
+import torch.nn.functional as F
+from torch import Tensor
+
+from unix_exp.registry import criteria
+from unix_exp.types import Batch, Output
+
+
+@criteria.register("ce")
+class CE:
+    """Say what the labels say; a mixed image's label is mixed like the image."""
+
+    needs_teacher = False
+
+    def __call__(self, student: Output, teacher: Output | None, batch: Batch) -> Tensor:
+        return F.cross_entropy(student.logits.float(), batch.targets)

@@ -1,0 +1,24 @@
+from __future__ import annotations
+
+import torch.nn.functional as F
+from torch import Tensor
+
+from unix_exp.registry import criteria
+from unix_exp.types import Batch, Mistake, Output
+
+
+@criteria.register("kd")
+class KD:
+    """Say what the teacher says, softened: tau^2 KL(teacher || student) (Hinton, Vinyals and Dean 2015)."""
+
+    needs_teacher = True
+
+    def __init__(self, tau: float = 4.0) -> None:
+        if tau <= 0:
+            raise Mistake(f"criterion.kd.tau is {tau}; choose a temperature above 0")
+        self.tau = tau
+
+    def __call__(self, student: Output, teacher: Output, batch: Batch) -> Tensor:
+        log_student = F.log_softmax(student.logits.float() / self.tau, dim=1)
+        log_teacher = F.log_softmax(teacher.logits.float() / self.tau, dim=1)
+        return self.tau**2 * F.kl_div(log_student, log_teacher, reduction="batchmean", log_target=True)

@@ -1,0 +1,29 @@
+from __future__ import annotations
+
+import torch.nn.functional as F
+from torch import Tensor
+
+from unix_exp.registry import criteria
+from unix_exp.types import Batch, Mistake, Output
+
+
+@criteria.register("sp")
+class SP:
+    """Find alike what the teacher finds alike: similarities within the batch at the last stage (Tung and Mori 2019)."""
+
+    needs_teacher = True
+
+    def __call__(self, student: Output, teacher: Output, batch: Batch) -> Tensor:
+        if not student.stages or not teacher.stages:
+            raise Mistake("criterion 'sp' needs a stage from both networks; give the one without it taps")
+        return similarity_distance(student.stages[-1], teacher.stages[-1])
+
+
+def similarity_distance(student: Tensor, teacher: Tensor) -> Tensor:
+    return (similarities(student) - similarities(teacher)).square().mean()
+
+
+def similarities(feature: Tensor) -> Tensor:
+    """Every image against every other [N, N], each row a unit vector."""
+    flat = feature.float().flatten(1)
+    return F.normalize(flat @ flat.T)

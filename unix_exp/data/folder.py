@@ -1,0 +1,60 @@
+"""Anyone's images: a folder for each class under train/ and test/."""
+
+from __future__ import annotations
+
+import os
+
+from unix_exp.data.decoded import Decoded
+from unix_exp.data.files import existing_folder, find_classes, find_images, open_image
+from unix_exp.data.streamed import IMAGENET_MEAN, IMAGENET_STD, Streamed
+from unix_exp.registry import datasets
+from unix_exp.types import Dataset, Mistake
+
+LARGEST_SIZE, LARGEST_SET = 96, 4 * 2**30  # pixels and bytes; beyond either, images are streamed from the disk
+
+
+@datasets.register("folder")
+def folder(
+    path: str,
+    size: int | None = None,
+    mean: list[float] | None = None,
+    std: list[float] | None = None,
+    cache: str = "data/cache",
+    augment: bool = True,
+    flip: bool = True,
+    stream: bool | None = None,
+    workers: int = 4,
+) -> Dataset:
+    """Images as train/<class>/* and test/<class>/* (or val/), on the device if small and few, else streamed."""
+    if size is not None and size < 8:
+        raise Mistake(f"dataset.size is {size}; choose 8 or more")
+    check_channels(mean, std)
+    root = existing_folder(path, "dataset.path")
+    train_folder = os.path.join(root, "train")
+    test_folder = next((one for name in ("test", "val") if os.path.isdir(one := os.path.join(root, name))), None)
+    if test_folder is None:
+        raise Mistake(f"'{root}' has neither test/ nor val/; test images belong in test/<class>/")
+    classes = find_classes(train_folder)
+    differing = sorted(set(classes) ^ set(find_classes(test_folder)))
+    if differing:
+        raise Mistake(f"'{train_folder}' and '{test_folder}' need the same classes; they differ in {few(differing)}")
+    train, test = find_images(train_folder, classes), find_images(test_folder, classes)
+    size = size or min(open_image(train.paths[0]).size)
+    if stream is None:
+        stream = size > LARGEST_SIZE or (len(train.paths) + len(test.paths)) * size * size * 3 > LARGEST_SET
+    if stream:
+        mean, std = mean or list(IMAGENET_MEAN), std or list(IMAGENET_STD)
+        return Streamed(root, classes, train, test, size, mean, std, augment, flip, workers)
+    return Decoded(root, classes, train, test, size, mean, std, cache, augment, flip)
+
+
+def check_channels(mean: list[float] | None, std: list[float] | None) -> None:
+    for name, values in (("mean", mean), ("std", std)):
+        if values is not None and len(values) != 3:
+            raise Mistake(f"dataset.{name} has {len(values)} values; give 3: red, green, blue")
+    if std is not None and min(std) <= 0:
+        raise Mistake(f"dataset.std is {list(std)}; every value must be above 0")
+
+
+def few(names: list[str], shown: int = 5) -> str:
+    return ", ".join(names[:shown]) + (f" and {len(names) - shown} more" if len(names) > shown else "")

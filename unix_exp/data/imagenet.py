@@ -1,0 +1,26 @@
+"""ImageNet (ILSVRC 2012) in its usual layout: train/<wnid>/ and val/<wnid>/."""
+
+from __future__ import annotations
+
+import os
+
+from unix_exp.data.files import existing_folder, find_classes, find_images
+from unix_exp.data.streamed import IMAGENET_MEAN, IMAGENET_STD, Streamed
+from unix_exp.registry import datasets
+from unix_exp.types import Mistake
+
+
+@datasets.register("imagenet")
+class ImageNet(Streamed):
+    """Random parts resized to 224 px and mirrored; tested on the middle 224 px of 256."""
+
+    def __init__(
+        self, path: str = "data/imagenet", size: int = 224, augment: bool = True, flip: bool = True, workers: int = 4
+    ) -> None:
+        if size < 32:
+            raise Mistake(f"dataset.size is {size}; choose 32 or more")
+        root = existing_folder(path, "dataset.path")
+        folders = [os.path.join(root, half) for half in ("train", "val")]
+        classes = find_classes(folders[0])
+        train, test = (find_images(folder, classes) for folder in folders)
+        super().__init__(root, classes, train, test, size, IMAGENET_MEAN, IMAGENET_STD, augment, flip, workers)

@@ -1,0 +1,106 @@
+"""Image sets too large to hold are decoded by workers while the device trains."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Sequence
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.utils.data import DataLoader
+
+from unix_exp.data.files import Files, identify, open_image
+from unix_exp.data.resident import Normalise, check_batch
+from unix_exp.types import Batch, Mistake, Watch
+
+IMAGENET_MEAN = (0.485, 0.456, 0.406)
+IMAGENET_STD = (0.229, 0.224, 0.225)
+
+
+class Streamed:
+    """Image files read anew each epoch: a random part of each, resized, to train on; the middle to test on."""
+
+    def __init__(
+        self,
+        root: str,
+        classes: tuple[str, ...],
+        train: Files,
+        test: Files,
+        size: int,
+        mean: Sequence[float],
+        std: Sequence[float],
+        augment: bool,
+        flip: bool,
+        workers: int,
+    ) -> None:
+        if workers < 0:
+            raise Mistake(f"dataset.workers is {workers}; choose 0 or more")
+        self.root, self.classes, self.train, self.test, self.size = root, classes, train, test, size
+        self.train_count, self.test_count = len(train.paths), len(test.paths)
+        self.mean, self.std = mean, std
+        self.augment, self.flip, self.workers = augment, flip, workers
+
+    def fingerprint(self) -> str:
+        return f"{self.identity}-{self.size}"
+
+    @cached_property
+    def identity(self) -> str:
+        return identify(self.root, self.train, self.test)
+
+    def load(self, device: Any, watch: Watch | None = None) -> None:
+        from torchvision.transforms import v2  # here, because it takes a second that other data sets needn't wait
+
+        self.device = torch.device(device)
+        self.normalise = Normalise(self.mean, self.std, self.size, self.device)
+        self.one_hot = torch.eye(len(self.classes), device=self.device)
+        # The test image's shorter side is 256 where 224 pixels are seen, and in that proportion for other sizes.
+        self.look = v2.Compose([v2.Resize(round(self.size * 256 / 224)), v2.CenterCrop(self.size)])
+        vary = [v2.RandomResizedCrop(self.size)] + [v2.RandomHorizontalFlip()] * self.flip
+        self.vary = v2.Compose(vary) if self.augment else self.look
+
+    def train_batches(self, batch: int, seed: int) -> Iterator[Batch]:
+        check_batch(batch, self.train_count)
+        order = torch.randperm(self.train_count, generator=torch.Generator().manual_seed(seed))
+        batches = order.split(batch)[: self.train_count // batch]
+        for pixels, labels, index in self._stream(Reader(self.train, self.vary, seed), batches):
+            yield Batch(self.normalise(pixels), self.one_hot[labels], index)
+
+    def test_batches(self, batch: int) -> Iterator[tuple[Tensor, Tensor]]:
+        batches = torch.arange(self.test_count).split(batch)
+        for pixels, labels, _ in self._stream(Reader(self.test, self.look, 0), batches):
+            yield self.normalise(pixels), labels
+
+    def _stream(self, reader: Reader, batches: Sequence[Tensor]) -> Iterator[list[Tensor]]:
+        loader = DataLoader(
+            reader,
+            batch_sampler=[some.tolist() for some in batches],
+            num_workers=self.workers,
+            pin_memory=self.device.type == "cuda",
+            generator=torch.Generator(),  # the loader draws a seed for its workers: not from the program's generator
+        )
+        try:
+            for tensors in loader:
+                yield [tensor.to(self.device, non_blocking=True) for tensor in tensors]
+        except Mistake as mistake:  # a worker's comes wrapped in its traceback; what the user needs is the last line
+            raise Mistake(str(mistake).strip().splitlines()[-1].removeprefix("unix_exp.types.Mistake: ")) from None
+
+
+class Reader:
+    """One image by its place, varied as a function of seed and place alone, whichever worker reads it."""
+
+    def __init__(self, files: Files, transform: Any, seed: int) -> None:
+        self.files, self.transform, self.seed = files, transform, seed
+
+    def __len__(self) -> int:
+        return len(self.files.paths)
+
+    def __getitem__(self, place: int) -> tuple[Tensor, int, int]:
+        image = open_image(self.files.paths[place])
+        digest = hashlib.sha256(f"{self.seed} {place}".encode()).digest()
+        with torch.random.fork_rng(devices=[]):  # without workers this is the program's own generator
+            torch.default_generator.manual_seed(int.from_bytes(digest[:4], "little"))
+            image = self.transform(image)
+        return torch.from_numpy(np.array(image)), self.files.labels[place], place

@@ -1,0 +1,277 @@
+"""One run from its configuration to its result: check, find the teacher, continue or begin, train, record."""
+
+from __future__ import annotations
+
+import time
+import traceback
+from collections.abc import Callable
+from contextlib import ExitStack
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import torch
+from omegaconf import DictConfig
+from torch import nn
+
+from unix_exp import build, config, provenance, teachers
+from unix_exp.checkpoint import read_state, save_state, save_weights
+from unix_exp.config import Settings
+from unix_exp.cost import StepCost, price
+from unix_exp.folder import RunFolder
+from unix_exp.loop import Progress, Run, Step, train
+from unix_exp.recipe import Recipe
+from unix_exp.registry import check_settings
+from unix_exp.runtime import Runtime
+from unix_exp.sinks.console import Console
+from unix_exp.sinks.jsonl import Jsonl
+from unix_exp.sinks.wandb import Wandb, WandbSettings
+from unix_exp.types import Dataset, Mistake, Record
+
+
+class Outcome(NamedTuple):
+    """Where a run lies and what came out."""
+
+    folder: Path
+    result: dict[str, Any]
+
+
+class Plan(NamedTuple):
+    """A run whose every setting has been checked, before anything is loaded or trained."""
+
+    settings: Settings
+    recipe: Recipe
+    runtime: Runtime
+    data: Dataset
+    distiller: nn.Module
+    source: teachers.Source | None
+    cost: StepCost
+    identity: str
+    folder: RunFolder
+
+
+def perform(whole: DictConfig, wait: bool = False) -> Outcome:
+    """Do a run, or continue it, or report it where it is done; `wait` for another process that is at it."""
+    settings = config.resolve(whole)
+    recipe, runtime = build.recipe(settings["recipe"]), build.runtime(settings["runtime"])
+    check_logger(settings)
+    console = Console(recipe.epochs)
+    data = build.dataset(settings["dataset"])
+    source = teacher_source(whole, settings, data)
+    identity = config.identity(config.what_determines(settings, data.fingerprint(), source and source.identity))
+    folder = RunFolder(teachers.run_path(settings, identity))
+    if (result := folder.result()) is not None:
+        console.say(f"{folder.path} is finished: {summary(result)}")
+        return Outcome(folder.path, result)
+
+    runtime.settle()
+    plan = check(settings, recipe, runtime, data, source, identity, folder)
+    with folder.alone(wait=(lambda: console.say(f"waiting for the process at work in {folder.path}")) if wait else None):
+        if (result := folder.result()) is not None:  # it was made while we waited
+            return Outcome(folder.path, result)
+        try:
+            return carry_out(plan, console)
+        except (Exception, KeyboardInterrupt) as error:
+            folder.fail(f"{error}\n" if isinstance(error, Mistake) else traceback.format_exc())
+            raise
+
+
+def teacher_source(whole: DictConfig, settings: Settings, data: Dataset) -> teachers.Source | None:
+    if not config.has_teacher(settings):
+        return None
+    build.recipe(settings["teacher_recipe"], "teacher_recipe")
+    return teachers.source(whole, settings, data.fingerprint())
+
+
+def check_logger(settings: Settings) -> None:
+    name = (settings.get("logger") or {}).get("name", "none")
+    if name not in ("wandb", "none"):
+        raise Mistake(f"logger '{name}' does not exist; choose wandb or none")
+    if name == "wandb":
+        check_settings(WandbSettings, "wandb", config.without(settings["logger"], "name"), role="logger")
+
+
+def check(
+    settings: Settings,
+    recipe: Recipe,
+    runtime: Runtime,
+    data: Dataset,
+    source: teachers.Source | None,
+    identity: str,
+    folder: RunFolder,
+) -> Plan:
+    """Build the networks and try one step of them without data: what can't work fails here."""
+    if recipe.batch > data.train_count:
+        raise Mistake(f"recipe.batch is {recipe.batch}, but the dataset has {data.train_count} training images")
+    classes, teacher = len(data.classes), None
+    if source is not None:
+        teacher = build.network(settings["teacher"], "teacher", classes, settings["teacher"].get("seed", 0))
+        if not source.missing:
+            teachers.fill(teacher, source, config.network_name(settings["teacher"]), classes)
+    student = build.network(settings["student"], "student", classes, settings["seed"])
+    distiller = build.distiller(settings, student, teacher)
+    cost = price(distiller, recipe.batch, classes, data.size)
+    return Plan(settings, recipe, runtime, data, distiller, source, cost, identity, folder)
+
+
+def carry_out(plan: Plan, console: Console) -> Outcome:
+    settings, folder = plan.settings, plan.folder
+    if plan.source is not None and plan.source.missing:
+        make_teacher(plan, console.say)
+    folder.write_config(settings)
+    plan.data.load(plan.runtime.place())
+    plan.runtime.settled(plan.distiller)
+    teacher = known_teacher(plan, console)
+    run = begin_or_continue(plan)
+    records = folder.keep_records(run.progress.epoch)
+    introduce(plan, teacher, run, console.say)
+
+    with ExitStack() as stack:
+        sinks: list[Callable[[Record], None]] = [Jsonl(folder.metrics), console]
+        wandb = None
+        if settings["logger"]["name"] == "wandb":
+            wandb = stack.enter_context(mirror(plan, console.say))
+            sinks.append(wandb)
+        for record in train(run, console.watch):
+            for sink in sinks:
+                sink(record)
+            if record.epoch % plan.runtime.checkpoint_every == 0 or record.epoch == plan.recipe.epochs:
+                save_state(folder.checkpoint, state_of(run, plan.identity))
+            records.append(record)
+        result = result_of(plan, teacher, run.progress, records[-1])
+        save_weights(folder.weights, run.distiller.student)
+        if wandb is not None:
+            wandb.summarise(flat(result))
+    folder.finish(result)
+    console.say(f"{summary(result)}; {folder.path}")
+    return Outcome(folder.path, result)
+
+
+def make_teacher(plan: Plan, say: Callable[[str], None]) -> None:
+    """Train the teacher that the store lacks, in a run of its own; where another process is at it, wait."""
+    assert plan.source is not None and plan.source.recipe is not None
+    name, epochs = config.network_name(plan.settings["teacher"]), plan.settings["teacher_recipe"]["epochs"]
+    say(
+        f"teacher {name} is not in {plan.settings['teachers']}/: training it first, "
+        f"{epochs} epochs (teacher_recipe.epochs; teacher.checkpoint=PATH uses yours)"
+    )
+    perform(plan.source.recipe, wait=True)
+    teachers.fill(plan.distiller.teacher, plan.source, name, len(plan.data.classes))
+
+
+def known_teacher(plan: Plan, console: Console) -> dict[str, Any] | None:
+    """The teacher as the result tells of it: its accuracy is measured before anything is learned from it."""
+    if plan.source is None:
+        return None
+    name = config.network_name(plan.settings["teacher"])
+    accuracy = teachers.accuracy(
+        plan.distiller.teacher, plan.source, plan.data, plan.settings, plan.runtime, console.watch
+    )
+    return {
+        "name": name,
+        "identity": plan.source.identity,
+        "weights": str(plan.source.weights or "pretrained"),
+        **accuracy,
+    }
+
+
+def begin_or_continue(plan: Plan) -> Run:
+    distiller = plan.distiller
+    weights = [weight for weight in distiller.parameters() if weight.requires_grad]
+    step = Step(distiller, plan.recipe.optimiser(weights), plan.runtime)
+    progress = Progress()
+    if plan.folder.checkpoint.exists():
+        try:
+            state = read_state(plan.folder.checkpoint)
+            distiller.student.load_state_dict(state["student"])
+            distiller.criterion.load_state_dict(state["criterion"])
+            step.optimiser.load_state_dict(state["optimiser"])
+            progress = Progress(**state["progress"])
+        except (Mistake, KeyError, TypeError, RuntimeError, ValueError) as error:
+            raise Mistake(f"{error}; delete {plan.folder.checkpoint} to begin this run again") from None
+    return Run(distiller, step, plan.data, plan.recipe, plan.runtime, plan.cost, plan.settings["seed"], progress)
+
+
+def state_of(run: Run, identity: str) -> dict[str, Any]:
+    """All that the next epoch depends on; chance needs no snapshot, being a function of seed and epoch."""
+    return {
+        "identity": identity,
+        "progress": run.progress.state(),
+        "student": run.distiller.student.state_dict(),
+        "criterion": run.distiller.criterion.state_dict(),
+        "optimiser": run.step.optimiser.state_dict(),
+    }
+
+
+def introduce(plan: Plan, teacher: dict[str, Any] | None, run: Run, say: Callable[[str], None]) -> None:
+    settings = plan.settings
+    student = config.network_name(settings["student"])
+    who = f"{teacher['name']} ({teacher['top1']:.2f} %) -> {student}" if teacher else student
+    say(
+        f"{who} on {settings['dataset']['name']}: {config.method_name(settings)}, seed {settings['seed']}, "
+        f"{plan.recipe.epochs} epochs, {plan.runtime.place()} {plan.runtime.precision}"
+    )
+    images = plan.cost.images
+    seen = f"of {images.given} images a step: scouted {images.scouted}, taught {images.taught}, learned {images.learned}"
+    share = plan.cost.percent_of_kd()
+    say(seen + (f"; {share:.2f} % of conventional KD" if share is not None else ""))
+    if 0 < run.progress.epoch < plan.recipe.epochs:
+        say(f"continuing after epoch {run.progress.epoch}")
+
+
+def mirror(plan: Plan, say: Callable[[str], None]) -> Wandb:
+    settings = plan.settings
+    pair, method = config.pair_name(settings), config.method_name(settings)
+    return Wandb(
+        WandbSettings(**config.without(settings["logger"], "name")),
+        folder=plan.folder.path,
+        name=plan.folder.path.name,
+        group=f"{pair}-{method}",
+        tags=[pair, method, settings["dataset"]["name"]],
+        config={**settings, "pair": pair, "method": method, "identity": plan.identity},
+        say=say,
+    )
+
+
+def result_of(plan: Plan, teacher: dict[str, Any] | None, progress: Progress, last: Record) -> dict[str, Any]:
+    settings, cost = plan.settings, plan.cost
+    return {
+        "identity": plan.identity,
+        "pair": config.pair_name(settings),
+        "method": config.method_name(settings),
+        "seed": settings["seed"],
+        "dataset": settings["dataset"]["name"],
+        "student": config.network_name(settings["student"]),
+        "teacher": teacher,
+        "last": {"epoch": last.epoch, "top1": last.values["test/top1"], "top5": last.values["test/top5"]},
+        "best": {"epoch": progress.best_epoch, "top1": progress.best_top1, "top5": progress.best_top5},
+        "cost": {
+            "gflops": {name.removeprefix("cost/"): value for name, value in cost.parts(progress.steps).items()},
+            "gflops_per_image": {"student": cost.student, "teacher": cost.teacher},
+            "images_per_step": cost.images._asdict(),
+            "percent_of_kd": cost.percent_of_kd(),
+            "percent_of_kd_backward_2": cost.percent_of_kd(2),
+        },
+        "time": {"train_seconds": progress.seconds, "images_per_second": progress.images / progress.seconds},
+        "steps": progress.steps,
+        "versions": provenance.versions(),
+        "commit": provenance.commit(),
+        "hardware": plan.runtime.hardware(),
+        "runtime": {**asdict(plan.runtime), "device": str(plan.runtime.place())},
+        "finished": time.strftime("%Y-%m-%dT%H:%M:%S%z"),
+    }
+
+
+def flat(result: dict[str, Any], path: str = "") -> dict[str, Any]:
+    """Nested results under joined names, as a W&B summary wants them."""
+    values: dict[str, Any] = {}
+    for key, value in result.items():
+        values |= flat(value, f"{path}{key}/") if isinstance(value, dict) else {path + key: value}
+    return values
+
+
+def summary(result: dict[str, Any]) -> str:
+    share = result["cost"]["percent_of_kd"]
+    compute = f", {share:.2f} % of KD's compute" if share is not None else ""
+    last, best = result["last"], result["best"]
+    return f"test {last['top1']:.2f} % (best {best['top1']:.2f} % in epoch {best['epoch']}){compute}"

@@ -1,0 +1,1 @@
+"""Networks: images [N, 3, H, W] in, an Output of logits, features and embedding out."""

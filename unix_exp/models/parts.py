@@ -1,0 +1,55 @@
+"""What the networks written here have in common.
+
+Their attributes are named as in the checkpoints that the field shares, so that those load unchanged.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from unix_exp.types import Output
+
+
+def conv(entering: int, leaving: int, kernel: int, stride: int = 1, groups: int = 1) -> nn.Conv2d:
+    """A convolution that keeps the size at stride 1; a batch norm follows it and brings the bias."""
+    return nn.Conv2d(entering, leaving, kernel, stride, padding=kernel // 2, groups=groups, bias=False)
+
+
+def projection(entering: int, leaving: int, stride: int) -> nn.Module:
+    """The shortcut of a residual block: nothing, or a 1x1 convolution where the shape changes."""
+    if stride == 1 and entering == leaving:
+        return nn.Identity()
+    return nn.Sequential(conv(entering, leaving, 1, stride), nn.BatchNorm2d(leaving))
+
+
+def stage(
+    block: Callable[[int, int, int], nn.Module], entering: int, leaving: int, stride: int, blocks: int
+) -> nn.Sequential:
+    """Blocks in a row: the first changes width and size, the others keep them."""
+    rest = (block(leaving, leaving, 1) for _ in range(blocks - 1))
+    return nn.Sequential(block(entering, leaving, stride), *rest)
+
+
+def draw_he_weights(net: nn.Module) -> None:
+    """Draw every convolution from normal(0, sqrt(2 / (kernel area x leaving channels))), the recipe of the ResNet paper."""
+    for module in net.modules():
+        if isinstance(module, nn.Conv2d):
+            nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
+
+
+def mean_pool(maps: Tensor) -> Tensor:
+    """[N, D, H, W] -> [N, D] for any H and W."""
+    return maps.mean((2, 3))
+
+
+def adaptive_pool(maps: Tensor) -> Tensor:
+    """The same value as `mean_pool`, for the families whose published cost has it: fvcore prices this one only."""
+    return F.adaptive_avg_pool2d(maps, 1).flatten(1)
+
+
+def answer(maps: Iterable[Tensor], embedding: Tensor, classifier: nn.Module) -> Output:
+    """Classify the embedding, and hand out every map on the way to it."""
+    return Output(classifier(embedding), (*maps, embedding), embedding)

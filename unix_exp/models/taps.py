@@ -1,0 +1,109 @@
+"""Make a network from another library answer with an Output, by hooks: its class and the keys of its weights stay as they are."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import partial
+from itertools import chain
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from unix_exp.registry import nearest
+from unix_exp.types import Mistake, Output
+
+POOLS = (nn.MaxPool2d, nn.AvgPool2d, nn.AdaptiveAvgPool2d)
+
+
+class Listener:
+    """Gathers what the tapped modules say during one forward pass, and answers for the network."""
+
+    # methods, not closures: deepcopy of the network then copies the listener with it
+
+    def __init__(self) -> None:
+        self.maps: dict[str, Tensor] = {}
+        self.embedding: Tensor | None = None
+
+    def begin(self, net: nn.Module, inputs: Any) -> None:
+        self.maps.clear()  # the pass before may have broken off
+
+    def hear(self, path: str, module: nn.Module, inputs: Any, output: Tensor) -> None:
+        self.maps[path] = output
+
+    def read(self, classifier: nn.Module, inputs: tuple[Tensor]) -> None:
+        (x,) = inputs
+        self.embedding = x.mean((2, 3)) if x.dim() == 4 else x  # some classifiers are 1x1 convolutions
+
+    def answer(self, net: nn.Module, inputs: Any, logits: Tensor) -> Output:
+        maps, embedding = list(self.maps.values()), self.embedding
+        self.maps.clear()  # a map kept here would outlive its step, and could not be deep-copied
+        self.embedding = None
+        return Output(logits, (*maps, embedding), embedding)
+
+
+def listen(what: str, net: nn.Module, classifier: nn.Module, taps: list[str] | None, size: int) -> None:
+    """From now on `net` answers with an Output: its features are the `taps`, or its stages where none are named."""
+    shapes = survey(net, size)
+    for tap in taps or ():
+        if tap not in shapes:
+            raise Mistake(f"{what} has no module '{tap}' to tap; {nearest(tap, shapes)}")
+    for module in net.modules():
+        if hasattr(module, "inplace"):
+            module.inplace = False  # it would change a map that was tapped before it
+    listener = Listener()
+    net.register_forward_pre_hook(listener.begin)
+    for path in stages(net, shapes) if taps is None else taps:
+        net.get_submodule(path).register_forward_hook(partial(listener.hear, path))
+    classifier.register_forward_pre_hook(listener.read)
+    net.register_forward_hook(listener.answer)
+
+
+def survey(net: nn.Module, size: int) -> dict[str, torch.Size]:
+    """The shape that every module hands on, in the order they finish; found on the meta device, so nothing is computed."""
+    shapes: dict[str, torch.Size] = {}
+
+    def note(path: str, module: nn.Module, inputs: Any, output: Any) -> None:
+        if isinstance(output, Tensor):
+            shapes[path] = output.shape
+
+    hooks = [module.register_forward_hook(partial(note, path)) for path, module in net.named_modules() if path]
+    weights = {name: value.to("meta") for name, value in chain(net.named_parameters(), net.named_buffers())}
+    training = net.training
+    net.eval()
+    with torch.no_grad():
+        torch.func.functional_call(net, weights, torch.empty(1, 3, size, size, device="meta"))
+    net.train(training)
+    for hook in hooks:
+        hook.remove()
+    return shapes
+
+
+def stages(net: nn.Module, shapes: dict[str, torch.Size]) -> list[str]:
+    """The last module at each size of the maps; pooling is never a stage, and a transformer's tokens are no maps."""
+    sides = {path: shape[2] for path, shape in shapes.items() if len(shape) == 4 and shape[2] == shape[3] > 1}
+    wholes = set(undivided(net, sides))
+    last = {side: path for path, side in sides.items() if path in wholes}
+    return list(last.values())
+
+
+def undivided(net: nn.Module, sides: dict[str, int], prefix: str = "") -> Iterator[str]:
+    """The modules that work at one size, as high up as they can be named."""
+    for name, child in net.named_children():
+        path = prefix + name
+        inside = {sides[f"{path}.{inner}"] for inner, _ in child.named_children() if f"{path}.{inner}" in sides}
+        if isinstance(child, (nn.Sequential, nn.ModuleList)) and len(inside) > 1:
+            yield from undivided(child, sides, f"{path}.")
+        elif not isinstance(child, POOLS):
+            yield path
+
+
+@contextmanager
+def loading_weights(what: str) -> Iterator[None]:
+    """Say in one line why pretrained weights could not be had."""
+    try:
+        yield
+    except Exception as error:  # every download client raises kinds of its own
+        reason = next(iter(str(error).splitlines()), type(error).__name__)
+        raise Mistake(f"the pretrained weights of {what} could not be loaded: {reason}") from error

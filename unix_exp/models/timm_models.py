@@ -1,0 +1,35 @@
+"""Any classifier of timm, by the name it has there."""
+
+from __future__ import annotations
+
+from contextlib import nullcontext
+
+from torch import nn
+
+from unix_exp.models.taps import listen, loading_weights
+from unix_exp.registry import models, nearest
+from unix_exp.types import Mistake
+
+
+@models.register("timm")
+def build(arch: str, pretrained: bool = False, taps: list[str] | None = None, num_classes: int = 100) -> nn.Module:
+    """A timm network; `taps` are paths of modules whose output becomes a feature, by default its stages."""
+    import timm  # here, so that a run without it need not wait for the import
+
+    known = {
+        *timm.list_models(),
+        *timm.list_pretrained(),
+    }  # the latter carry the tag of their weights: resnet18.a1_in1k
+    if arch not in known:
+        raise Mistake(f"timm has no arch '{arch}'; {nearest(arch, known)}")
+    what = f"timm {arch}"
+    with loading_weights(what) if pretrained else nullcontext():
+        net = timm.create_model(arch, pretrained=pretrained, num_classes=num_classes)
+    net.pretrained_classes = net.pretrained_cfg["num_classes"] if pretrained else None
+    classifier = net.get_classifier()
+    if isinstance(classifier, tuple):
+        classifier = classifier[0]  # the second reads a distillation token
+    if isinstance(classifier, nn.ModuleList):
+        raise Mistake(f"{what} has {len(classifier)} classifiers, and so no single embedding; choose another arch")
+    listen(what, net, classifier, taps, size=net.pretrained_cfg["input_size"][-1])
+    return net

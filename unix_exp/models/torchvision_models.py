@@ -1,0 +1,54 @@
+"""Any image classifier of torchvision, by the name it has there."""
+
+from __future__ import annotations
+
+from torch import nn
+
+from unix_exp.models.taps import listen, loading_weights
+from unix_exp.registry import models, nearest
+from unix_exp.types import Mistake
+
+AUXILIARY_HEADS = {"googlenet": ("aux1", "aux2"), "inception_v3": ("AuxLogits",)}
+
+
+@models.register("torchvision")
+def build(arch: str, pretrained: bool = False, taps: list[str] | None = None, num_classes: int = 100) -> nn.Module:
+    """A torchvision network; `taps` are paths of modules whose output becomes a feature, by default its stages."""
+    import torchvision  # here, so that a run without it need not wait for the import
+
+    known = torchvision.models.list_models(module=torchvision.models)
+    if arch not in known:
+        raise Mistake(f"torchvision has no arch '{arch}'; {nearest(arch, known)}")
+    what = f"torchvision {arch}"
+    options = {"init_weights": not pretrained} if arch in AUXILIARY_HEADS else {}  # left open, these two warn
+    if pretrained:
+        weights = torchvision.models.get_model_weights(arch).DEFAULT
+        with loading_weights(what):
+            net = torchvision.models.get_model(arch, weights=weights, progress=False, **options)
+        net.pretrained_classes = len(weights.meta["categories"])
+        if net.pretrained_classes != num_classes:
+            replace_classifier(net, num_classes)
+    else:
+        net = torchvision.models.get_model(arch, num_classes=num_classes, **options)
+        net.pretrained_classes = None
+    for head in AUXILIARY_HEADS.get(arch, ()):
+        net.aux_logits = False  # in training they would turn the answer into a tuple
+        setattr(net, head, None)
+    listen(what, net, net.get_submodule(classifier_path(net)), taps, size=getattr(net, "image_size", 224))
+    return net
+
+
+def classifier_path(net: nn.Module) -> str:
+    """The last layer with weights of its own: linear, or in SqueezeNet a convolution."""
+    return [path for path, module in net.named_modules() if isinstance(module, (nn.Linear, nn.Conv2d))][-1]
+
+
+def replace_classifier(net: nn.Module, num_classes: int) -> None:
+    """Put a fresh classifier, for other classes, in the place of the pretrained one."""
+    path = classifier_path(net)
+    old = net.get_submodule(path)
+    if isinstance(old, nn.Linear):
+        new: nn.Module = nn.Linear(old.in_features, num_classes, bias=old.bias is not None)
+    else:
+        new = nn.Conv2d(old.in_channels, num_classes, old.kernel_size)
+    net.set_submodule(path, new)

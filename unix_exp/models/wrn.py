@@ -1,0 +1,67 @@
+"""Wide residual networks (Zagoruyko & Komodakis 2016): norm and relu come before each convolution."""
+
+from __future__ import annotations
+
+from functools import partial
+
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from unix_exp.models.parts import answer, conv, draw_he_weights, mean_pool, stage
+from unix_exp.registry import models
+from unix_exp.types import Output
+
+
+class Block(nn.Module):
+    """Two pre-activated 3x3 convolutions beside a shortcut."""
+
+    def __init__(self, entering: int, leaving: int, stride: int) -> None:
+        super().__init__()
+        self.bn1 = nn.BatchNorm2d(entering)
+        self.conv1 = conv(entering, leaving, 3, stride)
+        self.bn2 = nn.BatchNorm2d(leaving)
+        self.conv2 = conv(leaving, leaving, 3)
+        self.convShortcut = None if entering == leaving else conv(entering, leaving, 1, stride)
+
+    def forward(self, x: Tensor) -> Tensor:
+        active = F.relu(self.bn1(x))
+        shortcut = x if self.convShortcut is None else self.convShortcut(active)
+        return shortcut + self.conv2(F.relu(self.bn2(self.conv1(active))))
+
+
+class Stage(nn.Module):
+    """A stage one level down, where the checkpoints have it."""
+
+    def __init__(self, entering: int, leaving: int, stride: int, blocks: int) -> None:
+        super().__init__()
+        self.layer = stage(Block, entering, leaving, stride, blocks)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.layer(x)
+
+
+class WideResNet(nn.Module):
+    """A stem and three stages, whose maps have yet to pass norm and relu."""
+
+    def __init__(self, depth: int, widen: int, num_classes: int = 100) -> None:
+        super().__init__()
+        blocks = (depth - 4) // 6
+        self.conv1 = conv(3, 16, 3)
+        self.block1 = Stage(16, 16 * widen, 1, blocks)
+        self.block2 = Stage(16 * widen, 32 * widen, 2, blocks)
+        self.block3 = Stage(32 * widen, 64 * widen, 2, blocks)
+        self.bn1 = nn.BatchNorm2d(64 * widen)
+        self.fc = nn.Linear(64 * widen, num_classes)
+        draw_he_weights(self)
+        nn.init.zeros_(self.fc.bias)
+
+    def forward(self, images: Tensor) -> Output:
+        maps = [self.conv1(images)]
+        for block in (self.block1, self.block2, self.block3):
+            maps.append(block(maps[-1]))
+        return answer(maps, mean_pool(F.relu(self.bn1(maps[-1]))), self.fc)
+
+
+for depth in (16, 40):
+    for widen in (1, 2):
+        models.register(f"wrn_{depth}_{widen}")(partial(WideResNet, depth, widen))

@@ -1,0 +1,67 @@
+"""How long and how fast a network learns."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+from torch import nn
+
+from unix_exp.types import Mistake
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """Epochs, batch, schedule and optimiser; a milestone below 1 is a fraction of the epochs."""
+
+    epochs: int
+    batch: int
+    lr: float
+    milestones: list[float]
+    gamma: float = 0.1
+    schedule: Literal["steps", "cosine"] = "steps"
+    warmup_epochs: int = 0
+    momentum: float = 0.9
+    nesterov: bool = False
+    weight_decay: float = 5e-4
+    evaluate_every: int = 1
+
+    def __post_init__(self) -> None:
+        for name in ("epochs", "batch", "evaluate_every"):
+            if getattr(self, name) < 1:
+                raise Mistake(f"recipe.{name} is {getattr(self, name)}; choose 1 or more")
+        if not 0 < self.lr < math.inf:
+            raise Mistake(f"recipe.lr is {self.lr}; choose a number above 0")
+        for name in ("momentum", "weight_decay", "gamma", "warmup_epochs"):
+            if not getattr(self, name) >= 0:
+                raise Mistake(f"recipe.{name} is {getattr(self, name)}; choose 0 or more")
+        if any(milestone <= 0 for milestone in self.milestones):
+            raise Mistake(f"recipe.milestones is {list(self.milestones)}; each must be above 0")
+        if self.nesterov and not self.momentum:
+            raise Mistake("recipe.nesterov is true, which needs recipe.momentum above 0")
+
+    def lr_at(self, epoch: int) -> float:
+        """The learning rate of an epoch, counted from 0."""
+        if epoch < self.warmup_epochs:
+            return self.lr * (epoch + 1) / (self.warmup_epochs + 1)
+        if self.schedule == "cosine":
+            done = (epoch - self.warmup_epochs) / max(1, self.epochs - self.warmup_epochs)
+            return self.lr * (1 + math.cos(math.pi * done)) / 2
+        passed = sum(epoch >= self._epoch_of(milestone) for milestone in self.milestones)
+        return self.lr * self.gamma**passed
+
+    def _epoch_of(self, milestone: float) -> int:
+        return round(milestone * self.epochs) if milestone < 1 else round(milestone)
+
+    def optimiser(self, parameters: Iterable[nn.Parameter]) -> torch.optim.Optimizer:
+        return torch.optim.SGD(
+            parameters,
+            lr=self.lr,
+            momentum=self.momentum,
+            nesterov=self.nesterov,
+            weight_decay=self.weight_decay,
+            fused=True,  # one kernel for all weights, on the CPU too
+        )

@@ -1,0 +1,122 @@
+"""Components by name: a kind, a name, the constructor; errors name the nearest match."""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+import pkgutil
+import types
+import typing
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, TypeVar
+
+from unix_exp.names import nearest
+from unix_exp.types import Mistake
+
+Constructor = TypeVar("Constructor", bound=Callable[..., Any])
+
+
+class Registry:
+    """One kind of component; its package is imported whole at the first look-up, so a new file needs no list to join."""
+
+    def __init__(self, kind: str, package: str) -> None:
+        self.kind = kind
+        self.package = package
+        self.constructors: dict[str, Callable[..., Any]] = {}
+        self._imported = False
+
+    def register(self, name: str) -> Callable[[Constructor], Constructor]:
+        def keep(constructor: Constructor) -> Constructor:
+            assert name not in self.constructors, f"{self.kind} '{name}' is registered twice"
+            self.constructors[name] = constructor
+            return constructor
+
+        return keep
+
+    def names(self) -> list[str]:
+        self._import_package()
+        return sorted(self.constructors)
+
+    def __getitem__(self, name: str) -> Callable[..., Any]:
+        self._import_package()
+        if name not in self.constructors:
+            raise Mistake(f"{self.kind} '{name}' does not exist; {nearest(str(name), self.constructors)}")
+        return self.constructors[name]
+
+    def make(self, name: str, settings: Mapping[str, Any], role: str | None = None, **given: Any) -> Any:
+        """Build a component; `given` is what the program supplies and no config may set.
+
+        `role` is what the config calls the component ("teacher" for a model), so that an error points at the setting.
+        """
+        constructor = self[name]
+        check_settings(constructor, name, settings, given, role=role or self.kind)
+        return constructor(**settings, **given)
+
+    def _import_package(self) -> None:
+        if self._imported:
+            return
+        self._imported = True
+        package = importlib.import_module(self.package)
+        for module in pkgutil.iter_modules(package.__path__):
+            importlib.import_module(f"{self.package}.{module.name}")
+
+
+def check_settings(
+    constructor: Callable[..., Any], name: str, settings: Mapping[str, Any], given: Iterable[str] = (), role: str = ""
+) -> None:
+    """Hold settings against a constructor's signature and annotations, before anything is built."""
+    given = set(given)
+    parameters = inspect.signature(constructor, eval_str=True).parameters
+    free = {key for key in parameters if key not in given}
+    for key, value in settings.items():
+        if key not in free:
+            raise Mistake(f"{role} '{name}' has no setting '{key}'; {nearest(key, free)}")
+        wanted = parameters[key].annotation
+        if wanted is not inspect.Parameter.empty and not fits(value, wanted):
+            raise Mistake(f"{role}.{key} is {value!r}; it must be {describe(wanted)}")
+    for key in free - set(settings):
+        parameter = parameters[key]
+        if parameter.default is inspect.Parameter.empty and parameter.kind is not inspect.Parameter.VAR_KEYWORD:
+            raise Mistake(f"{role} '{name}' needs {role}.{key}: {describe(parameter.annotation)}")
+
+
+def fits(value: Any, wanted: Any) -> bool:
+    """Whether a config value may stand where the annotation is `wanted`."""
+    origin, arguments = typing.get_origin(wanted), typing.get_args(wanted)
+    if wanted is Any:
+        return True
+    if origin in (typing.Union, types.UnionType):
+        return any(fits(value, one) for one in arguments)
+    if origin is typing.Literal:
+        return value in arguments
+    if origin in (list, tuple):
+        return isinstance(value, (list, tuple)) and all(fits(one, arguments[0]) for one in value)
+    if origin is not None:
+        return isinstance(value, origin)
+    if wanted is None or wanted is type(None):
+        return value is None
+    if wanted is float:
+        return isinstance(value, (int, float)) and not isinstance(value, bool)
+    if wanted is int:
+        return isinstance(value, int) and not isinstance(value, bool)
+    return isinstance(value, wanted)
+
+
+def describe(wanted: Any) -> str:
+    """An annotation in a user's words."""
+    origin, arguments = typing.get_origin(wanted), typing.get_args(wanted)
+    if origin in (typing.Union, types.UnionType):
+        return " or ".join(describe(one) for one in arguments)
+    if origin is typing.Literal:
+        return "one of " + ", ".join(map(str, arguments))
+    if origin in (list, tuple):
+        return f"a list, each {describe(arguments[0])}"
+    words = {int: "a whole number", float: "a number", bool: "true or false", str: "text", type(None): "null"}
+    return words.get(wanted, getattr(wanted, "__name__", str(wanted)))
+
+
+models = Registry("model", "unix_exp.models")
+datasets = Registry("dataset", "unix_exp.data")
+samplers = Registry("sampler", "unix_exp.samplers")
+criteria = Registry("criterion", "unix_exp.criteria")
+distillers = Registry("distiller", "unix_exp.distillers")

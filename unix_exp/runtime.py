@@ -1,0 +1,76 @@
+"""Where and in which arithmetic a run happens."""
+
+from __future__ import annotations
+
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+from torch import nn
+
+from unix_exp.types import Mistake
+
+
+@dataclass(frozen=True)
+class Runtime:
+    """The machine's side of a run; of these only the precision is part of a run's identity."""
+
+    device: str = "auto"
+    precision: Literal["float32", "bf16"] = "float32"
+    memory_format: Literal["channels_last", "contiguous"] = "channels_last"
+    compile: bool = False
+    threads: int | None = None
+    checkpoint_every: int = 1
+
+    def __post_init__(self) -> None:
+        if self.threads is not None and self.threads < 1:
+            raise Mistake(f"runtime.threads is {self.threads}; choose 1 or more, or null for all cores")
+        if self.checkpoint_every < 1:
+            raise Mistake(f"runtime.checkpoint_every is {self.checkpoint_every}; choose 1 or more epochs")
+        self.place()  # a device that isn't there is found before anything is built
+
+    def place(self) -> torch.device:
+        if self.device == "auto":
+            return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+        try:
+            device = torch.device(self.device)
+        except RuntimeError:
+            raise Mistake(f"runtime.device is {self.device!r}; choose auto, cpu, cuda or cuda:N") from None
+        if device.type not in ("cpu", "cuda"):
+            raise Mistake(f"runtime.device is {self.device!r}; choose auto, cpu, cuda or cuda:N")
+        if device.type == "cuda":
+            there = torch.cuda.device_count()
+            if not there:
+                raise Mistake(f"runtime.device is {self.device!r} but PyTorch finds no GPU here; choose auto or cpu")
+            if device.index is not None and device.index >= there:
+                raise Mistake(f"runtime.device is {self.device!r} but there are {there} GPUs, counted from 0")
+        return device
+
+    def settle(self) -> None:
+        """Set what PyTorch keeps for the whole process."""
+        torch.set_float32_matmul_precision("high")  # TF32 where the GPU has it
+        torch.backends.cudnn.benchmark = True  # every step has the same shapes
+        if self.threads is not None:
+            torch.set_num_threads(self.threads)
+
+    def settled(self, network: nn.Module) -> nn.Module:
+        layout = torch.channels_last if self.memory_format == "channels_last" else torch.contiguous_format
+        return network.to(device=self.place(), memory_format=layout)
+
+    def autocast(self) -> AbstractContextManager[None]:
+        return torch.autocast(self.place().type, torch.bfloat16, enabled=self.precision == "bf16")
+
+    def hardware(self) -> str:
+        device = self.place()
+        if device.type == "cuda":
+            return torch.cuda.get_device_name(device)
+        return f"{cpu_name()}, {torch.get_num_threads()} threads"
+
+
+def cpu_name() -> str:
+    try:
+        with open("/proc/cpuinfo") as lines:
+            return next(line.split(":", 1)[1].strip() for line in lines if line.startswith("model name"))
+    except (OSError, StopIteration):
+        return "CPU"

@@ -1,0 +1,20 @@
+from __future__ import annotations
+
+from unix_exp.registry import samplers
+from unix_exp.samplers.mixing import beta, check_alpha, mix
+from unix_exp.samplers.selection import how_many, shuffled, take
+from unix_exp.types import Batch, Scout
+
+
+@samplers.register("mixup")
+class Mixup:
+    """Keep k images by chance and mix them all alike: mixup without uncertainty. Never scouts."""
+
+    def __init__(self, k: int | None = None, alpha: float = 1.0) -> None:
+        self.k = k
+        self.alpha = check_alpha(alpha)
+
+    def __call__(self, batch: Batch, scout: Scout) -> Batch:
+        k = how_many(self.k, batch.images.shape[0])
+        share = beta(self.alpha, batch.images.device).expand(k)
+        return mix(take(batch, shuffled(batch)[:k]), take(batch, shuffled(batch)[:k]), share)

@@ -1,0 +1,26 @@
+"""Keeping a part of a batch."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from unix_exp.types import Batch, Mistake
+
+
+def how_many(k: int | None, batch_size: int) -> int:
+    """The k a batch of this size is cut down to: three quarters of it unless said otherwise, as in the paper."""
+    if k is None:
+        return max(1, 3 * batch_size // 4)
+    if not 1 <= k <= batch_size:
+        raise Mistake(f"sampler.k is {k}; choose 1 to {batch_size}, the batch size")
+    return k
+
+
+def take(batch: Batch, rows: Tensor) -> Batch:
+    return Batch(batch.images[rows], batch.targets[rows], batch.index[rows])
+
+
+def shuffled(batch: Batch) -> Tensor:
+    """A random order of the batch's rows, drawn on its device; ranking noise works on every backend, randperm doesn't."""
+    return torch.rand(batch.index.shape[0], device=batch.index.device).argsort()

@@ -1,0 +1,54 @@
+"""What a person sees: one aligned line per epoch, and on a terminal the epoch's progress with the time left."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+from rich.console import Console as RichConsole
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from unix_exp.types import Record
+
+COLUMNS = (  # title, width, value of a record
+    ("loss", 9, lambda values: f"{values['train/loss']:.4f}"),
+    ("test %", 7, lambda values: percent(values.get("test/top1"))),
+    ("top-5 %", 8, lambda values: percent(values.get("test/top5"))),
+    ("GFLOPs", 11, lambda values: f"{values['cost/total_gflops']:,.0f}"),
+    ("vs KD %", 8, lambda values: percent(values.get("cost/percent_of_kd"))),
+    ("img/s", 8, lambda values: f"{values['time/images_per_second']:,.0f}"),
+)
+
+
+def percent(value: float | None) -> str:
+    return "-" if value is None else f"{value:.2f}"
+
+
+class Console:
+    """Lines for a run; `watch` shows progress on a terminal and nothing in a pipe."""
+
+    def __init__(self, epochs: int) -> None:
+        self.epochs = epochs
+        self.rich = RichConsole(highlight=False, soft_wrap=True)
+        self.width = max(5, len(f"{epochs}/{epochs}"))
+        self.titled = False
+
+    def say(self, line: str) -> None:
+        self.rich.print(line, markup=False)
+
+    def __call__(self, record: Record) -> None:
+        if not self.titled:
+            self.say("epoch".rjust(self.width) + "".join(title.rjust(width) for title, width, _ in COLUMNS))
+            self.titled = True
+        cells = "".join(cell(record.values).rjust(width) for _, width, cell in COLUMNS)
+        self.say(f"{record.epoch}/{self.epochs}".rjust(self.width) + cells)
+        sys.stdout.flush()  # a pipe's reader sees an epoch when it ends
+
+    def watch(self, things: Iterable[Any], label: str, total: int) -> Iterator[Any]:
+        if not self.rich.is_terminal:
+            yield from things
+            return
+        columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+        with Progress(*columns, console=self.rich, transient=True) as progress:
+            yield from progress.track(things, total=total, description=label)

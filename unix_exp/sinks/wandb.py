@@ -1,0 +1,119 @@
+"""Weights & Biases: a mirror of the run's own records, whose failure never ends a run."""
+
+from __future__ import annotations
+
+import netrc
+import os
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+from unix_exp.types import Record
+
+COST_AXIS = "cost/total_gflops"
+
+
+@dataclass(frozen=True)
+class WandbSettings:
+    """What of the logger group the run's entry may choose."""
+
+    project: str = "unix_exp"
+    entity: str | None = None
+    mode: Literal["auto", "online", "offline"] = "auto"
+    tags: list[str] = field(default_factory=list)
+
+
+class Wandb:
+    """One W&B run, its curves drawn over the compute spent; use it as a context manager."""
+
+    def __init__(
+        self,
+        settings: WandbSettings,
+        folder: Path,
+        name: str,
+        group: str,
+        tags: list[str],
+        config: dict[str, Any],
+        say: Callable[[str], None],
+    ) -> None:
+        self.run: Any = None
+        self.say = say
+        mode, notice = chosen_mode(settings.mode)
+        if notice:
+            say(notice)
+        self._guard(self._start, settings, mode, folder, name, group, tags, config)
+
+    def _start(
+        self, settings: WandbSettings, mode: Any, folder: Path, name: str, group: str, tags: list[str], config: Any
+    ) -> None:
+        import wandb  # a second of imports that logger=none saves
+
+        self.run = wandb.init(
+            project=settings.project,
+            entity=settings.entity,
+            name=name,
+            id=name,  # the same run again, after an interruption too
+            resume="allow" if mode == "online" else None,
+            group=group,
+            tags=[*tags, *settings.tags],
+            config=config,
+            dir=folder,
+            mode=mode,
+            reinit="finish_previous",
+            settings=wandb.Settings(silent=True, console="off", init_timeout=20),
+        )
+        self.run.define_metric("epoch")
+        self.run.define_metric(COST_AXIS)
+        for names in ("train/*", "test/*"):
+            self.run.define_metric(names, step_metric=COST_AXIS)
+        for names in ("cost/*", "time/*"):
+            self.run.define_metric(names, step_metric="epoch")
+
+    def __call__(self, record: Record) -> None:
+        if self.run is not None:
+            self._guard(self.run.log, {"epoch": record.epoch, **record.values})
+
+    def summarise(self, values: dict[str, Any]) -> None:
+        if self.run is not None:
+            self._guard(self.run.summary.update, values)
+
+    def close(self, failed: bool = False) -> None:
+        if self.run is not None:
+            self._guard(self.run.finish, int(failed))
+            self.run = None
+
+    def __enter__(self) -> Wandb:
+        return self
+
+    def __exit__(self, kind: Any, error: Any, trace: Any) -> None:
+        self.close(failed=error is not None)
+
+    def _guard(self, act: Callable[..., Any], *arguments: Any) -> None:
+        try:
+            act(*arguments)
+        except Exception as error:  # noqa: BLE001  whatever W&B does, the run and its own records go on
+            self.run = None
+            reason = (str(error).strip() or type(error).__name__).splitlines()[0]
+            self.say(f"W&B stopped ({reason}); the run goes on without it, its records are in its folder")
+
+
+def chosen_mode(mode: str) -> tuple[str, str | None]:
+    """Online only where it can work; and what to say where it can't."""
+    if mode != "auto":
+        return mode, None
+    if wanted := os.environ.get("WANDB_MODE"):
+        return wanted, None
+    if has_key():
+        return "online", None
+    return "offline", "W&B: no key found, logging offline (wandb login, or logger=none)"
+
+
+def has_key() -> bool:
+    if os.environ.get("WANDB_API_KEY"):
+        return True
+    try:
+        host = os.environ.get("WANDB_BASE_URL", "https://api.wandb.ai").split("://")[-1].split("/")[0]
+        return netrc.netrc().authenticators(host) is not None
+    except (OSError, netrc.NetrcParseError):
+        return False
