@@ -18,7 +18,10 @@ from unix_exp.types import Dataset, Mistake
 
 
 def recipe(settings: Mapping[str, Any], role: str = "recipe") -> Recipe:
-    return plain(Recipe, settings, role)
+    try:
+        return plain(Recipe, settings, role)
+    except Mistake as mistake:
+        raise Mistake(str(mistake).replace("recipe.", f"{role}.", 1) if role not in str(mistake) else mistake) from None
 
 
 def runtime(settings: Mapping[str, Any]) -> Runtime:

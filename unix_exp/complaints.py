@@ -28,6 +28,8 @@ def in_one_line(error: BaseException) -> str | None:
         if "not in struct" in str(cause) or "is not in" in str(cause):
             return unknown_setting(cause.full_key)
         return f"{cause.full_key}: {first_line(cause)}"
+    if str(error).startswith("Config group override must be"):
+        return "a group takes the name of a choice, such as teacher=resnet32x4; distiller=supervised does without a teacher"
     if isinstance(error, (HydraException, OmegaConfBaseException)):
         return first_line(error)
     return None

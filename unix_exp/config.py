@@ -56,6 +56,8 @@ def resolve(config: DictConfig) -> Settings:
             raise Mistake(f"{key} is not chosen; give {key}=NAME")
     if not isinstance(settings["seed"], int) or isinstance(settings["seed"], bool) or settings["seed"] < 0:
         raise Mistake(f"seed is {settings['seed']!r}; it must be a whole number from 0 on")
+    if not isinstance(settings["method"], str | None):
+        raise Mistake(f"method is {settings['method']!r}; it must be text or null")
     return settings
 
 

@@ -10,7 +10,6 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import torch
 from omegaconf import DictConfig
 from torch import nn
 
@@ -79,8 +78,13 @@ def perform(whole: DictConfig, wait: bool = False) -> Outcome:
 def teacher_source(whole: DictConfig, settings: Settings, data: Dataset) -> teachers.Source | None:
     if not config.has_teacher(settings):
         return None
-    build.recipe(settings["teacher_recipe"], "teacher_recipe")
+    check_batch(build.recipe(settings["teacher_recipe"], "teacher_recipe"), data, "teacher_recipe")
     return teachers.source(whole, settings, data.fingerprint())
+
+
+def check_batch(recipe: Recipe, data: Dataset, role: str) -> None:
+    if recipe.batch > data.train_count:
+        raise Mistake(f"{role}.batch is {recipe.batch}, but the dataset has {data.train_count} training images")
 
 
 def check_logger(settings: Settings) -> None:
@@ -101,8 +105,7 @@ def check(
     folder: RunFolder,
 ) -> Plan:
     """Build the networks and try one step of them without data: what can't work fails here."""
-    if recipe.batch > data.train_count:
-        raise Mistake(f"recipe.batch is {recipe.batch}, but the dataset has {data.train_count} training images")
+    check_batch(recipe, data, "recipe")
     classes, teacher = len(data.classes), None
     if source is not None:
         teacher = build.network(settings["teacher"], "teacher", classes, settings["teacher"].get("seed", 0))

@@ -31,7 +31,7 @@ class RunFolder:
         """What came out, or None while the run isn't finished."""
         try:
             return json.loads(self._result.read_text())
-        except FileNotFoundError:
+        except (FileNotFoundError, NotADirectoryError):
             return None
         except (OSError, ValueError) as error:
             raise Mistake(f"{self._result} is damaged ({error}); delete it to finish the run again") from None

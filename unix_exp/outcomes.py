@@ -22,16 +22,18 @@ VARIABLE = "UNIX_EXP_OUTCOMES"  # launchers hand the environment on to their pro
 class Outcomes:
     """A line for every job that ended, in a file that all processes of a sweep append to."""
 
+    deferred: BaseException | None = None  # a lone run is in this process, so its error can wait here
+
     def __init__(self, path: Path) -> None:
         self.path = path
 
     @classmethod
     def begin(cls, folder: Path) -> Outcomes:
         os.environ[VARIABLE] = str(folder / "outcomes.jsonl")
-        return cls.of_this_sweep()
+        return cls.of_this_command()
 
     @classmethod
-    def of_this_sweep(cls) -> Outcomes:
+    def of_this_command(cls) -> Outcomes:
         return cls(Path(os.environ[VARIABLE]))
 
     @contextmanager
@@ -50,6 +52,19 @@ class Outcomes:
                 complaint = f"{type(error).__name__}: {error}".splitlines()[0]
             print(f"error: {complaint}", file=sys.stderr, flush=True)
             self._append({"job": job, "words": words, "error": complaint})
+
+    @contextmanager
+    def deferring_errors(self) -> Iterator[None]:
+        """Let a lone run's error pass its launcher in silence."""
+        try:
+            yield
+        except (Exception, KeyboardInterrupt) as error:
+            Outcomes.deferred = error
+
+    def raise_deferred(self) -> None:
+        if (error := Outcomes.deferred) is not None:
+            Outcomes.deferred = None
+            raise error
 
     def _append(self, line: dict[str, Any]) -> None:
         with self.path.open("a") as file:

@@ -70,7 +70,8 @@ def check_settings(
     free = {key for key in parameters if key not in given}
     for key, value in settings.items():
         if key not in free:
-            raise Mistake(f"{role} '{name}' has no setting '{key}'; {nearest(key, free)}")
+            owner = role if name == role else f"{role} '{name}'"
+            raise Mistake(f"{owner} has no setting '{key}'; {nearest(key, free)}")
         wanted = parameters[key].annotation
         if wanted is not inspect.Parameter.empty and not fits(value, wanted):
             raise Mistake(f"{role}.{key} is {value!r}; it must be {describe(wanted)}")

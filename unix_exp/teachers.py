@@ -5,12 +5,11 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from omegaconf import DictConfig
 from torch import nn
 
-from unix_exp import build, config
+from unix_exp import config
 from unix_exp.checkpoint import content_hash, load_weights, write_whole
 from unix_exp.config import Settings
 from unix_exp.evaluate import evaluate
@@ -55,7 +54,7 @@ def source(whole: DictConfig, settings: Settings, fingerprint: str) -> Source:
 
 def run_path(settings: Settings, identity: str) -> Path:
     """Where a run lies: named by pair and method for people, by its identity for the program."""
-    name = f"{config.pair_name(settings)}-{settings['dataset']['name']}-{config.method_name(settings)}"
+    name = f"{config.pair_name(settings)}-{settings['dataset']['name']}-{config.method_name(settings)}".replace("/", "-")
     return Path(settings["runs"]).expanduser() / f"{name}-s{settings['seed']}-{identity}"
 
 

@@ -9,35 +9,38 @@ from pathlib import Path
 
 import hydra
 from hydra.core.hydra_config import HydraConfig
+from hydra.types import RunMode
 from omegaconf import DictConfig
 
 from unix_exp import config
 from unix_exp.complaints import in_one_line
 from unix_exp.outcomes import Outcomes
-from unix_exp.types import Mistake
 
 
 @hydra.main(version_base="1.3", config_path=str(config.folder()), config_name="config")
 def run(whole: DictConfig) -> None:
     from unix_exp.experiment import perform  # torch takes seconds to import, and --help must not
 
-    sweeping = HydraConfig.get().mode == hydra.types.RunMode.MULTIRUN
-    if not sweeping:
-        perform(whole)
+    job, outcomes = HydraConfig.get(), Outcomes.of_this_command()
+    if job.mode != RunMode.MULTIRUN:
+        with outcomes.deferring_errors():  # Hydra would comment on them
+            perform(whole)
         return
-    job, words = HydraConfig.get().job.num, HydraConfig.get().job.override_dirname
-    print(f"\njob {job + 1}: {words.replace(',', ' ')}", flush=True)
-    with Outcomes.of_this_sweep().noting(job, words) as note:
+    words = " ".join(job.overrides.task)
+    print(f"\njob {job.job.num + 1}: {words}", flush=True)
+    with outcomes.noting(job.job.num, words) as note:
         note(perform(whole))
 
 
 def main() -> None:
     os.environ["HYDRA_FULL_ERROR"] = "1"  # errors come to us; we say them in one line
     config.register_resolvers()
+    sys.argv[1:] = sorted(sys.argv[1:], key=is_override)  # Hydra's parser wants flags such as -m before all overrides
     with tempfile.TemporaryDirectory() as scratch:
         outcomes = Outcomes.begin(Path(scratch))
         try:
             run()
+            outcomes.raise_deferred()
         except KeyboardInterrupt:
             print("\ninterrupted; the same command continues", file=sys.stderr)
             sys.exit(130)
@@ -48,6 +51,10 @@ def main() -> None:
             print(f"error: {complaint}", file=sys.stderr)
             sys.exit(2)
         sys.exit(outcomes.conclude())
+
+
+def is_override(word: str) -> bool:
+    return not word.startswith("-") and ("=" in word or word.startswith("~"))
 
 
 if __name__ == "__main__":

@@ -60,7 +60,7 @@ def identify(root: str, *halves: Files) -> str:
     for half in halves:
         digest.update(b"half\n")
         for path, label in zip(*half, strict=True):
-            name = os.path.relpath(path, root).replace(os.sep, "/") if os.sep != "/" else path[len(root) :].lstrip("/")
+            name = path[len(root) :].replace(os.sep, "/").lstrip("/")
             digest.update(f"{name} {os.path.getsize(path)} {label}\n".encode())
     return digest.hexdigest()
 

@@ -29,7 +29,7 @@ class Block(nn.Module):
 
 
 class CifarResNet(nn.Module):
-    """A stem and three stages of equally many blocks; `depth` counts the stem, two convolutions a block, and the classifier."""
+    """A stem and three stages of equally many blocks; `depth` counts the layers with weights along the way."""
 
     def __init__(self, depth: int, widths: tuple[int, int, int, int], num_classes: int = 100) -> None:
         super().__init__()

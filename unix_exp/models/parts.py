@@ -34,7 +34,7 @@ def stage(
 
 
 def draw_he_weights(net: nn.Module) -> None:
-    """Draw every convolution from normal(0, sqrt(2 / (kernel area x leaving channels))), the recipe of the ResNet paper."""
+    """Draw each convolution from normal(0, sqrt(2 / (kernel area x leaving channels))), as these families do."""
     for module in net.modules():
         if isinstance(module, nn.Conv2d):
             nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")

@@ -1,4 +1,4 @@
-"""Make a network from another library answer with an Output, by hooks: its class and the keys of its weights stay as they are."""
+"""Hooks that make a network of another library answer with an Output; the keys of its weights stay as they are."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def listen(what: str, net: nn.Module, classifier: nn.Module, taps: list[str] | N
 
 
 def survey(net: nn.Module, size: int) -> dict[str, torch.Size]:
-    """The shape that every module hands on, in the order they finish; found on the meta device, so nothing is computed."""
+    """What shape each module hands on, in the order they finish; on the meta device, so nothing is computed."""
     shapes: dict[str, torch.Size] = {}
 
     def note(path: str, module: nn.Module, inputs: Any, output: Any) -> None:

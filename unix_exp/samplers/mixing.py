@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import torch
 from torch import Tensor
 
@@ -26,6 +28,6 @@ def beta(alpha: float, device: torch.device) -> Tensor:
 
 
 def check_alpha(alpha: float) -> float:
-    if alpha <= 0:
+    if not 0 < alpha < math.inf:
         raise Mistake(f"sampler.alpha is {alpha}; choose a number above 0")
     return alpha

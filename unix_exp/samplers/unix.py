@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import torch
 from torch import Tensor
 
@@ -9,7 +11,7 @@ from unix_exp.registry import samplers
 from unix_exp.samplers.mixing import beta, check_alpha, mix
 from unix_exp.samplers.selection import how_many, shuffled, take
 from unix_exp.samplers.uncertainty import UNCERTAINTIES, ScoutMode, Uncertainty
-from unix_exp.types import Batch, Scout
+from unix_exp.types import Batch, Mistake, Scout
 
 
 @samplers.register("unix")
@@ -25,6 +27,9 @@ class Unix:
         uncertainty: Uncertainty = "entropy",
         scout_mode: ScoutMode = "train",
     ) -> None:
+        for name, value in (("w", w), ("b", b)):
+            if value is not None and not math.isfinite(value):
+                raise Mistake(f"sampler.{name} is {value}; choose a finite number")
         self.k = k
         self.w = w
         self.b = b

@@ -13,7 +13,6 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import torch
-from fvcore.nn import FlopCountAnalysis
 from torch import Tensor, nn
 
 from unix_exp.types import Batch
@@ -113,7 +112,9 @@ def count(distiller: nn.Module, batch_size: int, classes: int, size: int) -> Ima
 def gflops(network: nn.Module, size: int) -> float:
     """GFLOPs of one image, forward; on a copy, because counting in train mode moves batch-norm statistics."""
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # the tracer's remarks on shapes in Python
+        warnings.simplefilter("ignore")  # the tracer's own deprecation, and its remarks on shapes in Python
+        from fvcore.nn import FlopCountAnalysis
+
         shadow = LogitsOnly(copy.deepcopy(network).cpu()).eval()  # the tracer can't follow the meta device
         counter = FlopCountAnalysis(shadow, torch.zeros(1, 3, size, size))
         counter.unsupported_ops_warnings(False).uncalled_modules_warnings(False)

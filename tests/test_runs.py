@@ -1,0 +1,193 @@
+"""Runs from beginning to end: what they leave behind, and that an interruption leaves no trace."""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import torch
+from conftest import TINY, Command, only
+from omegaconf import OmegaConf
+from safetensors.torch import load_file
+
+import unix_exp
+
+
+def results(folder: str = "runs") -> dict:
+    return json.loads((only(Path(folder), "*-s*") / "result.json").read_text())
+
+
+def test_a_run_leaves_its_whole_record(tiny: Command) -> None:
+    said = tiny("recipe.epochs=2", "sampler.k=10")
+    assert said.code == 0, said.err
+    run = only(Path("runs"))
+    assert run.name.startswith("resnet8_wrn_16_1-shapes-unix-s0-")
+    assert {path.name for path in run.iterdir() if not path.name.startswith(".")} == {
+        "config.yaml", "metrics.jsonl", "result.json", "checkpoint.pt", "student.safetensors",
+    }  # fmt: skip
+    assert OmegaConf.load(run / "config.yaml").sampler.k == 10
+    records = [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]
+    assert [record["epoch"] for record in records] == [1, 2]
+    parts = ("scout", "teacher", "student_forward", "backward")
+    for record in records:
+        assert record["cost/total_gflops"] == pytest.approx(sum(record[f"cost/{part}_gflops"] for part in parts))
+        assert record["time/images_per_second"] > 0
+    assert records[1]["cost/total_gflops"] == pytest.approx(2 * records[0]["cost/total_gflops"])
+    result = results()
+    assert result["last"]["top1"] == records[1]["test/top1"]
+    assert result["best"]["top1"] == max(record["test/top1"] for record in records)
+    assert result["cost"]["images_per_step"] == {"given": 16, "scouted": 16, "learned": 10, "taught": 10}
+    assert result["cost"]["percent_of_kd_backward_2"] != result["cost"]["percent_of_kd"] == records[1]["cost/percent_of_kd"]
+    assert result["teacher"]["top1"] == results("teachers")["last"]["top1"]
+    student = unix_exp.model("wrn_16_1", num_classes=24)
+    student.load_state_dict(load_file(run / "student.safetensors"))
+
+
+def test_a_pipe_reads_one_aligned_line_per_epoch(tiny: Command) -> None:
+    lines = tiny("recipe.epochs=3", "experiment=scratch").lines
+    title = next(number for number, line in enumerate(lines) if line.lstrip().startswith("epoch "))
+    epochs = lines[title + 1 : title + 4]
+    assert [line.split()[0] for line in epochs] == ["1/3", "2/3", "3/3"]
+    assert len({len(line) for line in (lines[title], *epochs)}) == 1
+
+
+def test_the_same_command_again_reports_and_repeats_nothing(tiny: Command) -> None:
+    tiny()
+    before = (only(Path("runs")) / "result.json").stat().st_mtime_ns
+    said = tiny()
+    assert said.code == 0
+    assert len(said.lines) == 1
+    assert "is finished: test" in said.lines[0]
+    assert (only(Path("runs")) / "result.json").stat().st_mtime_ns == before
+
+
+def test_another_seed_is_another_run_of_the_same_teacher(tiny: Command) -> None:
+    tiny("seed=0")
+    said = tiny("seed=1")
+    assert "training it first" not in said.out
+    assert len(list(Path("runs").glob("*-s*"))) == 2
+    assert len(list(Path("teachers").glob("*-s*"))) == 1
+
+
+def test_what_does_not_change_the_result_does_not_change_the_run(tiny: Command) -> None:
+    tiny()
+    assert "is finished" in tiny("runtime.checkpoint_every=5", "sampler.k=12").out  # 12 is the default, of 16
+    assert "is finished" not in tiny("sampler.k=11").out
+
+
+def weights(folder: Path) -> dict[str, torch.Tensor]:
+    return load_file(only(folder, "*-s*") / "student.safetensors")
+
+
+def test_killing_it_three_times_changes_no_bit(tmp_path: Path) -> None:
+    """kill -9 at random moments, the same command again each time, against a run that nothing disturbed."""
+    words = [sys.executable, "-W", "ignore", "-m", "unix_exp.train", *TINY, "recipe.epochs=40", "dataset.train_count=480"]
+    here = {**os.environ, "PYTHONPATH": str(Path(unix_exp.__file__).parents[1])}
+    unbroken, broken = tmp_path / "unbroken", tmp_path / "broken"
+    unbroken.mkdir()
+    broken.mkdir()
+    subprocess.run(words, cwd=unbroken, env=here, check=True, capture_output=True)
+
+    chance, kills = random.Random(time.time_ns()), []
+    for _ in range(3):
+        process = subprocess.Popen(words, cwd=broken, env=here, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        seen = epochs_in(broken)
+        while process.poll() is None and epochs_in(broken) == seen:
+            time.sleep(0.01)
+        time.sleep(chance.uniform(0, 1.0))
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+        kills.append(epochs_in(broken))
+    assert not list(broken.glob("runs/*/result.json")), f"finished before the third kill: {kills}"
+    last = subprocess.run(words, cwd=broken, env=here, check=True, capture_output=True, text=True)
+
+    assert "continuing after epoch" in last.stdout
+    expected, got = weights(unbroken / "runs"), weights(broken / "runs")
+    assert all(torch.equal(expected[key], got[key]) for key in expected), kills
+    for folder in (unbroken, broken):
+        lines = [json.loads(line) for line in only(folder / "runs").joinpath("metrics.jsonl").read_text().splitlines()]
+        assert [line["epoch"] for line in lines] == list(range(1, 41)), "every epoch is told once"
+
+
+def epochs_in(folder: Path) -> int:
+    return sum(path.read_bytes().count(b"\n") for path in folder.glob("runs/*/metrics.jsonl"))
+
+
+def test_a_damaged_checkpoint_of_a_run_is_said(tiny: Command) -> None:
+    tiny()
+    run = only(Path("runs"))
+    (run / "result.json").unlink()
+    (run / "checkpoint.pt").write_bytes(b"half a file")
+    said = tiny()
+    assert said.code == 2
+    assert "checkpoint.pt" in said.err
+    assert "to begin this run again" in said.err
+
+
+def test_a_run_that_ended_before_its_result_was_written_is_finished_from_its_records(tiny: Command) -> None:
+    tiny()
+    run = only(Path("runs"))
+    before = json.loads((run / "result.json").read_text())
+    (run / "result.json").unlink()
+    assert tiny().code == 0
+    after = json.loads((run / "result.json").read_text())
+    assert after["last"] == before["last"]
+    assert after["cost"] == before["cost"]
+
+
+def test_two_runs_that_need_a_teacher_train_it_once(tmp_path: Path) -> None:
+    words = [sys.executable, "-W", "ignore", "-m", "unix_exp.train", *TINY, "teacher_recipe.epochs=6"]
+    here = {**os.environ, "PYTHONPATH": str(Path(unix_exp.__file__).parents[1])}
+    pair = [
+        subprocess.Popen([*words, f"seed={seed}"], cwd=tmp_path, env=here, stdout=subprocess.PIPE, text=True)
+        for seed in (1, 2)
+    ]
+    said = [process.communicate()[0] for process in pair]
+    assert [process.returncode for process in pair] == [0, 0]
+    assert sum(" 6/6 " in text for text in said) == 1, "one trained it"
+    assert len(list((tmp_path / "runs").glob("*-s*"))) == 2
+
+
+def test_a_second_process_at_the_same_run_is_refused(tiny: Command) -> None:
+    tiny()
+    run = only(Path("runs"))
+    (run / "result.json").unlink()
+    from filelock import FileLock
+
+    with FileLock(run / ".lock"):
+        said = tiny()
+    assert said.code == 2
+    assert f"another process is at work in {run}" in said.err
+
+
+def test_a_teacher_of_ones_own_is_measured_first(tiny: Command) -> None:
+    torch.manual_seed(3)
+    torch.save({"state_dict": unix_exp.model("resnet8", num_classes=24).state_dict()}, "mine.pth")
+    said = tiny("teacher.checkpoint=mine.pth")
+    assert said.code == 0, said.err
+    assert "training it first" not in said.out
+    teacher = results()["teacher"]
+    assert f"resnet8 ({teacher['top1']:.2f} %) -> wrn_16_1" in said.out
+    assert not list(Path("teachers").glob("*-s*"))
+
+
+def test_a_teacher_of_other_classes_is_refused(tiny: Command) -> None:
+    torch.save(unix_exp.model("resnet8", num_classes=10).state_dict(), "ten.pth")
+    said = tiny("teacher.checkpoint=ten.pth")
+    assert said.code == 2
+    assert "fc.weight [10, 64] instead of [24, 64]" in said.err
+    assert "another number of classes" in said.err
+
+
+def test_an_exploding_run_says_so(tiny: Command) -> None:
+    said = tiny("experiment=scratch", "recipe.lr=1e30")
+    assert said.code == 2
+    assert "lower recipe.lr" in said.err
+    assert only(Path("runs")).joinpath("failure.txt").exists()

@@ -1,0 +1,192 @@
+"""The step against stored values of the reference, and its promises to the machine."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+import unix_exp
+from unix_exp.criteria.at import attention_distance
+from unix_exp.criteria.sp import similarity_distance
+from unix_exp.criteria.weighted import Weighted
+from unix_exp.distillers.offline import Offline
+from unix_exp.loop import Step
+from unix_exp.recipe import Recipe
+from unix_exp.runtime import Runtime
+from unix_exp.samplers import unix
+from unix_exp.samplers.uncertainty import UNCERTAINTIES
+from unix_exp.types import Batch, Output
+
+GOLDEN = {key: torch.from_numpy(value) for key, value in np.load(Path(__file__).parent / "golden/step.npz").items()}
+CASES = sorted({re.match(r"(unix_.*)_mixed", key)[1] for key in GOLDEN if key.endswith("_mixed")})
+
+
+def batch_of(images: Tensor, labels: Tensor, classes: int = 100) -> Batch:
+    return Batch(images, F.one_hot(labels, classes).float(), torch.arange(len(labels)))
+
+
+def output_of(logits: Tensor) -> Output:
+    return Output(logits, (logits,), logits)
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_unix_mixes_the_reference_images(case: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    w, k, b, lam = map(float, re.fullmatch(r"unix_w(\d+)_k(\d+)_b(\d+)_lam([\d.]+)", case).groups())
+    monkeypatch.setattr(unix, "beta", lambda alpha, device: torch.tensor(lam))
+    monkeypatch.setattr(unix, "shuffled", lambda batch: GOLDEN["permutation"])
+    sampler = unix_exp.sampler("unix", k=int(k), w=w, b=b)
+    given = batch_of(GOLDEN["images"], GOLDEN["labels"])
+
+    mixed = sampler(given, lambda images, mode: GOLDEN["probe_logits"])
+
+    assert torch.equal(mixed.index, GOLDEN[f"{case}_rank"][: int(k)])
+    torch.testing.assert_close(mixed.images, GOLDEN[f"{case}_mixed"], atol=1e-6, rtol=0)
+    c = unix.correction(64, w, b, torch.device("cpu"))
+    torch.testing.assert_close(c, GOLDEN[f"{case}_correction"], atol=1e-6, rtol=0)
+
+    student, teacher = (output_of(GOLDEN[f"{role}_logits"][: int(k)]) for role in ("student", "teacher"))
+    kd, ce = unix_exp.criterion("kd", tau=4.0), unix_exp.criterion("ce")
+    torch.testing.assert_close(kd(student, teacher, mixed), GOLDEN[f"{case}_kd"], atol=1e-5, rtol=0)
+    torch.testing.assert_close(ce(student, teacher, mixed), GOLDEN[f"{case}_ce"], atol=1e-5, rtol=0)
+
+
+@pytest.mark.parametrize("name", sorted(UNCERTAINTIES))
+def test_uncertainties_equal_the_reference(name: str) -> None:
+    score = UNCERTAINTIES[name](GOLDEN["probe_logits"])
+    torch.testing.assert_close(score, GOLDEN[f"score_{name}"], atol=1e-6, rtol=0)
+
+
+def test_attention_and_similarity_equal_the_reference() -> None:
+    stages = [(GOLDEN[f"student_stage{i}"], GOLDEN[f"teacher_stage{i}"]) for i in range(3)]
+    terms = torch.stack([attention_distance(*stage) for stage in stages])
+    torch.testing.assert_close(terms, GOLDEN["at_terms"], atol=1e-5, rtol=0)
+    torch.testing.assert_close(similarity_distance(*stages[2])[None], GOLDEN["sp_last_stage"], atol=1e-5, rtol=0)
+    student, teacher = (Output(m[0], (m[0], *m, m[0]), m[0]) for m in zip(*stages, strict=True))
+    at = unix_exp.criterion("at")(student, teacher, None)
+    torch.testing.assert_close(at, GOLDEN["at_terms"].sum(), atol=1e-5, rtol=0)
+
+
+def test_a_sure_network_is_never_ranked_unsure() -> None:
+    logits = torch.tensor([[400.0, -400.0, 0.0], [1.0, 1.0, 1.0]])
+    for uncertainty in UNCERTAINTIES.values():
+        score = uncertainty(logits)
+        assert torch.isfinite(score).all()
+        assert score[1] > score[0]
+
+
+def test_what_a_mix_shows_is_what_its_target_says() -> None:
+    """Images that are their own one-hot targets stay so, whatever the sampler does with them."""
+    torch.manual_seed(0)
+    targets = torch.eye(32)
+    batch = Batch(targets[:, :, None, None], targets, torch.arange(32))
+    for name in ("unix", "mixup", "nonadaptive", "random", "uncertain", "everything"):
+        settings = {} if name == "everything" else {"k": 20}
+        got = unix_exp.sampler(name, **settings)(batch, lambda images, mode: torch.randn(len(images), 10))
+        assert len(got.images) == len(got.targets) == len(got.index) == settings.get("k", 32)
+        torch.testing.assert_close(got.images[:, :, 0, 0], got.targets)
+        torch.testing.assert_close(got.targets.sum(1), torch.ones(len(got.targets)))
+
+
+def test_unix_mixes_easy_images_more() -> None:
+    share = unix.correction(64, 10.0, None, torch.device("cpu"))
+    assert (share.diff() > 0).all()
+    assert share[0] < 0.01 < 0.99 < share[-1]
+    assert share[32] > 0.5 > share[31]
+
+
+def distiller(sampler: str, **settings: object) -> Offline:
+    torch.manual_seed(0)
+    student, teacher = unix_exp.model("resnet8", num_classes=10), unix_exp.model("resnet14", num_classes=10)
+    terms = {"kd": unix_exp.criterion("kd"), "ce": unix_exp.criterion("ce"), "at": unix_exp.criterion("at")}
+    return Offline(student, teacher, unix_exp.sampler(sampler, **settings), Weighted(terms, {"kd": 0.9, "ce": 0.1, "at": 1.0}))
+
+
+def some_batch(device: str = "cpu") -> Batch:
+    return Batch(
+        torch.randn(16, 3, 32, 32, device=device),
+        torch.eye(10, device=device)[torch.arange(16) % 10] if device == "cpu" else torch.empty(16, 10, device=device),
+        torch.arange(16, device=device),
+    )
+
+
+RECIPE = Recipe(epochs=1, batch=16, lr=0.05, milestones=[])
+
+
+@pytest.mark.parametrize("sampler", ["unix", "everything", "random", "uncertain", "mixup", "nonadaptive"])
+def test_a_whole_step_never_asks_for_a_value(sampler: str) -> None:
+    """On the meta device there are no values: forward, backward and update must do without."""
+    made = distiller(sampler).to("meta")
+    optimiser = torch.optim.SGD((p for p in made.parameters() if p.requires_grad), lr=0.1, momentum=0.9, foreach=True)
+    terms = Step(made, optimiser, Runtime(device="cpu"))(some_batch("meta"))
+    assert all(term.is_meta for term in terms.values())
+
+
+@pytest.mark.parametrize("scout_mode", ["train", "frozen", "eval"])
+def test_the_step_compiles_as_one_graph(scout_mode: str) -> None:
+    torch._dynamo.reset()
+    made = distiller("unix", scout_mode=scout_mode)
+    look = torch.compile(made, fullgraph=True, backend="aot_eager")
+    terms = look(some_batch())
+    sum(terms.values()).backward()
+    assert all(p.grad is not None and torch.isfinite(p.grad).all() for p in made.student.parameters())
+    assert all(p.grad is None for p in made.teacher.parameters())
+
+
+class Small(nn.Module):
+    """As little as a network can be: the compiler's time grows with every layer."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.stem, self.norm, self.fc = nn.Conv2d(3, 4, 3, stride=4), nn.BatchNorm2d(4), nn.Linear(4, 10)
+
+    def forward(self, images: Tensor) -> Output:
+        stem = self.norm(self.stem(images)).relu()
+        embedding = stem.mean((2, 3))
+        return Output(self.fc(embedding), (stem, embedding), embedding)
+
+
+def test_one_step_of_unix_runs_compiled() -> None:
+    """The real compiler, once: runtime.compile=true is this."""
+    torch._dynamo.reset()
+    torch.manual_seed(0)
+    made = Offline(Small(), Small(), unix_exp.sampler("unix"), Weighted({"kd": unix_exp.criterion("kd")}, {"kd": 1.0}))
+    step = Step(made, RECIPE.optimiser(made.student.parameters()), Runtime(device="cpu", compile=True))
+    before = made.student.fc.weight.clone()
+    assert all(torch.isfinite(term) for term in step(some_batch()).values())
+    assert not torch.equal(before, made.student.fc.weight)
+
+
+@pytest.mark.parametrize(("mode", "running_moves"), [("train", True), ("frozen", False), ("eval", False)])
+def test_scouting_moves_batch_norm_only_in_train_mode(mode: str, running_moves: bool) -> None:
+    made, batch = distiller("unix"), some_batch()
+    norm = made.student.bn1
+    before = norm.running_mean.clone()
+    logits = made.scout(batch.images, mode)
+    assert torch.equal(before, norm.running_mean) != running_moves
+    assert not logits.requires_grad
+    assert made.student.training
+    assert norm.track_running_stats
+    if mode == "frozen":  # the same view of the batch, without the trace
+        torch.testing.assert_close(logits, made.scout(batch.images, "train"))
+
+
+def test_the_teacher_never_changes() -> None:
+    made = distiller("unix")
+    before = {key: value.clone() for key, value in made.teacher.state_dict().items()}
+    step = Step(made, RECIPE.optimiser(p for p in made.parameters() if p.requires_grad), Runtime(device="cpu"))
+    made.train()
+    for _ in range(2):
+        step(some_batch())
+    assert all(torch.equal(before[key], value) for key, value in made.teacher.state_dict().items())
+
+
+def test_a_step_in_bf16_stays_finite() -> None:
+    made = distiller("unix")
+    step = Step(made, RECIPE.optimiser(made.student.parameters()), Runtime(device="cpu", precision="bf16"))
+    assert all(torch.isfinite(term) for term in step(some_batch()).values())

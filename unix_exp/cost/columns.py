@@ -1,0 +1,73 @@
+"""The cost columns of the paper's tables, counted on our networks."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import cache
+from typing import NamedTuple
+
+import torch
+from torch import nn
+
+from unix_exp import paper
+from unix_exp.cost import Images, StepCost, count, gflops
+from unix_exp.criteria.kd import KD
+from unix_exp.criteria.weighted import Weighted
+from unix_exp.distillers.offline import Offline
+from unix_exp.registry import models, samplers
+
+CLASSES, SIZE = 100, 32  # CIFAR-100
+
+
+class Cell(NamedTuple):
+    """One percentage of a table: ours beside the printed one."""
+
+    table: str
+    pair: str
+    rho: float  # teacher's forward pass over the student's
+    row: str
+    printed: float
+    counted: float  # backward priced like forward, as printed
+    counted_backward_2: float
+
+
+def cells() -> Iterator[Cell]:
+    for name, table in paper.tables().items():
+        for column, pair in enumerate(table["pairs"]):
+            teacher, student = split(pair)
+            for row in table["rows"]:
+                images = images_of(row["sampler"], row["k"], table["batch"])
+                cost = StepCost(images, priced(student), priced(teacher))
+                yield Cell(
+                    name, pair, cost.teacher / cost.student, row["name"], row["compute"][column],
+                    cost.percent_of_kd(1) or 0.0, cost.percent_of_kd(2) or 0.0,
+                )  # fmt: skip
+
+
+@cache
+def images_of(sampler: str, k: int, batch: int) -> Images:
+    """Counted by one step of the smallest networks: who sees how many is the sampler's doing."""
+    settings = {} if sampler == "everything" else {"k": k}
+    with torch.device("meta"):  # counting needs no weights
+        networks = network("resnet8"), network("resnet8")
+    objective = Weighted({"kd": KD()}, {"kd": 1.0})
+    return count(Offline(*networks, samplers.make(sampler, settings), objective), batch, CLASSES, SIZE)
+
+
+def split(pair: str) -> tuple[str, str]:
+    """wrn_40_2_wrn_16_2 -> wrn_40_2, wrn_16_2: both halves must be names that the registry knows."""
+    words, known = pair.split("_"), set(models.names())
+    for cut in range(1, len(words)):
+        halves = "_".join(words[:cut]), "_".join(words[cut:])
+        if known.issuperset(halves):
+            return halves
+    raise AssertionError(f"{pair} names no pair of networks")
+
+
+def network(name: str) -> nn.Module:
+    return models.make(name, {}, num_classes=CLASSES)
+
+
+@cache
+def priced(name: str) -> float:
+    return gflops(network(name), SIZE)
