@@ -31,9 +31,7 @@ Command = Callable[..., Said]
 
 
 @pytest.fixture
-def command(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
-) -> Command:
+def command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> Command:
     """Type `unix-exp WORDS` in an empty folder; returns the exit code and what was printed."""
     monkeypatch.chdir(tmp_path)
 

@@ -15,7 +15,9 @@ from hydra import compose, initialize_config_dir
 from unix_exp import config
 
 CHOICES = sorted(
-    f"{path.parent.name}={path.stem}" for path in config.folder().glob("*/*.yaml") if path.parent.name not in ("model", "sweep")
+    f"{path.parent.name}={path.stem}"
+    for path in config.folder().glob("*/*.yaml")
+    if path.parent.name not in ("model", "sweep")
 )
 
 
@@ -68,7 +70,9 @@ def test_help_and_config_import_nothing_heavy(words: tuple[str, ...], tmp_path: 
         "try: train.main()\n"
         "finally: print('heavy:', sorted({'torch', 'timm', 'wandb'} & set(sys.modules)))"
     )
-    ended = subprocess.run([sys.executable, "-c", code, *words], capture_output=True, text=True, cwd=tmp_path, check=False)
+    ended = subprocess.run(
+        [sys.executable, "-c", code, *words], capture_output=True, text=True, cwd=tmp_path, check=False
+    )
     assert "heavy: []" in ended.stdout, ended.stderr
 
 

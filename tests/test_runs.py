@@ -44,7 +44,11 @@ def test_a_run_leaves_its_whole_record(tiny: Command) -> None:
     assert result["last"]["top1"] == records[1]["test/top1"]
     assert result["best"]["top1"] == max(record["test/top1"] for record in records)
     assert result["cost"]["images_per_step"] == {"given": 16, "scouted": 16, "learned": 10, "taught": 10}
-    assert result["cost"]["percent_of_kd_backward_2"] != result["cost"]["percent_of_kd"] == records[1]["cost/percent_of_kd"]
+    assert (
+        result["cost"]["percent_of_kd_backward_2"]
+        != result["cost"]["percent_of_kd"]
+        == records[1]["cost/percent_of_kd"]
+    )
     assert result["teacher"]["top1"] == results("teachers")["last"]["top1"]
     student = unix_exp.model("wrn_16_1", num_classes=24)
     student.load_state_dict(load_file(run / "student.safetensors"))
@@ -88,7 +92,16 @@ def weights(folder: Path) -> dict[str, torch.Tensor]:
 
 def test_killing_it_three_times_changes_no_bit(tmp_path: Path) -> None:
     """kill -9 at random moments, the same command again each time, against a run that nothing disturbed."""
-    words = [sys.executable, "-W", "ignore", "-m", "unix_exp.train", *TINY, "recipe.epochs=40", "dataset.train_count=480"]
+    words = [
+        sys.executable,
+        "-W",
+        "ignore",
+        "-m",
+        "unix_exp.train",
+        *TINY,
+        "recipe.epochs=40",
+        "dataset.train_count=480",
+    ]
     here = {**os.environ, "PYTHONPATH": str(Path(unix_exp.__file__).parents[1])}
     unbroken, broken = tmp_path / "unbroken", tmp_path / "broken"
     unbroken.mkdir()

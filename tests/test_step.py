@@ -104,7 +104,9 @@ def distiller(sampler: str, **settings: object) -> Offline:
     torch.manual_seed(0)
     student, teacher = unix_exp.model("resnet8", num_classes=10), unix_exp.model("resnet14", num_classes=10)
     terms = {"kd": unix_exp.criterion("kd"), "ce": unix_exp.criterion("ce"), "at": unix_exp.criterion("at")}
-    return Offline(student, teacher, unix_exp.sampler(sampler, **settings), Weighted(terms, {"kd": 0.9, "ce": 0.1, "at": 1.0}))
+    return Offline(
+        student, teacher, unix_exp.sampler(sampler, **settings), Weighted(terms, {"kd": 0.9, "ce": 0.1, "at": 1.0})
+    )
 
 
 def some_batch(device: str = "cpu") -> Batch:

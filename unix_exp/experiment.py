@@ -65,7 +65,9 @@ def perform(whole: DictConfig, wait: bool = False) -> Outcome:
 
     runtime.settle()
     plan = check(settings, recipe, runtime, data, source, identity, folder)
-    with folder.alone(wait=(lambda: console.say(f"waiting for the process at work in {folder.path}")) if wait else None):
+    with folder.alone(
+        wait=(lambda: console.say(f"waiting for the process at work in {folder.path}")) if wait else None
+    ):
         if (result := folder.result()) is not None:  # it was made while we waited
             return Outcome(folder.path, result)
         try:
@@ -122,7 +124,7 @@ def carry_out(plan: Plan, console: Console) -> Outcome:
     if plan.source is not None and plan.source.missing:
         make_teacher(plan, console.say)
     folder.write_config(settings)
-    plan.data.load(plan.runtime.place())
+    plan.data.load(plan.runtime.place(), console.watch)
     plan.runtime.settled(plan.distiller)
     teacher = known_teacher(plan, console)
     run = begin_or_continue(plan)
@@ -215,7 +217,9 @@ def introduce(plan: Plan, teacher: dict[str, Any] | None, run: Run, say: Callabl
         f"{plan.recipe.epochs} epochs, {plan.runtime.place()} {plan.runtime.precision}"
     )
     images = plan.cost.images
-    seen = f"of {images.given} images a step: scouted {images.scouted}, taught {images.taught}, learned {images.learned}"
+    seen = (
+        f"of {images.given} images a step: scouted {images.scouted}, taught {images.taught}, learned {images.learned}"
+    )
     share = plan.cost.percent_of_kd()
     say(seen + (f"; {share:.2f} % of conventional KD" if share is not None else ""))
     if 0 < run.progress.epoch < plan.recipe.epochs:

@@ -79,11 +79,15 @@ class RunFolder:
                 lock.acquire(blocking=False)
             except Timeout:
                 if wait is None:
-                    raise Mistake(f"another process is at work in {self.path}; let it end or choose other settings") from None
+                    raise Mistake(
+                        f"another process is at work in {self.path}; let it end or choose other settings"
+                    ) from None
                 wait()
                 lock.acquire()
         except OSError as error:
-            raise Mistake(f"cannot write to {self.path}: {error.strerror or error}; choose another place with runs=PATH") from None
+            raise Mistake(
+                f"cannot write to {self.path}: {error.strerror or error}; choose another place with runs=PATH"
+            ) from None
         try:
             yield
         finally:

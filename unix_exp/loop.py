@@ -113,7 +113,9 @@ def train_epoch(run: Run, watch: Watch) -> Record:
 
     loss = sum(terms.values())
     if loss != loss or abs(loss) == float("inf"):
-        raise Mistake(f"the loss is {loss} in epoch {progress.epoch}; lower recipe.lr (now {lr:g}) or a criterion's weight")
+        raise Mistake(
+            f"the loss is {loss} in epoch {progress.epoch}; lower recipe.lr (now {lr:g}) or a criterion's weight"
+        )
     values = {"train/loss": loss, **{f"train/{name}": term for name, term in terms.items()}, "train/lr": lr}
     if progress.epoch % run.recipe.evaluate_every == 0 or progress.epoch == run.recipe.epochs:
         values |= evaluate(run.distiller.student, run.data, batch_size, run.runtime, watch)

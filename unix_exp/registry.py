@@ -17,7 +17,7 @@ Constructor = TypeVar("Constructor", bound=Callable[..., Any])
 
 
 class Registry:
-    """One kind of component; its package is imported whole at the first look-up, so a new file needs no list to join."""
+    """One kind of component; its package is imported whole at the first look-up, so a new file joins no list."""
 
     def __init__(self, kind: str, package: str) -> None:
         self.kind = kind

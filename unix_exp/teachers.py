@@ -54,7 +54,9 @@ def source(whole: DictConfig, settings: Settings, fingerprint: str) -> Source:
 
 def run_path(settings: Settings, identity: str) -> Path:
     """Where a run lies: named by pair and method for people, by its identity for the program."""
-    name = f"{config.pair_name(settings)}-{settings['dataset']['name']}-{config.method_name(settings)}".replace("/", "-")
+    name = f"{config.pair_name(settings)}-{settings['dataset']['name']}-{config.method_name(settings)}".replace(
+        "/", "-"
+    )
     return Path(settings["runs"]).expanduser() / f"{name}-s{settings['seed']}-{identity}"
 
 
@@ -73,7 +75,7 @@ def accuracy(
     teacher: nn.Module, source: Source, data: Dataset, settings: Settings, runtime: Runtime, watch: Watch
 ) -> dict[str, float]:
     """Top-1 and top-5 on this test set; measured once for the same weights, images and precision, then remembered."""
-    key = f"{source.identity[:16]}-{data.fingerprint()[:12]}-{runtime.precision}"
+    key = config.identity({"teacher": source.identity, "data": data.fingerprint(), "precision": runtime.precision})
     remembered = Path(settings["teachers"]).expanduser() / "accuracy" / f"{key}.json"
     try:
         return json.loads(remembered.read_text())

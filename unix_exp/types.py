@@ -71,12 +71,12 @@ class Dataset(Protocol):
         """What identifies the images, wherever they lie."""
         ...
 
-    def load(self, device: Any) -> None:
+    def load(self, device: Any, watch: Watch | None = None) -> None:
         """Bring the images to where they are used; call once, before the first epoch."""
         ...
 
     def train_batches(self, batch: int, seed: int) -> Iterator[Batch]:
-        """One epoch on the device, its order and augmentation a function of the seed; the incomplete tail is left out."""
+        """One epoch on the device, its order and augmentation drawn from the seed; an incomplete tail is left out."""
         ...
 
     def test_batches(self, batch: int) -> Iterator[tuple[Tensor, Tensor]]:

@@ -24,6 +24,4 @@ class Weighted(nn.Module):
         return any(getattr(criterion, "needs_teacher", True) for criterion in self.criteria.values())
 
     def forward(self, student: Output, teacher: Output | None, batch: Batch) -> Terms:
-        return {
-            name: weight * self.criteria[name](student, teacher, batch) for name, weight in self.weights.items()
-        }
+        return {name: weight * self.criteria[name](student, teacher, batch) for name, weight in self.weights.items()}

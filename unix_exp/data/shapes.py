@@ -164,9 +164,7 @@ def draw(count: int, seed: int) -> Images:
     generator = torch.Generator().manual_seed(seed)
     labels = torch.arange(count) % len(FIGURES)
     threads = torch.get_num_threads()
-    torch.set_num_threads(
-        1
-    )  # pieces this small aren't worth sharing: on busy cores the waiting takes ten times as long
+    torch.set_num_threads(1)  # sharing pieces this small takes ten times as long where the cores are busy
     try:
         return Images(torch.cat([draw_some(some, generator) for some in labels.split(4 * len(FIGURES))]), labels)
     finally:
@@ -183,7 +181,7 @@ def draw_some(labels: Tensor, generator: torch.Generator) -> Tensor:
 
     level = torch.arange(SIZE, dtype=torch.float64) + 0.5
     background = F.interpolate(between(0, 1, 3, 4, 4), SIZE, mode="bilinear")  # a soft texture, one colour varied
-    tint, strength = between(0.15, 0.85, 3, 1, 1), between(0.1, 0.45, 1, 1, 1)
+    tint, strength = between(0.1, 0.45, 3, 1, 1), between(0.05, 0.3, 1, 1, 1)
     canvas = tint + strength * (background - 0.5)
 
     def paint(outside: Tensor, colour: Tensor) -> None:
@@ -193,14 +191,14 @@ def draw_some(labels: Tensor, generator: torch.Generator) -> Tensor:
         right, down = between(low, high, 2, 1, 1).unbind(1)
         return level - right, level[:, None] - down
 
-    for _ in range(2):  # clutter: dashes from dots to scratches
-        (x, y), turn = offsets(0, SIZE), between(0, pi, 1, 1)
-        along, across = x * turn.cos() + y * turn.sin(), y * turn.cos() - x * turn.sin()
-        overhang = (along.abs() - between(0, 7, 1, 1)).clamp_(min=0)
-        paint(torch.hypot(overhang, across) - between(0.7, 1.7, 1, 1), between(0, 1, 3, 1, 1))
+    # Clutter: a dash, from a dot to a scratch.
+    (x, y), turn = offsets(0, SIZE), between(0, pi, 1, 1)
+    along, across = x * turn.cos() + y * turn.sin(), y * turn.cos() - x * turn.sin()
+    overhang = (along.abs() - between(0, 7, 1, 1)).clamp_(min=0)
+    paint(torch.hypot(overhang, across) - between(0.7, 1.7, 1, 1), between(0, 1, 3, 1, 1))
 
-    radius, squash = between(7, 12, 1, 1), between(0.8, 1, 1, 1)
-    x, y = offsets(12, 20)
+    radius, squash = between(8, 12, 1, 1), between(0.8, 1, 1, 1)
+    x, y = offsets(13, 19)
     turned = (labels >= len(UPRIGHT))[:, None, None]
     turn = between(-1, 1, 1, 1) * torch.where(turned, pi, 0.25)
     x, y = (x * turn.cos() + y * turn.sin()) / radius, (y * turn.cos() - x * turn.sin()) / (radius * squash)
@@ -208,9 +206,9 @@ def draw_some(labels: Tensor, generator: torch.Generator) -> Tensor:
     for label, figure in enumerate(FIGURES.values()):
         members = slice(label, None, len(FIGURES))
         outside[members] = figure(x[members], y[members])
-    # Every channel leaves the tint by at least 0.2, towards the roomier side, so that no shape melts into the texture.
-    colour = tint + (0.5 - tint).sign() * between(0.2, 0.6, 3, 1, 1)
+    # Lighter than the ground in every channel: what a small network must learn first is the shape, not what is ground.
+    colour = tint + between(0.2, 0.55, 3, 1, 1)
     paint(outside * radius * squash, colour)
 
-    canvas += between(-0.5, 0.5, 3, SIZE, SIZE) * between(0, 0.35, 1, 1, 1)
+    canvas += between(-0.5, 0.5, 3, SIZE, SIZE) * between(0, 0.25, 1, 1, 1)
     return (canvas * 255).round_().clamp_(0, 255).to(torch.uint8).permute(0, 2, 3, 1)

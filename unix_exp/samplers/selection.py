@@ -22,5 +22,5 @@ def take(batch: Batch, rows: Tensor) -> Batch:
 
 
 def shuffled(batch: Batch) -> Tensor:
-    """A random order of the batch's rows, drawn on its device; ranking noise works on every backend, randperm doesn't."""
+    """A random order of the rows, drawn on the device; ranked noise works on every backend, randperm does not."""
     return torch.rand(batch.index.shape[0], device=batch.index.device).argsort()

@@ -39,9 +39,11 @@ class Wandb:
     ) -> None:
         self.run: Any = None
         self.say = say
-        mode, notice = chosen_mode(settings.mode)
-        if notice:
-            say(notice)
+        mode = chosen_mode(settings.mode)
+        if mode == "offline":
+            os.environ.setdefault("WANDB_CACHE_DIR", str(folder / "wandb"))  # its own logs would go to the home folder
+            if settings.mode == "auto":
+                say_once(say, "W&B: no key found, logging offline (wandb login, or logger=none)")
         self._guard(self._start, settings, mode, folder, name, group, tags, config)
 
     def _start(
@@ -92,21 +94,27 @@ class Wandb:
     def _guard(self, act: Callable[..., Any], *arguments: Any) -> None:
         try:
             act(*arguments)
-        except Exception as error:  # noqa: BLE001  whatever W&B does, the run and its own records go on
+        except Exception as error:
             self.run = None
             reason = (str(error).strip() or type(error).__name__).splitlines()[0]
             self.say(f"W&B stopped ({reason}); the run goes on without it, its records are in its folder")
 
 
-def chosen_mode(mode: str) -> tuple[str, str | None]:
-    """Online only where it can work; and what to say where it can't."""
+SAID: set[str] = set()
+
+
+def say_once(say: Callable[[str], None], line: str) -> None:
+    """A sweep's jobs and their teachers share a process, and so a notice."""
+    if line not in SAID:
+        SAID.add(line)
+        say(line)
+
+
+def chosen_mode(mode: str) -> str:
+    """Online only where it can work."""
     if mode != "auto":
-        return mode, None
-    if wanted := os.environ.get("WANDB_MODE"):
-        return wanted, None
-    if has_key():
-        return "online", None
-    return "offline", "W&B: no key found, logging offline (wandb login, or logger=none)"
+        return mode
+    return os.environ.get("WANDB_MODE") or ("online" if has_key() else "offline")
 
 
 def has_key() -> bool:
