@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import itertools
+
 import pytest
 
 from unix_exp.recipe import Recipe
@@ -22,7 +24,7 @@ def test_warmup_climbs_to_the_rate_and_cosine_descends_from_it() -> None:
     recipe = Recipe(epochs=10, batch=1, lr=1.0, milestones=[], schedule="cosine", warmup_epochs=2)
     rates = [recipe.lr_at(epoch) for epoch in range(10)]
     assert rates[0] < rates[1] < rates[2] == 1.0
-    assert all(later < earlier for earlier, later in zip(rates[2:], rates[3:], strict=False))
+    assert all(later < earlier for earlier, later in itertools.pairwise(rates[2:]))
 
 
 @pytest.mark.parametrize(

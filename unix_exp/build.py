@@ -11,6 +11,7 @@ from torch import nn
 from unix_exp import config
 from unix_exp.config import Settings
 from unix_exp.criteria.weighted import Weighted
+from unix_exp.distillers.distiller import Distiller
 from unix_exp.recipe import Recipe
 from unix_exp.registry import check_settings, criteria, datasets, distillers, models, samplers
 from unix_exp.runtime import Runtime
@@ -66,7 +67,7 @@ def criterion(settings: Mapping[str, Any]) -> Weighted:
     return Weighted(terms, weights)
 
 
-def distiller(settings: Settings, student: nn.Module, teacher: nn.Module | None) -> nn.Module:
+def distiller(settings: Settings, student: nn.Module, teacher: nn.Module | None) -> Distiller:
     chosen = settings["distiller"]
     given: dict[str, Any] = {"student": student}
     if getattr(distillers[chosen["name"]], "needs_teacher", True):

@@ -7,7 +7,7 @@ import sys
 from hydra import compose, initialize_config_dir
 from hydra.core.global_hydra import GlobalHydra
 from hydra.errors import HydraException, MissingConfigException, OverrideParseException
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig
 from omegaconf.errors import OmegaConfBaseException
 
 from unix_exp import config
@@ -29,7 +29,7 @@ def in_one_line(error: BaseException) -> str | None:
             return unknown_setting(cause.full_key)
         return f"{cause.full_key}: {first_line(cause)}"
     if str(error).startswith("Config group override must be"):
-        return "a group takes the name of a choice, such as teacher=resnet32x4; distiller=supervised does without a teacher"
+        return "a group takes a choice by name, such as teacher=resnet32x4; distiller=supervised needs no teacher"
     if isinstance(error, (HydraException, OmegaConfBaseException)):
         return first_line(error)
     return None
@@ -48,7 +48,7 @@ def unknown_setting(full_key: str) -> str:
         node = node.get(part) if isinstance(node, DictConfig) else None
     known = [str(name) for name in node if name != "hydra"] if isinstance(node, DictConfig) else []
     owner = f"{place} has" if place else "there is"
-    if isinstance(node, DictConfig) and isinstance(name := OmegaConf.to_container(node).get("name"), str):
+    if isinstance(node, DictConfig) and isinstance(name := node.get("name"), str):
         owner = f"{place} '{name}' has"
         known = [one for one in known if one not in ("name", "pace")]
     return f"{owner} no setting '{key}'; {nearest(key, known)}"

@@ -43,14 +43,13 @@ def resolve(config: DictConfig) -> Settings:
     register_resolvers()
     for key in config:
         if key not in KEYS:
-            raise Mistake(f"there is no setting '{key}'; {nearest(str(key), KEYS)}")
+            raise Mistake(f"there is no setting '{key!s}'; {nearest(str(key), KEYS)}")
     try:
-        settings = OmegaConf.to_container(config, resolve=True, throw_on_missing=True)
+        settings = by_name(OmegaConf.to_container(config, resolve=True, throw_on_missing=True))
     except MissingMandatoryValue as error:
         raise Mistake(f"{error.full_key} is missing; give {error.full_key}=...") from None
     except OmegaConfBaseException as error:
         raise Mistake(f"{error.full_key or 'the configuration'}: {str(error).splitlines()[0]}") from None
-    assert isinstance(settings, dict)
     for key in ("student", "dataset", "distiller", "sampler"):
         if not isinstance(settings.get(key), dict) or "name" not in settings[key]:
             raise Mistake(f"{key} is not chosen; give {key}=NAME")
@@ -79,10 +78,13 @@ def of_teacher(config: DictConfig) -> DictConfig:
     return made
 
 
-def raw(node: DictConfig) -> dict[str, Any]:
-    values = OmegaConf.to_container(node, resolve=False)
-    assert isinstance(values, dict)
-    return values
+def raw(node: DictConfig) -> Settings:
+    return by_name(OmegaConf.to_container(node, resolve=False))
+
+
+def by_name(container: Any) -> Settings:
+    assert isinstance(container, dict)
+    return {str(key): value for key, value in container.items()}
 
 
 def what_determines(settings: Settings, fingerprint: str, teacher: str | None) -> Settings:

@@ -11,12 +11,12 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from omegaconf import DictConfig
-from torch import nn
 
 from unix_exp import build, config, provenance, teachers
 from unix_exp.checkpoint import read_state, save_state, save_weights
 from unix_exp.config import Settings
 from unix_exp.cost import StepCost, price
+from unix_exp.distillers.distiller import Distiller
 from unix_exp.folder import RunFolder
 from unix_exp.loop import Progress, Run, Step, train
 from unix_exp.recipe import Recipe
@@ -42,7 +42,7 @@ class Plan(NamedTuple):
     recipe: Recipe
     runtime: Runtime
     data: Dataset
-    distiller: nn.Module
+    distiller: Distiller
     source: teachers.Source | None
     cost: StepCost
     identity: str
@@ -57,7 +57,9 @@ def perform(whole: DictConfig, wait: bool = False) -> Outcome:
     console = Console(recipe.epochs)
     data = build.dataset(settings["dataset"])
     source = teacher_source(whole, settings, data)
-    identity = config.identity(config.what_determines(settings, data.fingerprint(), source and source.identity))
+    identity = config.identity(
+        config.what_determines(settings, data.fingerprint(), source.identity if source is not None else None)
+    )
     folder = RunFolder(teachers.run_path(settings, identity))
     if (result := folder.result()) is not None:
         console.say(f"{folder.path} is finished: {summary(result)}")
@@ -154,7 +156,7 @@ def carry_out(plan: Plan, console: Console) -> Outcome:
 
 def make_teacher(plan: Plan, say: Callable[[str], None]) -> None:
     """Train the teacher that the store lacks, in a run of its own; where another process is at it, wait."""
-    assert plan.source is not None and plan.source.recipe is not None
+    assert plan.source is not None and plan.source.recipe is not None and plan.distiller.teacher is not None
     name, epochs = config.network_name(plan.settings["teacher"]), plan.settings["teacher_recipe"]["epochs"]
     say(
         f"teacher {name} is not in {plan.settings['teachers']}/: training it first, "
@@ -166,7 +168,7 @@ def make_teacher(plan: Plan, say: Callable[[str], None]) -> None:
 
 def known_teacher(plan: Plan, console: Console) -> dict[str, Any] | None:
     """The teacher as the result tells of it: its accuracy is measured before anything is learned from it."""
-    if plan.source is None:
+    if plan.source is None or plan.distiller.teacher is None:
         return None
     name = config.network_name(plan.settings["teacher"])
     accuracy = teachers.accuracy(

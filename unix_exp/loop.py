@@ -8,9 +8,10 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from unix_exp.cost import StepCost
+from unix_exp.distillers.distiller import Distiller
 from unix_exp.evaluate import evaluate
 from unix_exp.recipe import Recipe
 from unix_exp.runtime import Runtime
@@ -20,7 +21,7 @@ from unix_exp.types import Batch, Dataset, Mistake, Record, Terms, Watch
 class Step:
     """One update. Every value stays on the device; nothing here waits for it."""
 
-    def __init__(self, distiller: nn.Module, optimiser: torch.optim.Optimizer, runtime: Runtime) -> None:
+    def __init__(self, distiller: Distiller, optimiser: torch.optim.Optimizer, runtime: Runtime) -> None:
         self.distiller = distiller
         self.optimiser = optimiser
         self.runtime = runtime
@@ -71,7 +72,7 @@ class Progress:
 class Run:
     """Everything that training works on."""
 
-    distiller: nn.Module
+    distiller: Distiller
     step: Step
     data: Dataset
     recipe: Recipe

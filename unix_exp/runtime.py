@@ -56,7 +56,7 @@ class Runtime:
 
     def settled(self, network: nn.Module) -> nn.Module:
         layout = torch.channels_last if self.memory_format == "channels_last" else torch.contiguous_format
-        return network.to(device=self.place(), memory_format=layout)
+        return network.to(self.place()).to(memory_format=layout)
 
     def autocast(self) -> AbstractContextManager[None]:
         return torch.autocast(self.place().type, torch.bfloat16, enabled=self.precision == "bf16")

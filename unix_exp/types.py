@@ -18,7 +18,7 @@ class Batch(NamedTuple):
 
     images: Tensor  # [N, 3, H, W] float, normalised
     targets: Tensor  # [N, C] float, a distribution over the classes
-    index: Tensor  # [N] int64, the place of each image in the training set
+    index: Tensor  # type: ignore[assignment]  # [N] int64, the place of each image in the training set
 
 
 class Output(NamedTuple):
@@ -53,7 +53,7 @@ class Sampler(Protocol):
 class Criterion(Protocol):
     """How far the student is from where it should be, as a scalar."""
 
-    def __call__(self, student: Output, teacher: Output | None, batch: Batch) -> Tensor: ...
+    def __call__(self, student: Output, teacher: Any, batch: Batch) -> Tensor: ...  # teacher: an Output, or None
 
 
 class Dataset(Protocol):

@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor, nn
 
+from unix_exp.distillers.distiller import Distiller
 from unix_exp.types import Batch
 
 
@@ -76,17 +77,16 @@ class StepCost:
         }
 
 
-def price(distiller: nn.Module, batch_size: int, classes: int, size: int) -> StepCost:
+def price(distiller: Distiller, batch_size: int, classes: int, size: int) -> StepCost:
     """Count and price one step; a step that can't work (k above the batch, stages that don't align) fails here."""
-    teacher = getattr(distiller, "teacher", None)
     return StepCost(
         images=count(distiller, batch_size, classes, size),
         student=gflops(distiller.student, size),
-        teacher=gflops(teacher, size) if teacher is not None else 0.0,
+        teacher=gflops(distiller.teacher, size) if distiller.teacher is not None else 0.0,
     )
 
 
-def count(distiller: nn.Module, batch_size: int, classes: int, size: int) -> Images:
+def count(distiller: Distiller, batch_size: int, classes: int, size: int) -> Images:
     shadow = copy.deepcopy(distiller).to("meta")
     seen = {"scouted": 0, "learned": 0, "taught": 0}
 
@@ -97,7 +97,7 @@ def count(distiller: nn.Module, batch_size: int, classes: int, size: int) -> Ima
         seen["taught"] += len(arguments[0])
 
     shadow.student.register_forward_pre_hook(look_at_student)
-    if getattr(shadow, "teacher", None) is not None:
+    if shadow.teacher is not None:
         shadow.teacher.register_forward_pre_hook(look_at_teacher)
     shadow(
         Batch(

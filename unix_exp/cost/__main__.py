@@ -12,8 +12,9 @@ from unix_exp.cost.columns import Cell, cells
 def main() -> None:
     argparse.ArgumentParser(
         prog="python -m unix_exp.cost",
-        description="Print the cost columns of Tables 1 and 2 of the UNIX paper, counted on our networks, beside the printed "
-        "ones. Per cent of conventional distillation; a backward pass costs one forward pass (as printed) or two (as usual).",
+        description="Print the cost columns of Tables 1 and 2 of the UNIX paper, counted on our networks, beside the "
+        "printed ones. Per cent of conventional distillation; a backward pass costs one forward pass, as printed, "
+        "or two, as is usual.",
     ).parse_args()
     titles = paper.tables()
     worst = 0.0

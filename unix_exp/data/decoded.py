@@ -56,8 +56,8 @@ class Decoded(Resident):
         self.mean = self.given_mean or mean.tolist()
         self.std = self.given_std or std.tolist()
         halves = (train, self.train.labels), (test, self.test.labels)
-        train, test = (Images(torch.from_numpy(some), torch.tensor(labels)) for some, labels in halves)
-        return train, test
+        first, second = (Images(torch.from_numpy(some), torch.tensor(labels)) for some, labels in halves)
+        return first, second
 
 
 def decode(paths: Sequence[str], size: int, watch: Watch | None = None, piece: int = 64) -> np.ndarray:
@@ -66,7 +66,7 @@ def decode(paths: Sequence[str], size: int, watch: Watch | None = None, piece: i
 
     def fill(start: int) -> None:
         for place, path in enumerate(paths[start : start + piece], start):
-            pixels[place] = fitted(open_image(path), size)
+            pixels[place] = np.asarray(fitted(open_image(path), size))
 
     starts = range(0, len(paths), piece)
     pool = ThreadPoolExecutor(os.cpu_count())

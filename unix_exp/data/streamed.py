@@ -74,8 +74,8 @@ class Streamed:
             yield self.normalise(pixels), labels
 
     def _stream(self, reader: Reader, batches: Sequence[Tensor]) -> Iterator[list[Tensor]]:
-        loader = DataLoader(
-            reader,
+        loader: DataLoader[Any] = DataLoader(
+            reader,  # type: ignore[arg-type]  # anything with a length and places serves
             batch_sampler=[some.tolist() for some in batches],
             num_workers=self.workers,
             pin_memory=self.device.type == "cuda",

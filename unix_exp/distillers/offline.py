@@ -1,19 +1,20 @@
 from __future__ import annotations
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from unix_exp.criteria.weighted import Weighted
-from unix_exp.distillers.scouting import scout
+from unix_exp.distillers.distiller import Distiller
 from unix_exp.registry import distillers
 from unix_exp.types import Batch, Sampler, Terms
 
 
 @distillers.register("offline")
-class Offline(nn.Module):
+class Offline(Distiller):
     """Learn from a teacher that no longer changes, on what the sampler makes of each batch."""
 
     needs_teacher = True
+    teacher: nn.Module
 
     def __init__(self, student: nn.Module, teacher: nn.Module, sampler: Sampler, criterion: Weighted) -> None:
         super().__init__()
@@ -27,9 +28,6 @@ class Offline(nn.Module):
         super().train(mode)
         self.teacher.eval()  # train() would wake its batch norm
         return self
-
-    def scout(self, images: Tensor, mode: str) -> Tensor:
-        return scout(self.student, images, mode)
 
     def forward(self, batch: Batch) -> Terms:
         batch = self.sampler(batch, self.scout)

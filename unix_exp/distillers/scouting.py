@@ -25,12 +25,12 @@ def batch_norms_set(student: nn.Module, mode: str) -> Iterator[None]:
     if mode == "train":
         yield
         return
-    norms = [module for module in student.modules() if isinstance(module, nn.modules.batchnorm._BatchNorm)]
     if mode == "eval":
         student.eval()
         yield
         student.train()
         return
+    norms = [module for module in student.modules() if isinstance(module, nn.modules.batchnorm._BatchNorm)]
     for norm in norms:
         norm.track_running_stats = False
     yield

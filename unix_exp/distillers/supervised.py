@@ -1,15 +1,15 @@
 from __future__ import annotations
 
-from torch import Tensor, nn
+from torch import nn
 
 from unix_exp.criteria.weighted import Weighted
-from unix_exp.distillers.scouting import scout
+from unix_exp.distillers.distiller import Distiller
 from unix_exp.registry import distillers
 from unix_exp.types import Batch, Mistake, Sampler, Terms
 
 
 @distillers.register("supervised")
-class Supervised(nn.Module):
+class Supervised(Distiller):
     """Learn from the labels alone: how teachers are made, and students from scratch."""
 
     needs_teacher = False
@@ -19,12 +19,10 @@ class Supervised(nn.Module):
         if criterion.needs_teacher:
             raise Mistake("distiller 'supervised' has no teacher to compare with; choose criterion=ce")
         self.student = student
+        self.teacher = None
         self.sampler = sampler
         self.criterion = criterion
         self.train()
-
-    def scout(self, images: Tensor, mode: str) -> Tensor:
-        return scout(self.student, images, mode)
 
     def forward(self, batch: Batch) -> Terms:
         batch = self.sampler(batch, self.scout)

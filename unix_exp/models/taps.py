@@ -38,6 +38,7 @@ class Listener:
 
     def answer(self, net: nn.Module, inputs: Any, logits: Tensor) -> Output:
         maps, embedding = list(self.maps.values()), self.embedding
+        assert embedding is not None, "the classifier has read it by now"
         self.maps.clear()  # a map kept here would outlive its step, and could not be deep-copied
         self.embedding = None
         return Output(logits, (*maps, embedding), embedding)
@@ -51,7 +52,7 @@ def listen(what: str, net: nn.Module, classifier: nn.Module, taps: list[str] | N
             raise Mistake(f"{what} has no module '{tap}' to tap; {nearest(tap, shapes)}")
     for module in net.modules():
         if hasattr(module, "inplace"):
-            module.inplace = False  # it would change a map that was tapped before it
+            setattr(module, "inplace", False)  # it would change a map that was tapped before it  # noqa: B010
     listener = Listener()
     net.register_forward_pre_hook(listener.begin)
     for path in stages(net, shapes) if taps is None else taps:

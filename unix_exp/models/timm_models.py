@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import nullcontext
+from typing import Any
 
 from torch import nn
 
@@ -16,15 +17,13 @@ def build(arch: str, pretrained: bool = False, taps: list[str] | None = None, nu
     """A timm network; `taps` are paths of modules whose output becomes a feature, by default its stages."""
     import timm  # here, so that a run without it need not wait for the import
 
-    known = {
-        *timm.list_models(),
-        *timm.list_pretrained(),
-    }  # the latter carry the tag of their weights: resnet18.a1_in1k
+    # Names with the tag of their weights, such as resnet18.a1_in1k, are only in the second list.
+    known = {*timm.list_models(), *timm.list_pretrained()}
     if arch not in known:
         raise Mistake(f"timm has no arch '{arch}'; {nearest(arch, known)}")
     what = f"timm {arch}"
     with loading_weights(what) if pretrained else nullcontext():
-        net = timm.create_model(arch, pretrained=pretrained, num_classes=num_classes)
+        net: Any = timm.create_model(arch, pretrained=pretrained, num_classes=num_classes)
     net.pretrained_classes = net.pretrained_cfg["num_classes"] if pretrained else None
     classifier = net.get_classifier()
     if isinstance(classifier, tuple):

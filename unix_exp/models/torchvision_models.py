@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from torch import nn
 
 from unix_exp.models.taps import listen, loading_weights
@@ -46,7 +48,7 @@ def classifier_path(net: nn.Module) -> str:
 def replace_classifier(net: nn.Module, num_classes: int) -> None:
     """Put a fresh classifier, for other classes, in the place of the pretrained one."""
     path = classifier_path(net)
-    old = net.get_submodule(path)
+    old: Any = net.get_submodule(path)
     if isinstance(old, nn.Linear):
         new: nn.Module = nn.Linear(old.in_features, num_classes, bias=old.bias is not None)
     else:

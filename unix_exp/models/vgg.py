@@ -26,7 +26,7 @@ class VGG(nn.Module):
         draw_he_weights(self)
         nn.init.normal_(self.classifier.weight, std=0.01)
         for module in self.modules():
-            if isinstance(module, (nn.Conv2d, nn.Linear)):
+            if isinstance(module, (nn.Conv2d, nn.Linear)) and module.bias is not None:
                 nn.init.zeros_(module.bias)
 
     def forward(self, images: Tensor) -> Output:

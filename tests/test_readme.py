@@ -1,0 +1,59 @@
+"""What the README shows is what happens."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import torch
+
+import unix_exp
+from unix_exp import config
+from unix_exp.registry import samplers
+from unix_exp.types import Batch
+
+README = (Path(__file__).parents[1] / "README.md").read_text()
+
+
+def block(language: str, containing: str) -> str:
+    blocks = re.findall(rf"```{language}\n(.*?)```", README, re.DOTALL)
+    return next(code for code in blocks if containing in code)
+
+
+def test_unix_drops_into_a_plain_loop() -> None:
+    torch.manual_seed(0)
+    loader = [(torch.randn(64, 3, 32, 32), torch.randint(100, (64,)))]
+    names: dict = {"loader": loader}
+    code = block("python", "for images, labels in loader")
+    assert len(code[code.index("for images") :].splitlines()) <= 10
+    exec(code.replace('"resnet32x4"', '"resnet8"').replace('"shufflev2"', '"resnet8"'), names)  # the same in seconds
+    assert names["batch"].images.shape == (48, 3, 32, 32)
+    assert torch.isfinite(names["loss"])
+    assert all(weight.grad is not None for weight in names["student"].parameters())
+
+
+def test_the_sampler_of_ones_own_works_as_shown() -> None:
+    exec(block("python", "class Certain"), {})
+    try:
+        sure = torch.tensor([[9.0, 0.0], [0.0, 0.0], [4.0, 0.0], [1.0, 0.0]])
+        batch = Batch(torch.zeros(4, 3, 2, 2), torch.eye(4), torch.arange(4))
+        kept = unix_exp.sampler("certain", k=2)(batch, lambda images, mode: sure)
+        assert kept.index.tolist() == [0, 2]
+    finally:
+        del samplers.constructors["certain"]
+
+
+def test_every_choice_the_readme_names_exists() -> None:
+    rows = re.findall(r"^\| `(\w+)`(?:, `(\w+)`)? \|[^|]*\|(.*)\|$", README, re.MULTILINE)
+    assert len(rows) >= 9
+    for group, _, text in rows:
+        known = {path.stem for path in (config.folder() / group).glob("*.yaml")}
+        named = set(re.findall(r"`(\w+)`", text)) | set(re.findall(r"(\w+)`", text))
+        assert named - known <= {"NAME"}, (group, named - known)
+
+
+def test_a_model_gives_logits_features_and_embedding() -> None:
+    output = unix_exp.model("resnet8", num_classes=7).eval()(torch.randn(2, 3, 32, 32))
+    assert output.logits.shape == (2, 7)
+    assert output.features[-1] is output.embedding
+    assert [feature.shape[1] for feature in output.features] == [16, 16, 32, 64, 64]

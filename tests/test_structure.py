@@ -1,0 +1,63 @@
+"""Imports go one way: a module may import what stands before it, never what stands after."""
+
+from __future__ import annotations
+
+import ast
+from pathlib import Path
+
+import unix_exp
+
+PACKAGE = Path(unix_exp.__file__).parent
+LAYERS = [
+    {"types", "names"},
+    {"registry"},
+    {"recipe", "runtime", "config", "paper", "provenance"},
+    {"models", "data", "samplers", "criteria"},
+    {"distillers"},
+    {"cost", "checkpoint", "evaluate", "report"},
+    {"loop", "folder"},
+    {"sinks", "build"},
+    {"teachers"},
+    {"experiment", "complaints"},
+    {"outcomes"},
+    {"train"},
+]
+LEVEL = {name: level for level, names in enumerate(LAYERS) for name in names}
+
+
+def part_of(path: Path) -> str:
+    return path.relative_to(PACKAGE).parts[0].removesuffix(".py")
+
+
+def imported(path: Path) -> set[str]:
+    found = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.ImportFrom) and node.module == "unix_exp":
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and (node.module or "").startswith("unix_exp."):
+            found.add(str(node.module).split(".")[1])
+    return found
+
+
+def test_imports_go_one_way() -> None:
+    wrong = []
+    for path in PACKAGE.rglob("*.py"):
+        if path.parent == PACKAGE and path.name == "__init__.py":
+            continue  # the three functions for notebooks, which import when called
+        own = part_of(path)
+        assert own in LEVEL, f"{own} has no place in LAYERS"
+        # A type may be named from above: under TYPE_CHECKING nothing is imported.
+        wrong += [(str(path), name) for name in imported(path) if name != own and LEVEL[name] > LEVEL[own]]
+    assert [pair for pair in wrong if pair[1] != "experiment"] == []
+
+
+def test_no_step_reads_from_the_device() -> None:
+    """.item(), .tolist(), .cpu() and numpy in what runs every step would make the host wait."""
+    for folder in ("samplers", "criteria", "distillers", "models"):
+        for path in (PACKAGE / folder).glob("*.py"):
+            calls = {
+                node.func.attr
+                for node in ast.walk(ast.parse(path.read_text()))
+                if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute)
+            }
+            assert not calls & {"item", "tolist", "cpu", "numpy", "nonzero"}, path
