@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import ast
+import configparser
 from pathlib import Path
 
 import unix_exp
 
 PACKAGE = Path(unix_exp.__file__).parent
 LAYERS = [
-    {"types", "names"},
+    {"types", "words"},
     {"registry"},
     {"recipe", "runtime", "config", "paper", "provenance"},
     {"models", "data", "samplers", "criteria"},
@@ -61,3 +62,11 @@ def test_no_step_reads_from_the_device() -> None:
                 if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute)
             }
             assert not calls & {"item", "tolist", "cpu", "numpy", "nonzero"}, path
+
+
+def test_every_package_is_shipped() -> None:
+    listed = configparser.ConfigParser()
+    listed.read(PACKAGE.parent / "setup.cfg")
+    shipped = set(listed["options"]["packages"].split())
+    there = {".".join(path.parent.relative_to(PACKAGE.parent).parts) for path in PACKAGE.rglob("__init__.py")}
+    assert shipped == there | {"unix_exp.conf"}  # conf/ lies beside the package and ships inside it

@@ -11,8 +11,8 @@ from omegaconf import DictConfig
 from omegaconf.errors import OmegaConfBaseException
 
 from unix_exp import config
-from unix_exp.names import nearest
 from unix_exp.types import Mistake
+from unix_exp.words import nearest
 
 
 def in_one_line(error: BaseException) -> str | None:

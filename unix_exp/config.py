@@ -11,8 +11,8 @@ from typing import Any
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import MissingMandatoryValue, OmegaConfBaseException
 
-from unix_exp.names import nearest
 from unix_exp.types import Mistake
+from unix_exp.words import nearest
 
 KEYS = (
     "teacher", "student", "dataset", "distiller", "sampler", "criterion", "recipe", "teacher_recipe", "runtime",

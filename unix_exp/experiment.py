@@ -74,7 +74,7 @@ def perform(whole: DictConfig, wait: bool = False) -> Outcome:
             return Outcome(folder.path, result)
         try:
             return carry_out(plan, console)
-        except (Exception, KeyboardInterrupt) as error:
+        except Exception as error:
             folder.fail(f"{error}\n" if isinstance(error, Mistake) else traceback.format_exc())
             raise
 

@@ -10,8 +10,8 @@ import typing
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, TypeVar
 
-from unix_exp.names import nearest
 from unix_exp.types import Mistake
+from unix_exp.words import nearest
 
 Constructor = TypeVar("Constructor", bound=Callable[..., Any])
 

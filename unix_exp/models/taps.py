@@ -11,8 +11,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from unix_exp.registry import nearest
 from unix_exp.types import Mistake, Output
+from unix_exp.words import nearest
 
 POOLS = (nn.MaxPool2d, nn.AvgPool2d, nn.AdaptiveAvgPool2d)
 

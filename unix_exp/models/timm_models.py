@@ -8,8 +8,9 @@ from typing import Any
 from torch import nn
 
 from unix_exp.models.taps import listen, loading_weights
-from unix_exp.registry import models, nearest
+from unix_exp.registry import models
 from unix_exp.types import Mistake
+from unix_exp.words import nearest
 
 
 @models.register("timm")

@@ -7,8 +7,9 @@ from typing import Any
 from torch import nn
 
 from unix_exp.models.taps import listen, loading_weights
-from unix_exp.registry import models, nearest
+from unix_exp.registry import models
 from unix_exp.types import Mistake
+from unix_exp.words import nearest
 
 AUXILIARY_HEADS = {"googlenet": ("aux1", "aux2"), "inception_v3": ("AuxLogits",)}
 

@@ -7,6 +7,8 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
+from unix_exp.words import duration
+
 TITLES = ("pair", "method", "seed", "teacher %", "student %", "best %", "compute vs KD %", "time")
 
 
@@ -44,12 +46,6 @@ def compute_share(result: dict[str, Any], results: Sequence[dict[str, Any]]) -> 
 
 def total(result: dict[str, Any]) -> float:
     return result["cost"]["gflops"]["total_gflops"]
-
-
-def duration(seconds: float) -> str:
-    minutes, seconds = divmod(round(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours}h {minutes:02}m" if hours else f"{minutes}m {seconds:02}s" if minutes else f"{seconds}s"
 
 
 def aligned(rows: Sequence[Sequence[str]]) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import time
 from collections.abc import Iterable, Iterator
 from typing import Any
 
@@ -10,6 +11,7 @@ from rich.console import Console as RichConsole
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from unix_exp.types import Record
+from unix_exp.words import duration
 
 COLUMNS = (  # title, width, value of a record
     ("loss", 9, lambda values: f"{values['train/loss']:.4f}"),
@@ -33,6 +35,8 @@ class Console:
         self.rich = RichConsole(highlight=False, soft_wrap=True)
         self.width = max(5, len(f"{epochs}/{epochs}"))
         self.titled = False
+        self.left = ""  # of the whole run, once an epoch has shown how long one takes
+        self.since = time.monotonic()
 
     def say(self, line: str) -> None:
         self.rich.print(line, markup=False)
@@ -44,6 +48,9 @@ class Console:
         cells = "".join(cell(record.values).rjust(width) for _, width, cell in COLUMNS)
         self.say(f"{record.epoch}/{self.epochs}".rjust(self.width) + cells)
         sys.stdout.flush()  # a pipe's reader sees an epoch when it ends
+        now = time.monotonic()
+        self.left = f" (run {duration((self.epochs - record.epoch) * (now - self.since))} left)"
+        self.since = now
 
     def watch(self, things: Iterable[Any], label: str, total: int) -> Iterator[Any]:
         if not self.rich.is_terminal:
@@ -51,4 +58,4 @@ class Console:
             return
         columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
         with Progress(*columns, console=self.rich, transient=True) as progress:
-            yield from progress.track(things, total=total, description=label)
+            yield from progress.track(things, total=total, description=label + self.left)

@@ -1,4 +1,4 @@
-"""Hints for misspelt names."""
+"""Words for people: hints for misspelt names, spans of time."""
 
 from __future__ import annotations
 
@@ -15,3 +15,9 @@ def nearest(name: str, known: Iterable[str]) -> str:
     if not known:
         return "it takes none"
     return "choose one of " + ", ".join(known)
+
+
+def duration(seconds: float) -> str:
+    minutes, seconds = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}h {minutes:02}m" if hours else f"{minutes}m {seconds:02}s" if minutes else f"{seconds}s"
