@@ -18,6 +18,7 @@ from omegaconf import OmegaConf
 from safetensors.torch import load_file
 
 import unix_exp
+from unix_exp import config
 
 
 def results(folder: str = "runs") -> dict:
@@ -196,3 +197,49 @@ def test_an_exploding_run_says_so(tiny: Command) -> None:
     assert said.code == 2
     assert "lower recipe.lr" in said.err
     assert only(Path("runs")).joinpath("failure.txt").exists()
+
+
+def test_a_teacher_that_another_process_finishes_meanwhile_is_loaded(
+    tiny: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Between the check and the training the store may fill: the student must not learn from random weights."""
+    from unix_exp import experiment
+
+    trial = experiment.tried
+
+    def finish_the_teacher_first(settings: dict, *rest: object) -> object:
+        monkeypatch.setattr(experiment, "tried", trial)
+        whole = OmegaConf.create({**settings, "runs": "runs"})
+        experiment.perform(config.of_teacher(whole))
+        return trial(settings, *rest)
+
+    monkeypatch.setattr(experiment, "tried", finish_the_teacher_first)
+    assert tiny().code == 0
+    assert results()["teacher"]["top5"] == results("teachers")["last"]["top5"]
+    assert only(Path("teachers/accuracy")).exists()
+
+
+def test_a_method_name_does_not_make_another_run(tiny: Command) -> None:
+    tiny("sampler=everything")
+    assert "is finished" in tiny("experiment=kd").out
+
+
+def test_a_whole_number_and_its_decimal_form_are_one_setting(tiny: Command) -> None:
+    tiny("sampler.w=10.0")
+    assert "is finished" in tiny("sampler.w=10").out
+
+
+def test_student_and_teacher_of_one_architecture_begin_apart(tiny: Command) -> None:
+    tiny("student=resnet8", "recipe.lr=1e-12", "teacher_recipe.lr=1e-12")
+    student, teacher = weights(Path("runs")), weights(Path("teachers"))
+    assert not torch.allclose(student["conv1.weight"], teacher["conv1.weight"], atol=1e-3)
+
+
+def test_a_record_cut_short_is_told_again(tiny: Command) -> None:
+    tiny("recipe.epochs=2")
+    run = only(Path("runs"))
+    (run / "result.json").unlink()
+    with (run / "metrics.jsonl").open("ab") as file:
+        file.write(b'\xff{"epoch": 3, "train/l')
+    assert tiny("recipe.epochs=2").code == 0
+    assert [json.loads(line)["epoch"] for line in (run / "metrics.jsonl").read_text().splitlines()] == [1, 2]

@@ -192,3 +192,14 @@ def test_a_step_in_bf16_stays_finite() -> None:
     made = distiller("unix")
     step = Step(made, RECIPE.optimiser(made.student.parameters()), Runtime(device="cpu", precision="bf16"))
     assert all(torch.isfinite(term) for term in step(some_batch()).values())
+    assert all(weight.grad is not None for weight in made.student.parameters()), "scouting must not cut the weights off"
+
+
+def test_losses_stay_in_float32_whatever_the_networks_precision() -> None:
+    torch.manual_seed(0)
+    near, other = torch.randn(8, 6, 4, 4), 1e-2 * torch.randn(8, 6, 4, 4)
+    student, teacher = (Output(m, (m, m, m), m) for m in (near, near + other))
+    objective = Weighted({"sp": unix_exp.criterion("sp")}, {"sp": 1.0})
+    exact = objective(student, teacher, None)["sp"]
+    with Runtime(device="cpu", precision="bf16").autocast():
+        assert torch.equal(objective(student, teacher, None)["sp"], exact)

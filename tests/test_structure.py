@@ -34,7 +34,7 @@ def imported(path: Path) -> set[str]:
     found = set()
     for node in ast.walk(ast.parse(path.read_text())):
         if isinstance(node, ast.ImportFrom) and node.module == "unix_exp":
-            found |= {alias.name for alias in node.names}
+            found |= {alias.name for alias in node.names} - {"__version__"}
         elif isinstance(node, ast.ImportFrom) and (node.module or "").startswith("unix_exp."):
             found.add(str(node.module).split(".")[1])
     return found

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -19,19 +20,16 @@ from unix_exp.types import Dataset, Mistake
 
 
 def recipe(settings: Mapping[str, Any], role: str = "recipe") -> Recipe:
+    check_settings(Recipe, role, settings, role=role)
     try:
-        return plain(Recipe, settings, role)
+        return Recipe(**settings)
     except Mistake as mistake:
-        raise Mistake(str(mistake).replace("recipe.", f"{role}.", 1) if role not in str(mistake) else mistake) from None
+        raise Mistake(f"{role}.{mistake}") from None
 
 
 def runtime(settings: Mapping[str, Any]) -> Runtime:
-    return plain(Runtime, settings, "runtime")
-
-
-def plain(kind: type, settings: Mapping[str, Any], role: str) -> Any:
-    check_settings(kind, role, settings, role=role)
-    return kind(**settings)
+    check_settings(Runtime, "runtime", settings, role="runtime")
+    return Runtime(**settings)
 
 
 def dataset(settings: Mapping[str, Any]) -> Dataset:
@@ -59,8 +57,8 @@ def criterion(settings: Mapping[str, Any]) -> Weighted:
             raise Mistake(f"criterion.{name} is {term!r}; give criterion.{name}.weight")
         terms[name] = criteria.make(name, config.without(term, "weight"), role=f"criterion.{name}")
         weight = term.get("weight", 1.0)
-        if isinstance(weight, bool) or not isinstance(weight, (int, float)):
-            raise Mistake(f"criterion.{name}.weight is {weight!r}; it must be a number")
+        if isinstance(weight, bool) or not isinstance(weight, (int, float)) or not 0 <= weight < math.inf:
+            raise Mistake(f"criterion.{name}.weight is {weight!r}; it must be a number from 0 on")
         weights[name] = float(weight)
     if not terms:
         raise Mistake("criterion is empty; choose one, such as criterion=kd")

@@ -14,6 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from unix_exp.types import Mistake
+from unix_exp.words import first_line, listed
 
 WRAPPINGS = ("model", "state_dict")  # {"model": ...} RepDistiller, mdistiller; {"state_dict": ...} UNIX
 
@@ -101,15 +102,6 @@ def class_hint(missing: list[str], shapes: list[str]) -> str:
     if not missing and 0 < len(shapes) <= 2:
         return "; if only the last layer differs, it was trained for another number of classes than the dataset has"
     return ""
-
-
-def listed(items: list[str], most: int = 6) -> str:
-    more = f" and {len(items) - most} more" if len(items) > most else ""
-    return ", ".join(items[:most]) + more
-
-
-def first_line(error: BaseException) -> str:
-    return next(iter(str(error).strip().splitlines()), type(error).__name__)
 
 
 def content_hash(path: Path) -> str:

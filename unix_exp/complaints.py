@@ -12,7 +12,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 from unix_exp import config
 from unix_exp.types import Mistake
-from unix_exp.words import nearest
+from unix_exp.words import first_line, nearest
 
 
 def in_one_line(error: BaseException) -> str | None:
@@ -28,6 +28,8 @@ def in_one_line(error: BaseException) -> str | None:
         if "not in struct" in str(cause) or "is not in" in str(cause):
             return unknown_setting(cause.full_key)
         return f"{cause.full_key}: {first_line(cause)}"
+    if str(error).startswith("Ambiguous value"):
+        return f"{first_line(error)}; add -m to run each of several values, or quote a list: 'key=[a,b]'"
     if str(error).startswith("Config group override must be"):
         return "a group takes a choice by name, such as teacher=resnet32x4; distiller=supervised needs no teacher"
     if isinstance(error, (HydraException, OmegaConfBaseException)):
@@ -64,7 +66,3 @@ def composed() -> DictConfig:
             return compose("config", overrides=[word for word in chosen if not word.startswith("sweep=")])
         except HydraException:
             return compose("config")
-
-
-def first_line(error: BaseException) -> str:
-    return (str(error).strip() or type(error).__name__).splitlines()[0]

@@ -20,7 +20,7 @@ KEYS = (
 )  # fmt: skip
 
 # Settings that say where data lies or how it travels; the data themselves have a fingerprint.
-PLACES = {"path", "root", "cache", "download", "workers", "stream"}
+PLACES = {"path", "root", "cache", "download", "workers"}
 
 Settings = dict[str, Any]
 
@@ -33,8 +33,11 @@ def folder() -> Path:
 
 
 def register_resolvers() -> None:
-    OmegaConf.register_new_resolver("three_quarters", lambda batch: max(1, 3 * batch // 4), replace=True)
-    OmegaConf.register_new_resolver("half", lambda batch: batch / 2, replace=True)
+    # A batch that is no number passes through: the recipe, whose mistake it is, says so.
+    OmegaConf.register_new_resolver(
+        "three_quarters", lambda batch: max(1, 3 * batch // 4) if isinstance(batch, int) else None, replace=True
+    )
+    OmegaConf.register_new_resolver("half", lambda batch: batch / 2 if isinstance(batch, int) else None, replace=True)
     OmegaConf.register_new_resolver("pick", lambda choice, among, other=None: among.get(choice, other), replace=True)
 
 
@@ -50,14 +53,27 @@ def resolve(config: DictConfig) -> Settings:
         raise Mistake(f"{error.full_key} is missing; give {error.full_key}=...") from None
     except OmegaConfBaseException as error:
         raise Mistake(f"{error.full_key or 'the configuration'}: {str(error).splitlines()[0]}") from None
+    check_shape(settings)
+    return settings
+
+
+def check_shape(settings: Settings) -> None:
+    """Every group a group, every value of its kind: what the components' own checks rely on."""
+    for key in ("criterion", "recipe", "teacher_recipe", "runtime", "logger"):
+        if not isinstance(settings.get(key), dict):
+            raise Mistake(f"{key} is not chosen; give {key}=NAME")
     for key in ("student", "dataset", "distiller", "sampler"):
         if not isinstance(settings.get(key), dict) or "name" not in settings[key]:
             raise Mistake(f"{key} is not chosen; give {key}=NAME")
-    if not isinstance(settings["seed"], int) or isinstance(settings["seed"], bool) or settings["seed"] < 0:
-        raise Mistake(f"seed is {settings['seed']!r}; it must be a whole number from 0 on")
-    if not isinstance(settings["method"], str | None):
+    for key in ("runs", "teachers"):
+        if not isinstance(settings.get(key), str) or not settings[key]:
+            raise Mistake(f"{key} is {settings.get(key)!r}; give the path of a folder")
+    if not isinstance(settings.setdefault("method", None), str | None):
         raise Mistake(f"method is {settings['method']!r}; it must be text or null")
-    return settings
+    teacher = settings.setdefault("teacher", {}) or {}
+    for name, seed in (("seed", settings.setdefault("seed", 0)), ("teacher.seed", teacher.get("seed", 0))):
+        if not isinstance(seed, int) or isinstance(seed, bool) or not 0 <= seed < 2**31:
+            raise Mistake(f"{name} is {seed!r}; it must be a whole number from 0 on, below 2^31")
 
 
 def of_teacher(config: DictConfig) -> DictConfig:
@@ -103,8 +119,17 @@ def what_determines(settings: Settings, fingerprint: str, teacher: str | None) -
 
 
 def identity(determining: Settings) -> str:
-    canonical = json.dumps(determining, sort_keys=True, separators=(",", ":"), default=str)
+    canonical = json.dumps(alike(determining), sort_keys=True, separators=(",", ":"), default=str)
     return hashlib.sha256(canonical.encode()).hexdigest()[:12]
+
+
+def alike(value: Any) -> Any:
+    """4 and 4.0 are one setting."""
+    if isinstance(value, Mapping):
+        return {key: alike(one) for key, one in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [alike(one) for one in value]
+    return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
 def without(settings: Mapping[str, Any], *names: str) -> Settings:

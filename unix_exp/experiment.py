@@ -26,6 +26,7 @@ from unix_exp.sinks.console import Console
 from unix_exp.sinks.jsonl import Jsonl
 from unix_exp.sinks.wandb import Wandb, WandbSettings
 from unix_exp.types import Dataset, Mistake, Record
+from unix_exp.words import first_line
 
 
 class Outcome(NamedTuple):
@@ -60,7 +61,7 @@ def perform(whole: DictConfig, wait: bool = False) -> Outcome:
     identity = config.identity(
         config.what_determines(settings, data.fingerprint(), source.identity if source is not None else None)
     )
-    folder = RunFolder(teachers.run_path(settings, identity))
+    folder = RunFolder.of(settings, identity)
     if (result := folder.result()) is not None:
         console.say(f"{folder.path} is finished: {summary(result)}")
         return Outcome(folder.path, result)
@@ -113,24 +114,35 @@ def check(
     classes, teacher = len(data.classes), None
     if source is not None:
         teacher = build.network(settings["teacher"], "teacher", classes, settings["teacher"].get("seed", 0))
-        if not source.missing:
-            teachers.fill(teacher, source, config.network_name(settings["teacher"]), classes)
+        if not isinstance(source, teachers.FromStore) or source.there():
+            source.fill(teacher, config.network_name(settings["teacher"]), classes)
     student = build.network(settings["student"], "student", classes, settings["seed"])
     distiller = build.distiller(settings, student, teacher)
-    cost = price(distiller, recipe.batch, classes, data.size)
+    cost = tried(settings, distiller, recipe, data)
     return Plan(settings, recipe, runtime, data, distiller, source, cost, identity, folder)
+
+
+def tried(settings: Settings, distiller: Distiller, recipe: Recipe, data: Dataset) -> StepCost:
+    """The trial step; a foreign network that these images don't suit is the user's to change, not ours to trace."""
+    try:
+        return price(distiller, recipe.batch, len(data.classes), data.size)
+    except (RuntimeError, AssertionError, ValueError, TypeError) as error:
+        foreign = [settings[role].get("arch") for role in ("student", "teacher") if settings[role].get("arch")]
+        if isinstance(error, Mistake) or not foreign:
+            raise
+        raise Mistake(f"{' and '.join(foreign)} cannot work on {data.size} px images: {first_line(error)}") from error
 
 
 def carry_out(plan: Plan, console: Console) -> Outcome:
     settings, folder = plan.settings, plan.folder
-    if plan.source is not None and plan.source.missing:
-        make_teacher(plan, console.say)
+    if isinstance(plan.source, teachers.FromStore):
+        take_from_store(plan, plan.source, console.say)
     folder.write_config(settings)
     plan.data.load(plan.runtime.place(), console.watch)
     plan.runtime.settled(plan.distiller)
     teacher = known_teacher(plan, console)
     run = begin_or_continue(plan)
-    records = folder.keep_records(run.progress.epoch)
+    folder.keep_records(run.progress.epoch)
     introduce(plan, teacher, run, console.say)
 
     with ExitStack() as stack:
@@ -143,9 +155,8 @@ def carry_out(plan: Plan, console: Console) -> Outcome:
             for sink in sinks:
                 sink(record)
             if record.epoch % plan.runtime.checkpoint_every == 0 or record.epoch == plan.recipe.epochs:
-                save_state(folder.checkpoint, state_of(run, plan.identity))
-            records.append(record)
-        result = result_of(plan, teacher, run.progress, records[-1])
+                save_state(folder.checkpoint, state_of(run))
+        result = result_of(plan, teacher, run.progress)
         save_weights(folder.weights, run.distiller.student)
         if wandb is not None:
             wandb.summarise(flat(result))
@@ -154,16 +165,17 @@ def carry_out(plan: Plan, console: Console) -> Outcome:
     return Outcome(folder.path, result)
 
 
-def make_teacher(plan: Plan, say: Callable[[str], None]) -> None:
-    """Train the teacher that the store lacks, in a run of its own; where another process is at it, wait."""
-    assert plan.source is not None and plan.source.recipe is not None and plan.distiller.teacher is not None
+def take_from_store(plan: Plan, source: teachers.FromStore, say: Callable[[str], None]) -> None:
+    """Train a teacher that isn't there yet, in a run of its own; where another process is at it, wait."""
+    assert plan.distiller.teacher is not None
     name, epochs = config.network_name(plan.settings["teacher"]), plan.settings["teacher_recipe"]["epochs"]
-    say(
-        f"teacher {name} is not in {plan.settings['teachers']}/: training it first, "
-        f"{epochs} epochs (teacher_recipe.epochs; teacher.checkpoint=PATH uses yours)"
-    )
-    perform(plan.source.recipe, wait=True)
-    teachers.fill(plan.distiller.teacher, plan.source, name, len(plan.data.classes))
+    if not source.there():
+        say(
+            f"teacher {name} is not in {plan.settings['teachers']}/: training it first, "
+            f"{epochs} epochs (teacher_recipe.epochs; teacher.checkpoint=PATH uses yours)"
+        )
+        perform(source.recipe, wait=True)
+    source.fill(plan.distiller.teacher, name, len(plan.data.classes))  # whoever trained it, and whenever
 
 
 def known_teacher(plan: Plan, console: Console) -> dict[str, Any] | None:
@@ -177,7 +189,7 @@ def known_teacher(plan: Plan, console: Console) -> dict[str, Any] | None:
     return {
         "name": name,
         "identity": plan.source.identity,
-        "weights": str(plan.source.weights or "pretrained"),
+        "source": type(plan.source).__name__,
         **accuracy,
     }
 
@@ -199,10 +211,9 @@ def begin_or_continue(plan: Plan) -> Run:
     return Run(distiller, step, plan.data, plan.recipe, plan.runtime, plan.cost, plan.settings["seed"], progress)
 
 
-def state_of(run: Run, identity: str) -> dict[str, Any]:
+def state_of(run: Run) -> dict[str, Any]:
     """All that the next epoch depends on; chance needs no snapshot, being a function of seed and epoch."""
     return {
-        "identity": identity,
         "progress": run.progress.state(),
         "student": run.distiller.student.state_dict(),
         "criterion": run.distiller.criterion.state_dict(),
@@ -234,7 +245,7 @@ def mirror(plan: Plan, say: Callable[[str], None]) -> Wandb:
     return Wandb(
         WandbSettings(**config.without(settings["logger"], "name")),
         folder=plan.folder.path,
-        name=plan.folder.path.name,
+        identity=plan.identity,
         group=f"{pair}-{method}",
         tags=[pair, method, settings["dataset"]["name"]],
         config={**settings, "pair": pair, "method": method, "identity": plan.identity},
@@ -242,7 +253,7 @@ def mirror(plan: Plan, say: Callable[[str], None]) -> Wandb:
     )
 
 
-def result_of(plan: Plan, teacher: dict[str, Any] | None, progress: Progress, last: Record) -> dict[str, Any]:
+def result_of(plan: Plan, teacher: dict[str, Any] | None, progress: Progress) -> dict[str, Any]:
     settings, cost = plan.settings, plan.cost
     return {
         "identity": plan.identity,
@@ -252,8 +263,8 @@ def result_of(plan: Plan, teacher: dict[str, Any] | None, progress: Progress, la
         "dataset": settings["dataset"]["name"],
         "student": config.network_name(settings["student"]),
         "teacher": teacher,
-        "last": {"epoch": last.epoch, "top1": last.values["test/top1"], "top5": last.values["test/top5"]},
-        "best": {"epoch": progress.best_epoch, "top1": progress.best_top1, "top5": progress.best_top5},
+        "last": progress.last,
+        "best": progress.best,
         "cost": {
             "gflops": {name.removeprefix("cost/"): value for name, value in cost.parts(progress.steps).items()},
             "gflops_per_image": {"student": cost.student, "teacher": cost.teacher},

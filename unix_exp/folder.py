@@ -11,7 +11,9 @@ from typing import Any
 from filelock import FileLock, Timeout
 from omegaconf import OmegaConf
 
+from unix_exp import config
 from unix_exp.checkpoint import write_whole
+from unix_exp.config import Settings
 from unix_exp.types import Mistake, Record
 
 
@@ -27,14 +29,27 @@ class RunFolder:
         self._result = path / "result.json"
         self._failure = path / "failure.txt"
 
+    @classmethod
+    def of(cls, settings: Settings, identity: str) -> RunFolder:
+        """Where a run lies: named by pair and method for people, by its identity for the program."""
+        runs = Path(settings["runs"]).expanduser()
+        for same in sorted(runs.glob(f"*-{identity}")):
+            return cls(same)  # the same run under another name for its method
+        name = f"{config.pair_name(settings)}-{settings['dataset']['name']}-{config.method_name(settings)}"
+        return cls(runs / f"{name}-s{settings['seed']}-{identity}".replace("/", "-"))
+
     def result(self) -> dict[str, Any] | None:
         """What came out, or None while the run isn't finished."""
         try:
-            return json.loads(self._result.read_text())
+            result = json.loads(self._result.read_text())
+            missing = {"last", "best", "cost", "time", "steps"} - set(result)
         except (FileNotFoundError, NotADirectoryError):
             return None
-        except (OSError, ValueError) as error:
+        except (OSError, ValueError, TypeError) as error:
             raise Mistake(f"{self._result} is damaged ({error}); delete it to finish the run again") from None
+        if missing:
+            raise Mistake(f"{self._result} is damaged (no {min(missing)}); delete it to finish the run again")
+        return result
 
     def finish(self, result: dict[str, Any]) -> None:
         text = json.dumps(result, indent=2) + "\n"
@@ -50,24 +65,11 @@ class RunFolder:
         text = OmegaConf.to_yaml(OmegaConf.create(settings))
         write_whole(self.config, lambda part: part.write_text(text))
 
-    def records(self) -> list[Record]:
-        """The epochs logged so far; a line that a kill cut short is not one."""
-        records = []
-        if self.metrics.exists():
-            for line in self.metrics.read_text().splitlines():
-                try:
-                    values = json.loads(line)
-                except ValueError:
-                    break
-                records.append(Record(values.pop("epoch"), values))
-        return records
-
-    def keep_records(self, epochs: int) -> list[Record]:
+    def keep_records(self, epochs: int) -> None:
         """Forget epochs after the checkpoint's: they are about to happen again."""
-        kept = [record for record in self.records() if record.epoch <= epochs]
-        text = "".join(line_of(record) for record in kept)
+        lines = self.metrics.read_text(errors="replace").splitlines(keepends=True) if self.metrics.exists() else []
+        text = "".join(line for line in lines if 1 <= epoch_of(line) <= epochs)
         write_whole(self.metrics, lambda part: part.write_text(text))
-        return kept
 
     @contextmanager
     def alone(self, wait: Callable[[], None] | None = None) -> Iterator[None]:
@@ -96,3 +98,11 @@ class RunFolder:
 
 def line_of(record: Record) -> str:
     return json.dumps({"epoch": record.epoch, **record.values}) + "\n"
+
+
+def epoch_of(line: str) -> int:
+    """0 for what is no record, such as a line that a kill cut short."""
+    try:
+        return int(json.loads(line)["epoch"])
+    except (ValueError, TypeError, KeyError):
+        return 0

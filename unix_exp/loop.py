@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import torch
@@ -60,9 +60,8 @@ class Progress:
     steps: int = 0
     seconds: float = 0.0  # spent training, evaluation apart
     images: int = 0
-    best_top1: float = 0.0
-    best_top5: float = 0.0
-    best_epoch: int = 0
+    best: dict[str, float] = field(default_factory=dict)  # epoch, top1, top5
+    last: dict[str, float] = field(default_factory=dict)
 
     def state(self) -> dict[str, Any]:
         return asdict(self)
@@ -100,7 +99,7 @@ def train_epoch(run: Run, watch: Watch) -> Record:
         group["lr"] = lr
     # All chance is a function of (seed, epoch): an epoch begins alike after an interruption and without one.
     seed = epoch_seed(run.seed, progress.epoch)
-    torch.manual_seed(seed)
+    torch.manual_seed(seed + 1)  # the data draws from a generator of its own: not the same numbers
     run.distiller.train()
     means, steps = Means(), run.data.train_count // batch_size
     for batch in watch(run.data.train_batches(batch_size, seed), f"epoch {progress.epoch + 1}", steps):
@@ -120,7 +119,9 @@ def train_epoch(run: Run, watch: Watch) -> Record:
     values = {"train/loss": loss, **{f"train/{name}": term for name, term in terms.items()}, "train/lr": lr}
     if progress.epoch % run.recipe.evaluate_every == 0 or progress.epoch == run.recipe.epochs:
         values |= evaluate(run.distiller.student, run.data, batch_size, run.runtime, watch)
-        remember_best(progress, values)
+        progress.last = {"epoch": progress.epoch, "top1": values["test/top1"], "top5": values["test/top5"]}
+        if not progress.best or progress.last["top1"] > progress.best["top1"]:
+            progress.best = progress.last
     values |= run.cost.parts(progress.steps)
     for price, name in ((1, "cost/percent_of_kd"), (2, "cost/percent_of_kd_backward_2")):
         percent = run.cost.percent_of_kd(price)
@@ -129,12 +130,6 @@ def train_epoch(run: Run, watch: Watch) -> Record:
     values |= {"time/epoch_seconds": seconds, "time/train_seconds": progress.seconds}
     values["time/images_per_second"] = means.count * batch_size / seconds
     return Record(progress.epoch, values)
-
-
-def remember_best(progress: Progress, values: dict[str, float]) -> None:
-    if values["test/top1"] > progress.best_top1:
-        progress.best_top1, progress.best_top5 = values["test/top1"], values["test/top5"]
-        progress.best_epoch = progress.epoch
 
 
 def epoch_seed(seed: int, epoch: int) -> int:

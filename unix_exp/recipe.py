@@ -32,16 +32,18 @@ class Recipe:
     def __post_init__(self) -> None:
         for name in ("epochs", "batch", "evaluate_every"):
             if getattr(self, name) < 1:
-                raise Mistake(f"recipe.{name} is {getattr(self, name)}; choose 1 or more")
+                raise Mistake(f"{name} is {getattr(self, name)}; choose 1 or more")
         if not 0 < self.lr < math.inf:
-            raise Mistake(f"recipe.lr is {self.lr}; choose a number above 0")
+            raise Mistake(f"lr is {self.lr}; choose a number above 0")
         for name in ("momentum", "weight_decay", "gamma", "warmup_epochs"):
             if not getattr(self, name) >= 0:
-                raise Mistake(f"recipe.{name} is {getattr(self, name)}; choose 0 or more")
+                raise Mistake(f"{name} is {getattr(self, name)}; choose 0 or more")
         if any(milestone <= 0 for milestone in self.milestones):
-            raise Mistake(f"recipe.milestones is {list(self.milestones)}; each must be above 0")
+            raise Mistake(f"milestones is {list(self.milestones)}; each must be above 0")
+        if self.warmup_epochs >= self.epochs:
+            raise Mistake(f"warmup_epochs is {self.warmup_epochs}; choose less than the {self.epochs} epochs")
         if self.nesterov and not self.momentum:
-            raise Mistake("recipe.nesterov is true, which needs recipe.momentum above 0")
+            raise Mistake("nesterov is true, which needs momentum above 0")
 
     def lr_at(self, epoch: int) -> float:
         """The learning rate of an epoch, counted from 0."""

@@ -78,7 +78,7 @@ def check_settings(
     for key in free - set(settings):
         parameter = parameters[key]
         if parameter.default is inspect.Parameter.empty and parameter.kind is not inspect.Parameter.VAR_KEYWORD:
-            raise Mistake(f"{role} '{name}' needs {role}.{key}: {describe(parameter.annotation)}")
+            raise Mistake(f"{role}.{key} is missing; it must be {describe(parameter.annotation)}")
 
 
 def fits(value: Any, wanted: Any) -> bool:

@@ -59,7 +59,9 @@ class Runtime:
         return network.to(self.place()).to(memory_format=layout)
 
     def autocast(self) -> AbstractContextManager[None]:
-        return torch.autocast(self.place().type, torch.bfloat16, enabled=self.precision == "bf16")
+        # No cache: older PyTorch keeps what it cast while scouting, without gradient, for the pass that learns.
+        enabled = self.precision == "bf16"
+        return torch.autocast(self.place().type, torch.bfloat16, enabled=enabled, cache_enabled=False)
 
     def hardware(self) -> str:
         device = self.place()

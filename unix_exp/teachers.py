@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeAlias
 
 from omegaconf import DictConfig
 from torch import nn
@@ -19,21 +20,53 @@ from unix_exp.types import Dataset, Mistake, Watch
 
 
 @dataclass(frozen=True)
-class Source:
-    """A teacher's weights before they are there."""
+class FromFile:
+    """Somebody's checkpoint."""
 
-    identity: str  # what determines them; part of the identity of every run that uses them
-    weights: Path | None = None  # None: the network came with its weights
-    recipe: DictConfig | None = None  # the run that makes them, where the store lacks them
+    identity: str  # what determines the teacher; part of the identity of every run that learns from it
+    path: Path
 
-    @property
-    def missing(self) -> bool:
-        return self.recipe is not None and RunFolder(self.weights.parent).result() is None  # type: ignore[union-attr]
+    def fill(self, teacher: nn.Module, name: str, classes: int) -> None:
+        load_weights(teacher, self.path, name)
+
+
+@dataclass(frozen=True)
+class FromStore:
+    """A run of this project; it may be still to do."""
+
+    identity: str
+    folder: RunFolder
+    recipe: DictConfig  # the run that makes it
+
+    def there(self) -> bool:
+        """Asked anew each time: another process may be at it."""
+        return self.folder.result() is not None and self.folder.weights.exists()
+
+    def fill(self, teacher: nn.Module, name: str, classes: int) -> None:
+        load_weights(teacher, self.folder.weights, name)
+
+
+@dataclass(frozen=True)
+class Published:
+    """Weights that came with the architecture."""
+
+    identity: str
+
+    def fill(self, teacher: nn.Module, name: str, classes: int) -> None:
+        theirs = getattr(teacher, "pretrained_classes", None)
+        if theirs != classes:
+            raise Mistake(
+                f"teacher '{name}' was pretrained for {theirs} classes and the dataset has {classes}; "
+                "give teacher.checkpoint=PATH, or teacher.pretrained=false to train it here first"
+            )
+
+
+Source: TypeAlias = FromFile | FromStore | Published
 
 
 def source(whole: DictConfig, settings: Settings, fingerprint: str) -> Source:
     teacher = settings["teacher"]
-    checkpoint = teacher.get("checkpoint")
+    checkpoint, network = teacher.get("checkpoint"), config.without(teacher, "checkpoint", "pace", "seed")
     if not isinstance(checkpoint, str):
         raise Mistake(f"teacher.checkpoint is {checkpoint!r}; give auto or the path of a checkpoint")
     if checkpoint != "auto":
@@ -41,47 +74,34 @@ def source(whole: DictConfig, settings: Settings, fingerprint: str) -> Source:
         if not path.is_file():
             raise Mistake(f"teacher.checkpoint {path} does not exist; give auto or the path of a checkpoint")
         try:
-            return Source(content_hash(path), weights=path)
+            return FromFile(config.identity({"content": content_hash(path), **network}), path)
         except OSError as error:
             raise Mistake(f"teacher.checkpoint {path} cannot be read: {error.strerror}") from None
     if teacher.get("pretrained"):
-        return Source("pretrained-" + config.identity(config.without(teacher, "pace", "seed")))
+        return Published(config.identity(network))
     recipe = config.of_teacher(whole)
     made = config.resolve(recipe)
     identity = config.identity(config.what_determines(made, fingerprint, None))
-    return Source(identity, run_path(made, identity) / "student.safetensors", recipe)
-
-
-def run_path(settings: Settings, identity: str) -> Path:
-    """Where a run lies: named by pair and method for people, by its identity for the program."""
-    name = f"{config.pair_name(settings)}-{settings['dataset']['name']}-{config.method_name(settings)}".replace(
-        "/", "-"
-    )
-    return Path(settings["runs"]).expanduser() / f"{name}-s{settings['seed']}-{identity}"
-
-
-def fill(teacher: nn.Module, source: Source, name: str, classes: int) -> None:
-    """Give a network its teacher's weights."""
-    if source.weights is not None:
-        load_weights(teacher, source.weights, name)
-    elif getattr(teacher, "pretrained_classes", classes) != classes:
-        raise Mistake(
-            f"teacher '{name}' was pretrained for {teacher.pretrained_classes} classes and the dataset has {classes}; "
-            "give teacher.checkpoint=PATH, or teacher.pretrained=false to train it here first"
-        )
+    return FromStore(identity, RunFolder.of(made, identity), recipe)
 
 
 def accuracy(
     teacher: nn.Module, source: Source, data: Dataset, settings: Settings, runtime: Runtime, watch: Watch
 ) -> dict[str, float]:
     """Top-1 and top-5 on this test set; measured once for the same weights, images and precision, then remembered."""
-    key = config.identity({"teacher": source.identity, "data": data.fingerprint(), "precision": runtime.precision})
+    images = config.what_determines(settings, data.fingerprint(), None)["dataset"]
+    key = config.identity({"teacher": source.identity, "dataset": images, "precision": runtime.precision})
     remembered = Path(settings["teachers"]).expanduser() / "accuracy" / f"{key}.json"
     try:
-        return json.loads(remembered.read_text())
-    except (OSError, ValueError):
-        measured = evaluate(teacher, data, settings["recipe"]["batch"], runtime, watch)
-        found = {name.removeprefix("test/"): value for name, value in measured.items()}
+        found = json.loads(remembered.read_text())
+        return {"top1": float(found["top1"]), "top5": float(found["top5"])}
+    except (OSError, ValueError, KeyError, TypeError):
+        pass  # not there, or not whole
+    measured = evaluate(teacher, data, settings["recipe"]["batch"], runtime, watch)
+    fresh = {"top1": measured["test/top1"], "top5": measured["test/top5"]}
+    try:
         remembered.parent.mkdir(parents=True, exist_ok=True)
-        write_whole(remembered, lambda part: part.write_text(json.dumps(found)))
-        return found
+        write_whole(remembered, lambda part: part.write_text(json.dumps(fresh)))
+    except OSError:
+        pass  # a store that can't be written to only costs the next run this measurement
+    return fresh

@@ -12,7 +12,7 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
 from omegaconf import DictConfig
 
-from unix_exp import config
+from unix_exp import __version__, config
 from unix_exp.complaints import in_one_line
 from unix_exp.outcomes import Outcomes
 
@@ -35,7 +35,11 @@ def run(whole: DictConfig) -> None:
 def main() -> None:
     os.environ["HYDRA_FULL_ERROR"] = "1"  # errors come to us; we say them in one line
     config.register_resolvers()
-    sys.argv[1:] = sorted(sys.argv[1:], key=is_override)  # Hydra's parser wants flags such as -m before all overrides
+    if "--version" in sys.argv[1:]:
+        print(f"unix_exp {__version__}")  # Hydra would say its own
+        return
+    # Hydra's parser wants flags such as -m before all overrides, and its grammar has no ~ for home.
+    sys.argv[1:] = sorted((at_home(word) for word in sys.argv[1:]), key=is_override)
     with tempfile.TemporaryDirectory() as scratch:
         outcomes = Outcomes.begin(Path(scratch))
         try:
@@ -55,6 +59,10 @@ def main() -> None:
 
 def is_override(word: str) -> bool:
     return not word.startswith("-") and ("=" in word or word.startswith("~"))
+
+
+def at_home(word: str) -> str:
+    return word.replace("=~/", f"={Path.home()}/", 1)
 
 
 if __name__ == "__main__":

@@ -21,3 +21,13 @@ def duration(seconds: float) -> str:
     minutes, seconds = divmod(round(seconds), 60)
     hours, minutes = divmod(minutes, 60)
     return f"{hours}h {minutes:02}m" if hours else f"{minutes}m {seconds:02}s" if minutes else f"{seconds}s"
+
+
+def first_line(error: BaseException) -> str:
+    """What an error of somebody else's says, in a line."""
+    return next(iter(str(error).strip().splitlines()), type(error).__name__)
+
+
+def listed(items: list[str], most: int = 6) -> str:
+    more = f" and {len(items) - most} more" if len(items) > most else ""
+    return ", ".join(items[:most]) + more

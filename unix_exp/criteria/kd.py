@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import math
+
 import torch.nn.functional as F
 from torch import Tensor
 
@@ -14,7 +16,7 @@ class KD:
     needs_teacher = True
 
     def __init__(self, tau: float = 4.0) -> None:
-        if tau <= 0:
+        if not 0 < tau < math.inf:
             raise Mistake(f"criterion.kd.tau is {tau}; choose a temperature above 0")
         self.tau = tau
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+import torch
 from torch import nn
 
 from unix_exp.types import Batch, Criterion, Output, Terms
@@ -24,4 +25,7 @@ class Weighted(nn.Module):
         return any(getattr(criterion, "needs_teacher", True) for criterion in self.criteria.values())
 
     def forward(self, student: Output, teacher: Output | None, batch: Batch) -> Terms:
-        return {name: weight * self.criteria[name](student, teacher, batch) for name, weight in self.weights.items()}
+        # Losses are float32 whatever the networks' precision: autocast would take SP's products back to bf16.
+        with torch.autocast("cuda" if student.logits.is_cuda else "cpu", enabled=False):
+            values = {name: criterion(student, teacher, batch) for name, criterion in self.criteria.items()}
+        return {name: weight * values[name] for name, weight in self.weights.items()}

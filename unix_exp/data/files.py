@@ -11,7 +11,7 @@ from PIL import Image
 
 from unix_exp.types import Mistake
 
-ENDINGS = (".png", ".jpg", ".jpeg", ".webp", ".bmp")
+ENDINGS = (".png", ".jpg", ".jpeg", ".webp")  # compressed: other pixels have another size, which identifies them
 
 
 class Files(NamedTuple):

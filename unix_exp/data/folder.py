@@ -9,6 +9,7 @@ from unix_exp.data.files import existing_folder, find_classes, find_images, open
 from unix_exp.data.streamed import IMAGENET_MEAN, IMAGENET_STD, Streamed
 from unix_exp.registry import datasets
 from unix_exp.types import Dataset, Mistake
+from unix_exp.words import listed
 
 LARGEST_SIZE, LARGEST_SET = 96, 4 * 2**30  # pixels and bytes; beyond either, images are streamed from the disk
 
@@ -37,7 +38,7 @@ def folder(
     classes = find_classes(train_folder)
     differing = sorted(set(classes) ^ set(find_classes(test_folder)))
     if differing:
-        raise Mistake(f"'{train_folder}' and '{test_folder}' need the same classes; they differ in {few(differing)}")
+        raise Mistake(f"'{train_folder}' and '{test_folder}' need the same classes; they differ in {listed(differing)}")
     train, test = find_images(train_folder, classes), find_images(test_folder, classes)
     size = size or min(open_image(train.paths[0]).size)
     if stream is None:
@@ -54,7 +55,3 @@ def check_channels(mean: list[float] | None, std: list[float] | None) -> None:
             raise Mistake(f"dataset.{name} has {len(values)} values; give 3: red, green, blue")
     if std is not None and min(std) <= 0:
         raise Mistake(f"dataset.std is {list(std)}; every value must be above 0")
-
-
-def few(names: list[str], shown: int = 5) -> str:
-    return ", ".join(names[:shown]) + (f" and {len(names) - shown} more" if len(names) > shown else "")

@@ -27,12 +27,16 @@ def batch_norms_set(student: nn.Module, mode: str) -> Iterator[None]:
         return
     if mode == "eval":
         student.eval()
-        yield
-        student.train()
+        try:
+            yield
+        finally:
+            student.train()
         return
     norms = [module for module in student.modules() if isinstance(module, nn.modules.batchnorm._BatchNorm)]
     for norm in norms:
         norm.track_running_stats = False
-    yield
-    for norm in norms:
-        norm.track_running_stats = True
+    try:
+        yield
+    finally:
+        for norm in norms:
+            norm.track_running_stats = True

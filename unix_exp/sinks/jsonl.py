@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 from unix_exp.folder import line_of
@@ -15,3 +16,5 @@ class Jsonl:
     def __call__(self, record: Record) -> None:
         with self.path.open("a") as file:
             file.write(line_of(record))
+            file.flush()
+            os.fsync(file.fileno())  # on the disk before the checkpoint that counts on it

@@ -31,7 +31,7 @@ class Wandb:
         self,
         settings: WandbSettings,
         folder: Path,
-        name: str,
+        identity: str,
         group: str,
         tags: list[str],
         config: dict[str, Any],
@@ -44,18 +44,18 @@ class Wandb:
             os.environ.setdefault("WANDB_CACHE_DIR", str(folder / "wandb"))  # its own logs would go to the home folder
             if settings.mode == "auto":
                 say_once(say, "W&B: no key found, logging offline (wandb login, or logger=none)")
-        self._guard(self._start, settings, mode, folder, name, group, tags, config)
+        self._guard(self._start, settings, mode, folder, identity, group, tags, config)
 
     def _start(
-        self, settings: WandbSettings, mode: Any, folder: Path, name: str, group: str, tags: list[str], config: Any
+        self, settings: WandbSettings, mode: Any, folder: Path, identity: str, group: str, tags: list[str], config: Any
     ) -> None:
         import wandb  # a second of imports that logger=none saves
 
         self.run = wandb.init(
             project=settings.project,
             entity=settings.entity,
-            name=name,
-            id=name,  # the same run again, after an interruption too
+            name=folder.name,
+            id=identity,  # the same run again, after an interruption too
             resume="allow" if mode == "online" else None,
             group=group,
             tags=[*tags, *settings.tags],
