@@ -8,8 +8,11 @@ from pathlib import Path
 from typing import NamedTuple
 
 import pytest
+import torch
 
 from unix_exp import train
+
+torch.set_num_threads(1)  # networks and batches this small lose more by sharing than they gain
 
 TINY = (
     "teacher=resnet8", "student=wrn_16_1", "dataset=shapes", "dataset.train_count=96", "dataset.test_count=48",

@@ -63,7 +63,7 @@ def test_a_pair_chooses_both_and_a_word_after_it_wins() -> None:
     assert (settings["teacher"]["name"], settings["student"]["name"]) == ("vgg13", "resnet8")
 
 
-@pytest.mark.parametrize("words", [("--help",), ("--cfg", "job"), ("teacher=resnet99",)])
+@pytest.mark.parametrize("words", [("--help",), ("--version",), ("--cfg", "job"), ("teacher=resnet99",)])
 def test_help_and_config_import_nothing_heavy(words: tuple[str, ...], tmp_path: Path) -> None:
     code = (
         "import sys; from unix_exp import train\n"
@@ -107,6 +107,7 @@ def test_help_and_config_import_nothing_heavy(words: tuple[str, ...], tmp_path: 
         ("logger=wandb +logger.projct=x", "logger 'wandb' has no setting 'projct'; did you mean 'project'?"),
         ("sampler.k=[1", "cannot read 'sampler.k=[1'; write key=value"),
         ("runs=occupied", "cannot write to occupied/"),
+        ("sampler=[unix,random]", "sampler takes one choice; to run each of several, write sampler=NAME,NAME -m"),
         ("~criterion", "criterion is not chosen; give criterion=NAME"),
         ("~runtime", "runtime is not chosen; give runtime=NAME"),
         ("runs=null", "runs is None; give the path of a folder"),

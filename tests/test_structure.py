@@ -19,7 +19,8 @@ LAYERS = [
     {"loop", "folder"},
     {"sinks", "build"},
     {"teachers"},
-    {"experiment", "complaints"},
+    {"experiment", "help"},
+    {"complaints"},
     {"outcomes"},
     {"train"},
 ]

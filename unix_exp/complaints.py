@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-import sys
-
-from hydra import compose, initialize_config_dir
-from hydra.core.global_hydra import GlobalHydra
 from hydra.errors import HydraException, MissingConfigException, OverrideParseException
 from omegaconf import DictConfig
 from omegaconf.errors import OmegaConfBaseException
 
-from unix_exp import config
+from unix_exp.help import composed
 from unix_exp.types import Mistake
 from unix_exp.words import first_line, nearest
 
@@ -54,15 +50,3 @@ def unknown_setting(full_key: str) -> str:
         owner = f"{place} '{name}' has"
         known = [one for one in known if one not in ("name", "pace")]
     return f"{owner} no setting '{key}'; {nearest(key, known)}"
-
-
-def composed() -> DictConfig:
-    """The configuration with the command line's choices of groups and none of its settings."""
-    groups = {path.name for path in config.folder().iterdir() if path.is_dir()}
-    chosen = [word for word in sys.argv[1:] if word.partition("=")[0] in groups and "," not in word]
-    GlobalHydra.instance().clear()
-    with initialize_config_dir(str(config.folder()), version_base="1.3"):
-        try:
-            return compose("config", overrides=[word for word in chosen if not word.startswith("sweep=")])
-        except HydraException:
-            return compose("config")

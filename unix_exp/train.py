@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import tempfile
+from collections.abc import Mapping
 from pathlib import Path
 
 import hydra
@@ -14,7 +15,9 @@ from omegaconf import DictConfig
 
 from unix_exp import __version__, config
 from unix_exp.complaints import in_one_line
+from unix_exp.help import help_text
 from unix_exp.outcomes import Outcomes
+from unix_exp.types import Mistake
 
 
 @hydra.main(version_base="1.3", config_path=str(config.folder()), config_name="config")
@@ -24,12 +27,21 @@ def run(whole: DictConfig) -> None:
     job, outcomes = HydraConfig.get(), Outcomes.of_this_command()
     if job.mode != RunMode.MULTIRUN:
         with outcomes.deferring_errors():  # Hydra would comment on them
+            check_single(job.runtime.choices, whole)
             perform(whole)
         return
     words = " ".join(job.overrides.task)
     print(f"\njob {job.job.num + 1}: {words}", flush=True)
     with outcomes.noting(job.job.num, words) as note:
+        check_single(job.runtime.choices, whole)
         note(perform(whole))
+
+
+def check_single(choices: Mapping[str, str], whole: DictConfig) -> None:
+    """Only criteria add up; Hydra would merge the settings of two samplers into one."""
+    for group in ("teacher", "student", "sampler", "dataset", "distiller", "recipe", "runtime", "logger"):
+        if group not in choices and whole.get(group):  # Hydra leaves out what was given as a list
+            raise Mistake(f"{group} takes one choice; to run each of several, write {group}=NAME,NAME -m")
 
 
 def main() -> None:
@@ -37,6 +49,9 @@ def main() -> None:
     config.register_resolvers()
     if "--version" in sys.argv[1:]:
         print(f"unix_exp {__version__}")  # Hydra would say its own
+        return
+    if {"--help", "-h"} & set(sys.argv[1:]):
+        print(help_text())  # Hydra reads all hundred choices for its own, which takes seconds
         return
     # Hydra's parser wants flags such as -m before all overrides, and its grammar has no ~ for home.
     sys.argv[1:] = sorted((at_home(word) for word in sys.argv[1:]), key=is_override)
