@@ -15,7 +15,9 @@ demo: $(VENV)/.ready ## train a teacher, then students from scratch, by KD, Rand
 	$(BIN)/python -m unix_exp.train sweep=demo
 
 test: $(VENV)/.ready ## the whole suite; no network, nothing written outside this folder
-	$(BIN)/python -m pytest
+	@mkdir -p .tmp
+	TMPDIR=$(CURDIR)/.tmp $(BIN)/python -m pytest
+	@rm -rf .tmp
 
 check: $(VENV)/.ready ## lint and type-check
 	$(BIN)/ruff check .
@@ -23,7 +25,7 @@ check: $(VENV)/.ready ## lint and type-check
 	$(BIN)/mypy
 
 clean: ## remove .venv and caches; runs/ and teachers/ stay
-	rm -rf $(VENV) build *.egg-info .pytest_cache .ruff_cache .mypy_cache
+	rm -rf $(VENV) .tmp build *.egg-info .pytest_cache .ruff_cache .mypy_cache
 
 # A venv that was interrupted half way has no .ready and is made again.
 $(VENV)/.ready: setup.cfg pyproject.toml
