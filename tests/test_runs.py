@@ -244,3 +244,11 @@ def test_a_record_cut_short_is_told_again(tiny: Command) -> None:
         file.write(b'\xff{"epoch": 3, "train/l')
     assert tiny("recipe.epochs=2").code == 0
     assert [json.loads(line)["epoch"] for line in (run / "metrics.jsonl").read_text().splitlines()] == [1, 2]
+
+
+def test_a_teacher_whose_weights_are_gone_is_said(tiny: Command) -> None:
+    tiny()
+    (only(Path("teachers"), "*-s*") / "student.safetensors").unlink()
+    said = tiny("seed=1")
+    assert said.code == 2
+    assert "is gone; delete teachers/" in said.err

@@ -175,6 +175,8 @@ def take_from_store(plan: Plan, source: teachers.FromStore, say: Callable[[str],
             f"{epochs} epochs (teacher_recipe.epochs; teacher.checkpoint=PATH uses yours)"
         )
         perform(source.recipe, wait=True)
+    if not source.there():
+        raise Mistake(f"{source.folder.weights} is gone; delete {source.folder.path} to train this teacher again")
     source.fill(plan.distiller.teacher, name, len(plan.data.classes))  # whoever trained it, and whenever
 
 
