@@ -40,7 +40,8 @@ def run(whole: DictConfig) -> None:
 def check_single(choices: Mapping[str, str], whole: DictConfig) -> None:
     """Only criteria add up; Hydra would merge the settings of two samplers into one."""
     for group in ("teacher", "student", "sampler", "dataset", "distiller", "recipe", "runtime", "logger"):
-        if group not in choices and whole.get(group):  # Hydra leaves out what was given as a list
+        chosen = set(whole.get(group) or {}) - {"checkpoint", "seed"}  # which a teacher has before it is chosen
+        if chosen and group not in choices:  # Hydra leaves out what was given as a list
             raise Mistake(f"{group} takes one choice; to run each of several, write {group}=NAME,NAME -m")
 
 
