@@ -16,7 +16,7 @@ torch.set_num_threads(1)  # networks and batches this small lose more by sharing
 
 TINY = (
     "teacher=resnet8", "student=wrn_16_1", "dataset=shapes", "dataset.train_count=96", "dataset.test_count=48",
-    "recipe=smoke", "logger=none",
+    "recipe=smoke", "recipe.batch=16", "teacher_recipe.batch=16", "logger=none",
 )  # fmt: skip
 
 

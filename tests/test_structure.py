@@ -21,7 +21,7 @@ LAYERS = [
     {"teachers"},
     {"experiment", "help"},
     {"complaints"},
-    {"outcomes"},
+    {"outcomes", "sweeps"},
     {"train"},
 ]
 LEVEL = {name: level for level, names in enumerate(LAYERS) for name in names}

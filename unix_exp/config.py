@@ -34,11 +34,14 @@ def folder() -> Path:
 
 def register_resolvers() -> None:
     # A batch that is no number passes through: the recipe, whose mistake it is, says so.
-    OmegaConf.register_new_resolver(
-        "three_quarters", lambda batch: max(1, 3 * batch // 4) if isinstance(batch, int) else None, replace=True
-    )
+    OmegaConf.register_new_resolver("share", share, replace=True)
     OmegaConf.register_new_resolver("half", lambda batch: batch / 2 if isinstance(batch, int) else None, replace=True)
     OmegaConf.register_new_resolver("pick", lambda choice, among, other=None: among.get(choice, other), replace=True)
+
+
+def share(batch: Any, part: float) -> int | None:
+    """How many images of a batch a part of it is; one at least."""
+    return max(1, int(part * batch)) if isinstance(batch, int) else None
 
 
 def resolve(config: DictConfig) -> Settings:

@@ -36,6 +36,18 @@ class Outcome(NamedTuple):
     result: dict[str, Any]
 
 
+class Place(NamedTuple):
+    """Which run a configuration means, known without loading or training anything."""
+
+    settings: Settings
+    recipe: Recipe
+    runtime: Runtime
+    data: Dataset
+    source: teachers.Source | None
+    identity: str
+    folder: RunFolder
+
+
 class Plan(NamedTuple):
     """A run whose every setting has been checked, before anything is loaded or trained."""
 
@@ -52,22 +64,14 @@ class Plan(NamedTuple):
 
 def perform(whole: DictConfig, wait: bool = False) -> Outcome:
     """Do a run, or continue it, or report it where it is done; `wait` for another process that is at it."""
-    settings = config.resolve(whole)
-    recipe, runtime = build.recipe(settings["recipe"]), build.runtime(settings["runtime"])
-    check_logger(settings)
-    console = Console(recipe.epochs)
-    data = build.dataset(settings["dataset"])
-    source = teacher_source(whole, settings, data)
-    identity = config.identity(
-        config.what_determines(settings, data.fingerprint(), source.identity if source is not None else None)
-    )
-    folder = RunFolder.of(settings, identity)
+    place = locate(whole)
+    folder, console = place.folder, Console(place.recipe.epochs)
     if (result := folder.result()) is not None:
         console.say(f"{folder.path} is finished: {summary(result)}")
         return Outcome(folder.path, result)
 
-    runtime.settle()
-    plan = check(settings, recipe, runtime, data, source, identity, folder)
+    place.runtime.settle()
+    plan = check(place)
     with folder.alone(
         wait=(lambda: console.say(f"waiting for the process at work in {folder.path}")) if wait else None
     ):
@@ -78,6 +82,18 @@ def perform(whole: DictConfig, wait: bool = False) -> Outcome:
         except Exception as error:
             folder.fail(f"{error}\n" if isinstance(error, Mistake) else traceback.format_exc())
             raise
+
+
+def locate(whole: DictConfig) -> Place:
+    settings = config.resolve(whole)
+    recipe, runtime = build.recipe(settings["recipe"]), build.runtime(settings["runtime"])
+    check_logger(settings)
+    data = build.dataset(settings["dataset"])
+    source = teacher_source(whole, settings, data)
+    identity = config.identity(
+        config.what_determines(settings, data.fingerprint(), source.identity if source is not None else None)
+    )
+    return Place(settings, recipe, runtime, data, source, identity, RunFolder.of(settings, identity))
 
 
 def teacher_source(whole: DictConfig, settings: Settings, data: Dataset) -> teachers.Source | None:
@@ -100,16 +116,9 @@ def check_logger(settings: Settings) -> None:
         check_settings(WandbSettings, "wandb", config.without(settings["logger"], "name"), role="logger")
 
 
-def check(
-    settings: Settings,
-    recipe: Recipe,
-    runtime: Runtime,
-    data: Dataset,
-    source: teachers.Source | None,
-    identity: str,
-    folder: RunFolder,
-) -> Plan:
+def check(place: Place) -> Plan:
     """Build the networks and try one step of them without data: what can't work fails here."""
+    settings, recipe, runtime, data, source, identity, folder = place
     check_batch(recipe, data, "recipe")
     classes, teacher = len(data.classes), None
     if source is not None:

@@ -61,6 +61,14 @@ class RunFolder:
         if self.path.is_dir():
             self._failure.write_text(why)
 
+    def failure(self) -> str | None:
+        """What ended the run, in a line; None where nothing did."""
+        try:
+            lines = self._failure.read_text(errors="replace").strip().splitlines()
+        except OSError:
+            return None
+        return lines[-1] if lines else "it left no word"  # of a traceback the last line says it
+
     def write_config(self, settings: dict[str, Any]) -> None:
         text = OmegaConf.to_yaml(OmegaConf.create(settings))
         write_whole(self.config, lambda part: part.write_text(text))

@@ -1,15 +1,19 @@
-"""What became of a sweep's jobs, whichever process each ran in."""
+"""What became of a sweep's jobs, whichever process and machine each ran on."""
 
 from __future__ import annotations
 
 import json
 import os
 import sys
+import time
 import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from hydra.experimental.callback import Callback
+from omegaconf import DictConfig
 
 from unix_exp.complaints import in_one_line
 
@@ -19,8 +23,17 @@ if TYPE_CHECKING:
 VARIABLE = "UNIX_EXP_OUTCOMES"  # launchers hand the environment on to their processes
 
 
+class BeginOutcomes(Callback):
+    """Hydra calls it before a sweep's first job, in the process that the sweep was typed in."""
+
+    def on_multirun_start(self, config: DictConfig, **_: Any) -> None:
+        # Beside the runs, because that folder is what the nodes of a cluster share.
+        name = f"{time.strftime('%Y%m%d-%H%M%S')}-{os.getpid()}.jsonl"
+        os.environ[VARIABLE] = str(Path(config.runs).expanduser().absolute() / ".sweeps" / name)
+
+
 class Outcomes:
-    """A line for every job that ended, in a file that all processes of a sweep append to."""
+    """Two lines for every job, one when it begins and one when it ends, in a file that all jobs append to."""
 
     deferred: BaseException | None = None  # a lone run is in this process, so its error can wait here
 
@@ -28,17 +41,13 @@ class Outcomes:
         self.path = path
 
     @classmethod
-    def begin(cls, folder: Path) -> Outcomes:
-        os.environ[VARIABLE] = str(folder / "outcomes.jsonl")
-        return cls.of_this_command()
-
-    @classmethod
-    def of_this_command(cls) -> Outcomes:
-        return cls(Path(os.environ[VARIABLE]))
+    def of_this_sweep(cls) -> Outcomes | None:
+        return cls(Path(os.environ[VARIABLE])) if VARIABLE in os.environ else None
 
     @contextmanager
     def noting(self, job: int, words: str) -> Iterator[Callable[[Outcome], None]]:
         """Note how a job ends; its failure is said and kept, and does not stop the others."""
+        self._append({"job": job, "words": words})
 
         def note(outcome: Outcome) -> None:
             self._append({"job": job, "words": words, "folder": str(outcome.folder)})
@@ -53,35 +62,42 @@ class Outcomes:
             print(f"error: {complaint}", file=sys.stderr, flush=True)
             self._append({"job": job, "words": words, "error": complaint})
 
+    @classmethod
     @contextmanager
-    def deferring_errors(self) -> Iterator[None]:
+    def deferring_errors(cls) -> Iterator[None]:
         """Let a lone run's error pass its launcher in silence."""
         try:
             yield
         except (Exception, KeyboardInterrupt) as error:
-            Outcomes.deferred = error
+            cls.deferred = error
 
-    def raise_deferred(self) -> None:
-        if (error := Outcomes.deferred) is not None:
-            Outcomes.deferred = None
+    @classmethod
+    def raise_deferred(cls) -> None:
+        if (error := cls.deferred) is not None:
+            cls.deferred = None
             raise error
 
     def _append(self, line: dict[str, Any]) -> None:
+        self.path.parent.mkdir(parents=True, exist_ok=True)
         with self.path.open("a") as file:
             file.write(json.dumps(line) + "\n")
 
     def conclude(self) -> int:
         """Say what a sweep came to; the exit code: 0 where all is done."""
-        if not self.path.exists():
-            return 0  # not a sweep
         from unix_exp.report.table import table
 
-        jobs = [json.loads(line) for line in self.path.read_text().splitlines()]
-        done = [job["folder"] for job in jobs if "folder" in job]
-        failed = [job for job in jobs if "error" in job]
-        print("\n" + table([Path(folder) for folder in done]))
-        for job in failed:
-            print(f"failed: job {job['job'] + 1} ({job['words']}): {job['error']}", file=sys.stderr)
-        for folder in done:
-            print(f"wrote {folder}")
-        return 1 if failed else 0
+        if not self.path.exists():
+            return 2  # no job could begin: runs/ can't be written to, which was said
+        jobs: dict[int, dict[str, Any]] = {}
+        for line in self.path.read_text().splitlines():
+            last = json.loads(line)
+            jobs[last["job"]] = last
+        self.path.unlink()
+        ended = [jobs[number] for number in sorted(jobs)]
+        done = [job["folder"] for job in ended if "folder" in job]
+        print("\n" + table([Path(folder) for folder in dict.fromkeys(done)]))
+        for job in ended:
+            if "folder" not in job:
+                why = job.get("error", "its process died")
+                print(f"failed: job {job['job'] + 1} ({job['words']}): {why}", file=sys.stderr)
+        return 0 if len(done) == len(ended) else 1

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import sys
-import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -16,7 +15,7 @@ from omegaconf import DictConfig
 from unix_exp import __version__, config
 from unix_exp.complaints import in_one_line
 from unix_exp.help import help_text
-from unix_exp.outcomes import Outcomes
+from unix_exp.outcomes import VARIABLE, Outcomes
 from unix_exp.types import Mistake
 
 
@@ -24,9 +23,9 @@ from unix_exp.types import Mistake
 def run(whole: DictConfig) -> None:
     from unix_exp.experiment import perform  # torch takes seconds to import, and --help must not
 
-    job, outcomes = HydraConfig.get(), Outcomes.of_this_command()
-    if job.mode != RunMode.MULTIRUN:
-        with outcomes.deferring_errors():  # Hydra would comment on them
+    job, outcomes = HydraConfig.get(), Outcomes.of_this_sweep()
+    if job.mode != RunMode.MULTIRUN or outcomes is None:
+        with Outcomes.deferring_errors():  # Hydra would comment on them
             check_single(job.runtime.choices, whole)
             perform(whole)
         return
@@ -56,21 +55,21 @@ def main() -> None:
         return
     # Hydra's parser wants flags such as -m before all overrides, and its grammar has no ~ for home.
     sys.argv[1:] = sorted((at_home(word) for word in sys.argv[1:]), key=is_override)
-    with tempfile.TemporaryDirectory() as scratch:
-        outcomes = Outcomes.begin(Path(scratch))
-        try:
-            run()
-            outcomes.raise_deferred()
-        except KeyboardInterrupt:
-            print("\ninterrupted; the same command continues", file=sys.stderr)
-            sys.exit(130)
-        except Exception as error:
-            complaint = in_one_line(error)
-            if complaint is None:
-                raise  # ours to mend: the whole traceback
-            print(f"error: {complaint}", file=sys.stderr)
-            sys.exit(2)
-        sys.exit(outcomes.conclude())
+    os.environ.pop(VARIABLE, None)  # a sweep that this command was started from has its own
+    try:
+        run()
+        Outcomes.raise_deferred()
+    except KeyboardInterrupt:
+        print("\ninterrupted; the same command continues", file=sys.stderr)
+        sys.exit(130)
+    except Exception as error:
+        complaint = in_one_line(error)
+        if complaint is None:
+            raise  # ours to mend: the whole traceback
+        print(f"error: {complaint}", file=sys.stderr)
+        sys.exit(2)
+    outcomes = Outcomes.of_this_sweep()
+    sys.exit(outcomes.conclude() if outcomes is not None else 0)
 
 
 def is_override(word: str) -> bool:

@@ -1,0 +1,121 @@
+"""python -m unix_exp.sweeps: the sweeps there are, and how far one has come."""
+
+from __future__ import annotations
+
+import argparse
+import collections
+import math
+import sys
+from pathlib import Path
+
+from unix_exp.sweeps import grid
+from unix_exp.types import Mistake
+from unix_exp.words import duration
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        prog="python -m unix_exp.sweeps",
+        description="The sweeps there are, how far one has come, and the same grid for W&B's agents. "
+        "A sweep is run with: python -m unix_exp.train sweep=NAME",
+    )
+    commands = parser.add_subparsers(dest="command", required=True, metavar="list | plan | wandb")
+    commands.add_parser("list", help="all sweeps and what they are about")
+    planned = commands.add_parser("plan", help="the jobs of a sweep: done, failed or missing, GFLOPs and hours left")
+    planned.add_argument("--speed", type=float, metavar="X", help="GFLOPs a second, where no run here has shown one")
+    shared = commands.add_parser("wandb", help="the grid as a W&B sweep, printed")
+    shared.add_argument("--project", default="unix_exp")
+    for command in (planned, shared):
+        command.add_argument("sweep", metavar="NAME")
+        command.add_argument("words", nargs="*", metavar="key=value", help="changes, as beside sweep=NAME")
+    given = parser.parse_args()
+    try:
+        if given.command == "list":
+            list_sweeps()
+        else:
+            check_words(given.words)
+            with grid.hydra_ready():
+                act = show_plan if given.command == "plan" else show_wandb
+                sys.exit(act(given))
+    except KeyboardInterrupt:
+        sys.exit(130)
+    except Exception as error:
+        from unix_exp.complaints import in_one_line
+
+        complaint = in_one_line(error)
+        if complaint is None:
+            raise
+        print(f"error: {complaint}", file=sys.stderr)
+        sys.exit(2)
+
+
+def check_words(words: list[str]) -> None:
+    for word in words:
+        if "=" not in word:
+            raise Mistake(f"'{word}' is no change; write key=value, such as seed=0")
+
+
+def list_sweeps() -> None:
+    for name in grid.names():
+        sweep = grid.read(name)
+        number = math.prod(len(values.split(",")) for values in sweep.parameters.values())
+        print(f"{name:22}{number:4} jobs  {sweep.about}")
+
+
+def show_plan(given: argparse.Namespace) -> int:
+    from unix_exp.sweeps import plan  # torch takes seconds to import, and mistakes in the name needn't wait for it
+
+    sweep, words = grid.read(given.sweep), tuple(given.words)
+    if given.speed is not None and not given.speed > 0:
+        raise Mistake(f"--speed is {given.speed}; give GFLOPs a second, above 0")
+    jobs = plan.plan(sweep, words)
+    stores = [Path(found).expanduser() for found in stores_of(sweep, words)]
+    speed = plan.Speed({}, given.speed, 0, []) if given.speed else plan.measured(*stores)
+
+    width = max(len(job.words) for job in jobs)
+    print(f"{'state':11}{'job':{width}}{'GFLOPs':>14}{'time left':>13}")
+    for job in jobs:
+        left = duration(speed.seconds(job)) if speed and job.left and job.gflops else "-"
+        cost = f"{job.gflops:,.0f}" if job.gflops else "-"
+        print(f"{job.state:11}{job.words:{width}}{cost:>14}{left:>13}" + (f"  {job.why}" if job.why else ""))
+    states = collections.Counter(job.state for job in jobs)
+    print("\n" + f"{sweep.name}: " + ", ".join(f"{number} {state}" for state, number in states.items()))
+    if states[plan.DONE] == len(jobs):
+        print("see them with: python -m unix_exp.report " + " ".join(str(store) for store in stores[:1]))
+        return 0
+    rest = sum(job.left * job.gflops for job in jobs)
+    print(f"left: {rest:,.0f} GFLOPs, a backward pass priced at two forward passes; {how_long(speed, jobs)}")
+    print("do it with: " + " ".join(["python -m unix_exp.train", f"sweep={sweep.name}", *words]))
+    return 0
+
+
+def how_long(speed: object, jobs: list) -> str:
+    from unix_exp.sweeps.plan import Speed
+
+    if not isinstance(speed, Speed):
+        return "no run here has shown a speed yet: run one job, or give --speed X (GFLOPs a second)"
+    total = duration(sum(speed.seconds(job) for job in jobs))
+    if not speed.runs:
+        return f"about {total} at {speed.overall:,.0f} GFLOPs a second"
+    return (
+        f"about {total}, one after another, by the median speed of {speed.runs} finished runs "
+        f"({speed.overall:,.0f} GFLOPs a second; {', '.join(speed.hardware)})"
+    )
+
+
+def stores_of(sweep: grid.Sweep, words: tuple[str, ...]) -> list[str]:
+    whole = grid.composed(grid.jobs(sweep, words)[0])
+    return [str(whole.runs), str(whole.teachers)]
+
+
+def show_wandb(given: argparse.Namespace) -> int:
+    from unix_exp.sweeps.wandb import wandb_sweep
+
+    sweep, words = grid.read(given.sweep), tuple(given.words)
+    grid.composed(grid.jobs(sweep, words)[0])  # a misspelt word is found here and not on every machine
+    print(wandb_sweep(sweep, words, given.project), end="")
+    return 0
+
+
+if __name__ == "__main__":
+    main()

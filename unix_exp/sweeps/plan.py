@@ -1,0 +1,161 @@
+"""What of a sweep is done, failed or missing, and what the rest will cost."""
+
+from __future__ import annotations
+
+import json
+import statistics
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from filelock import FileLock, Timeout
+
+from unix_exp import build, config
+from unix_exp.config import Settings
+from unix_exp.cost import Images, StepCost, count, gflops
+from unix_exp.experiment import Place, locate
+from unix_exp.folder import RunFolder, epoch_of
+from unix_exp.sweeps.grid import Sweep, composed, jobs
+from unix_exp.teachers import FromStore
+from unix_exp.types import Dataset, Mistake
+
+WARM = 50  # steps; a shorter run shows how fast things start and not how fast they go
+DONE, RUNNING, FAILED, BEGUN, MISSING, IMPOSSIBLE = "done", "running", "failed", "begun", "missing", "impossible"
+
+
+class Job(NamedTuple):
+    """A run of a sweep, or a teacher that runs of it wait for."""
+
+    words: str
+    state: str
+    why: str = ""  # it failed, or cannot be done
+    gflops: float = 0.0  # of the whole run, the backward pass priced at two forward passes
+    left: float = 1.0  # share of it still to do
+    pair: str = ""
+    folder: Path | None = None
+
+
+def plan(sweep: Sweep, words: tuple[str, ...]) -> list[Job]:
+    """Teachers first, as they will be trained; a run that two jobs share stands once."""
+    teachers: dict[str, Job] = {}
+    runs: dict[str, Job] = {}
+    for job in jobs(sweep, words):
+        text = " ".join(word for word in job if word not in (f"sweep={sweep.name}", *words))
+        try:
+            place = locate(whole := composed(job))
+            runs.setdefault(place.identity, look(text, place))
+            if isinstance(source := place.source, FromStore) and source.identity not in teachers:
+                name = config.network_name(place.settings["teacher"])
+                teachers[source.identity] = look(f"teacher {name}", locate(config.of_teacher(whole)))
+        except Mistake as mistake:
+            runs[text] = Job(text, IMPOSSIBLE, str(mistake))
+    return [*teachers.values(), *runs.values()]
+
+
+def look(words: str, place: Place) -> Job:
+    state, why = state_of(place.folder)
+    steps = place.recipe.epochs * (place.data.train_count // place.recipe.batch)
+    left = 0.0 if state == DONE else 1 - epochs_of(place.folder) / place.recipe.epochs
+    cost = cost_of(place.settings, place.data).total(backward_price=2)
+    return Job(words, state, why, steps * cost, left, config.pair_name(place.settings), place.folder.path)
+
+
+def state_of(folder: RunFolder) -> tuple[str, str]:
+    if folder.result() is not None:
+        return DONE, ""
+    if not folder.path.is_dir():
+        return MISSING, ""
+    lock = FileLock(folder.path / ".lock")
+    try:
+        with lock.acquire(blocking=False):
+            pass
+    except Timeout:
+        return RUNNING, ""
+    except OSError:
+        pass  # somebody else's folder: it can be read and not locked
+    if (failure := folder.failure()) is not None:
+        return FAILED, failure
+    return (BEGUN, "") if epochs_of(folder) else (MISSING, "")
+
+
+def epochs_of(folder: RunFolder) -> int:
+    try:
+        lines = folder.metrics.read_text(errors="replace").splitlines()
+    except OSError:
+        return 0
+    return epoch_of(lines[-1]) if lines else 0
+
+
+def cost_of(settings: Settings, data: Dataset) -> StepCost:
+    """As a run counts it before it starts, the networks priced once for all jobs."""
+    classes, size = len(data.classes), data.size
+    distiller = {key: settings[key] for key in ("distiller", "sampler")}
+    images = images_of(frozen(distiller), settings["recipe"]["batch"])
+    student = price_of(frozen(settings["student"]), classes, size)
+    if not config.has_teacher(settings):
+        return StepCost(images, student, 0.0)
+    teacher = config.without(settings["teacher"], "checkpoint", "seed") | {"pretrained": False}
+    if "pretrained" not in settings["teacher"]:
+        teacher.pop("pretrained")
+    return StepCost(images, student, price_of(frozen(teacher), classes, size))
+
+
+def frozen(settings: Any) -> str:
+    return json.dumps(settings, sort_keys=True)
+
+
+@cache
+def price_of(network: str, classes: int, size: int) -> float:
+    return gflops(build.network(json.loads(network), "student", classes, seed=0), size)
+
+
+@cache
+def images_of(chosen: str, batch: int) -> Images:
+    """Who sees how many is the sampler's and distiller's doing, so the smallest networks tell."""
+    small = [build.network({"name": "resnet8", "pace": "full"}, "student", classes=10, seed=0) for _ in range(2)]
+    settings = json.loads(chosen)
+    settings["criterion"] = {"ce": {}} if settings["distiller"]["name"] == "supervised" else {"kd": {}}
+    return count(build.distiller(settings, *small), batch, classes=10, size=32)
+
+
+class Speed(NamedTuple):
+    """What finished runs here reached, backward passes priced at two forward passes."""
+
+    by_pair: dict[str, float]  # GFLOPs a second
+    overall: float
+    runs: int
+    hardware: list[str]
+
+    def seconds(self, job: Job) -> float:
+        return job.left * job.gflops / self.by_pair.get(job.pair, self.overall)
+
+
+def measured(*folders: Path) -> Speed | None:
+    """The speed of the finished runs in some folders; None where there are none."""
+    found: dict[str, list[float]] = {}
+    hardware = set()
+    results = list(finished(*folders))
+    longer = [result for result in results if result.get("steps", 0) >= WARM]
+    for result in longer or results:
+        try:
+            rate = result["cost"]["gflops"]["total_gflops_backward_2"] / result["time"]["train_seconds"]
+            found.setdefault(result["pair"], []).append(rate)
+            hardware.add(result["hardware"])
+        except (KeyError, TypeError, ZeroDivisionError):
+            continue
+    if not found:
+        return None
+    rates = [rate for of_pair in found.values() for rate in of_pair]
+    by_pair = {pair: statistics.median(of_pair) for pair, of_pair in found.items()}
+    return Speed(by_pair, statistics.median(rates), len(rates), sorted(hardware))
+
+
+def finished(*folders: Path) -> Iterator[dict[str, Any]]:
+    for path in (path for folder in folders for path in sorted(folder.glob("*/result.json"))):
+        try:
+            result = json.loads(path.read_text())
+        except (OSError, ValueError):
+            continue
+        if isinstance(result, dict):
+            yield result

@@ -1,0 +1,38 @@
+"""A sweep file as a W&B sweep, which agents on many machines share."""
+
+from __future__ import annotations
+
+import yaml
+
+from unix_exp.sweeps.grid import Sweep, values
+from unix_exp.types import Mistake
+
+
+def wandb_sweep(sweep: Sweep, words: tuple[str, ...], project: str) -> str:
+    """Its YAML; every agent runs `python -m unix_exp.train` with one point of the grid."""
+    fixed = dict(word.split("=", 1) for word in words)
+    varied = {key: found for key, found in values(sweep).items() if key not in fixed}
+    for key, value in fixed.items():
+        if "," in value and not value.startswith(("[", "{", "'", '"')):
+            varied[key] = [yaml.safe_load(one) for one in value.split(",")]
+    if not varied:
+        raise Mistake(f"nothing of sweep '{sweep.name}' varies any more; a grid needs two values of something")
+    one_job = [word for word in words if word.split("=", 1)[0] not in varied]
+    described = {
+        "name": sweep.name,
+        "description": sweep.about,
+        "project": project,
+        "method": "grid",
+        "metric": {"name": "test/top1", "goal": "maximize"},
+        "program": "unix_exp.train",
+        "command": [
+            "${env}", "${interpreter}", "-m", "${program}",
+            f"sweep={sweep.name}", "hydra.mode=RUN", *one_job, "${args_no_hyphens}",
+        ],
+        "parameters": {key: {"values": found} for key, found in varied.items()},
+    }  # fmt: skip
+    head = (
+        f"# {sweep.about}\n# wandb sweep FILE, once; then on every machine: wandb agent ENTITY/{project}/SWEEP\n"
+        "# A run that is finished in the machine's runs/ is not repeated.\n"
+    )
+    return head + yaml.safe_dump(described, sort_keys=False, width=120)
