@@ -1,0 +1,150 @@
+"""A report with everything in it that a report can hold, from made-up numbers."""
+
+from __future__ import annotations
+
+import math
+import random
+
+from unix_exp.report.blocks import (
+    MISSING,
+    Cell,
+    Column,
+    Figure,
+    Figures,
+    Group,
+    Notice,
+    Section,
+    Table,
+    Text,
+)
+from unix_exp.report.charts import Front, Line, Point, Rule, heatmap, lines, scatter
+
+SCRIPT = "<script>alert(1)</script>"
+QUOTES = "\"&'</title><img src=http://example.org/x onerror=alert(2)>"
+LONG = "a_student_of_many_names_" * 7 + "end"
+METHODS = ("KD", "Random k=48", "UNIX k=36", "UNIX k=48")
+PAIRS = ("WRN-40-2 → WRN-16-2", "WRN-40-2 → WRN-40-1", "ResNet56 → ResNet20", "ResNet32x4 → ResNet8x4")
+COMPUTE = "training compute (% of conventional distillation)"
+ACCURACY = "CIFAR-100 test accuracy (%)"
+
+
+def tradeoff(chance: random.Random) -> str:
+    points = []
+    for place, method in enumerate(METHODS):
+        for pair in range(3):
+            x, y = (100, 75, 76, 93)[place] + pair * 1.6 * (place > 1), 73.2 + place * 0.35 + pair * 0.3
+            points.append(Point(x, y + chance.gauss(0, 0.15), method, PAIRS[pair], error=0.21, named=place > 1))
+            points.append(Point(x, y + 0.2, method, PAIRS[pair], published=True))
+    points.append(Point(float("nan"), 70, "KD", "diverged"))
+    own = [point for point in points if not point.published]
+    rules = [Rule("teacher", y=75.61)]
+    return scatter(
+        points,
+        COMPUTE,
+        ACCURACY,
+        title="accuracy against compute",
+        fronts=[Front("best for its cost", own)],
+        rules=rules,
+    )
+
+
+def classes(chance: random.Random) -> str:
+    points = [
+        Point(chance.gauss(24_000, 6_000), 75 + chance.gauss(0, 9) - 8 * place, method, f"class {label}")
+        for place, method in enumerate(("Random", "UNIX"))
+        for label in range(100)
+    ]
+    return scatter(points, "samples drawn of the class", "class accuracy (%)", title="accuracy by samples drawn")
+
+
+def learning(chance: random.Random, by: str, factor: float) -> str:
+    series = []
+    for place, method in enumerate(METHODS):
+        xs = [epoch * factor for epoch in range(1, 241)]
+        ys: list[float | None] = [
+            74 - 40 * math.exp(-epoch / 40) - 6 * (epoch < 150) + place * 0.8 + chance.gauss(0, 0.8)
+            for epoch in range(240)
+        ]
+        low, high = ([None if y is None else y + side * 1.5 for y in ys] for side in (-1, 1))
+        if place == 2:
+            ys[90:120] = [None] * 30
+            ys[105] = 62.0
+        series.append(Line(method, xs, ys, low, high))
+    drops = [Rule(f"rate / {10 ** (place + 1)}", x=epoch * factor) for place, epoch in enumerate((150, 180, 210))]
+    return lines(series, by, ACCURACY, title=f"learning by {by}", rules=drops)
+
+
+def kept(chance: random.Random) -> str:
+    epochs = range(1, 241)
+    series = [
+        Line(f"{method}, {part}", epochs, [start * math.exp(-epoch / 90) + 0.05 * chance.random() for epoch in epochs],
+             dashed=part == "left out", like=method)
+        for method, start in (("UNIX", 2.2), ("Random", 1.6)) for part in ("kept", "left out")
+    ]  # fmt: skip
+    return lines(series, "epoch", "entropy of the student (nats)", title="kept and left out")
+
+
+def counts(chance: random.Random, epochs: int = 240, classes: int = 100) -> str:
+    rates = [chance.gauss(375, 60) for _ in range(classes)]
+    rows = [[rate + chance.gauss(0, 12) + epoch * (rate - 375) / 200 for rate in rates] for epoch in range(epochs)]
+    return heatmap(rows, "class", "epoch", "samples drawn in an epoch", title="samples by class and epoch")
+
+
+def hostile() -> str:
+    points = [Point(place * 1e9, 10.0 * place, name, name, named=True, published=place == 2)
+              for place, name in enumerate((SCRIPT, QUOTES, LONG, "\x00\x1b\udcff", ""))]  # fmt: skip
+    return scatter(points, f"{LONG} {SCRIPT} (GFLOPs)", f"{QUOTES} (%)", title=SCRIPT, fronts=[Front(LONG, points)])
+
+
+def many() -> str:
+    series = [Line(f"method number {place}", [0, 1, 2], [place, place + 1.5, place + 2]) for place in range(14)]
+    return lines(series, "epoch", "accuracy (%)", title="many")
+
+
+def results() -> Table:
+    head = [Column("pair"), Column("method"), *(
+        Column(title, group) for group in ("top-1 %", "compute %", "hours", "seeds", "best %")
+        for title in ("ours", "paper")
+    )]  # fmt: skip
+    rows: list = []
+    for pair in PAIRS:
+        rows.append(Group(pair))
+        for place, method in enumerate(METHODS):
+            numbers = [Cell(f"7{place + 2}.{place}4 ± 0.12", strong=place == 3), f"7{place + 2}.06"] * 5
+            rows.append([method, "sampler.k=48", *numbers[:-1], MISSING])
+    return Table("Table 2. Similar architectures, without labels.", head, rows, anchor="table-2", texts=2,
+                 notes=["Mean and standard deviation over four seeds; bold is the best of a pair."])  # fmt: skip
+
+
+def hostile_table() -> Table:
+    rows = [[SCRIPT, "1.0", QUOTES], [LONG, "2.0 | 3", Cell(LONG, hint=QUOTES)], ["*a* [b](c) `d`", MISSING, "-1"]]
+    return Table(f"Names | {SCRIPT}", ["name", "a|b", QUOTES], rows, notes=[LONG])
+
+
+def sections() -> list[Section]:
+    chance = random.Random(0)
+    return [
+        Section("Summary", "summary", [
+            Notice("2 folders were left out", ["runs/x: not finished", f"runs/{SCRIPT}: no result.json"]),
+            Text("All on one axis: what each reaches, and what it took.\n\nA point of the paper wears a diamond."),
+            Figure(tradeoff(chance), "Figure 1. Accuracy against compute. Bars are one standard deviation.", "fig-1"),
+        ]),
+        Section("Tables", "tables", [results(), hostile_table()]),
+        Section("Learning", "learning", [Figures([
+            Figure(learning(chance, "epoch", 1), "Learning by epoch.", "learning-epoch"),
+            Figure(learning(chance, "training compute (GFLOPs)", 3.1e7), "Learning by compute.", "learning-compute"),
+            Figure(kept(chance), "Figure 4a. What is kept is what the student is unsure of.", "fig-4a"),
+        ])]),
+        Section("Classes", "classes", [Figures([
+            Figure(classes(chance), "Figure 5a. Class accuracy by samples drawn.", "fig-5a"),
+            Figure(counts(chance), "Figure 6. Samples drawn.", "fig-6"),
+            Figure(many(), "Fourteen series.", "many"),
+            Figure(counts(chance, 3, 10), "A short run.", "short"),
+            Figure(lines([], "epoch", "loss", title="none"), "No runs.", "none"),
+            Figure(lines([Line("one", [1], [70.0])], "epoch", "loss", title="one"), "One epoch.", "one"),
+        ])]),
+        Section(f"Names {SCRIPT} {LONG}", "names", [
+            Text(f"{SCRIPT}\n\n{LONG}"), Figure(hostile(), f"{SCRIPT} {QUOTES} {LONG}", "hostile"),
+            Notice("Many", [f"folder {LONG} {place}" for place in range(20)]),
+        ]),
+    ]  # fmt: skip

@@ -1,0 +1,149 @@
+"""What a report is made of, before anyone decides how it looks.
+
+    Section(title, anchor, blocks)
+    Text(text)                     paragraphs, an empty line between two
+    Table(caption, head, rows, anchor="", texts=1, notes=())
+        head: names, or Column(title, group="", hint=""), neighbours of one group sharing a heading above them
+        rows: of str, Cell(text, strong=False, hint="") or MISSING; or Group(title), a heading between rows
+        texts: how many columns are words, to the left; all others are figures, to the right
+    Figure(chart, caption, anchor), Figures(figures) side by side
+    Notice(title, lines=())        what the reader ought to know first, such as folders that were skipped
+
+Anchors are unique in a report and safe as file names: see `slug`.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Text:
+    text: str
+
+    @property
+    def paragraphs(self) -> list[str]:
+        return [" ".join(part.split()) for part in re.split(r"\n\s*\n", self.text) if part.strip()]
+
+
+@dataclass(frozen=True)
+class Cell:
+    """A cell with something to say: the best of its column, or a hint for who points at it."""
+
+    text: str
+    strong: bool = False
+    hint: str = ""
+
+
+MISSING = Cell("—", hint="not run yet")
+
+
+@dataclass(frozen=True)
+class Column:
+    title: str
+    group: str = ""
+    hint: str = ""
+
+
+@dataclass(frozen=True)
+class Group:
+    title: str
+
+
+Row = Sequence[str | Cell] | Group
+
+
+@dataclass(frozen=True)
+class Table:
+    caption: str
+    head: Sequence[str | Column]
+    rows: Sequence[Row]
+    anchor: str = ""
+    texts: int = 1
+    notes: Sequence[str] = ()
+
+    def __post_init__(self) -> None:
+        for row in self.rows:
+            assert isinstance(row, Group) or len(row) == len(self.head), f"{row} is no row of {self.head}"
+
+    @property
+    def columns(self) -> list[Column]:
+        return [column if isinstance(column, Column) else Column(column) for column in self.head]
+
+
+@dataclass(frozen=True)
+class Figure:
+    chart: str  # SVG
+    caption: str
+    anchor: str
+
+
+@dataclass(frozen=True)
+class Figures:
+    figures: Sequence[Figure]
+
+
+@dataclass(frozen=True)
+class Notice:
+    title: str
+    lines: Sequence[str] = ()
+
+
+Block = Text | Table | Figure | Figures | Notice
+
+
+@dataclass(frozen=True)
+class Section:
+    title: str
+    anchor: str
+    blocks: Sequence[Block]
+
+
+def cell_of(value: str | Cell) -> Cell:
+    return value if isinstance(value, Cell) else Cell(value)
+
+
+def figures_in(sections: Sequence[Section]) -> Iterator[Figure]:
+    """All figures, to be written as files."""
+    for section in sections:
+        for block in section.blocks:
+            if isinstance(block, Figure):
+                yield block
+            elif isinstance(block, Figures):
+                yield from block.figures
+
+
+def check_anchors(sections: Sequence[Section]) -> None:
+    """Each is a slug and stands for one thing: a link leads there, a figure's file is named by it."""
+    tables = (block.anchor for section in sections for block in section.blocks if isinstance(block, Table))
+    found = [*(section.anchor for section in sections), *(figure.anchor for figure in figures_in(sections)),
+             *filter(None, tables)]  # fmt: skip
+    for anchor in found:
+        assert anchor == slug(anchor), f"{anchor!r} is no anchor, {slug(anchor)!r} is"
+        assert found.count(anchor) == 1, f"{anchor!r} stands for two things"
+
+
+def slug(text: str) -> str:
+    """A name for links and files: lower case letters, digits and hyphens."""
+    return re.sub(r"[^a-z0-9]+", "-", text.lower()).strip("-") or "unnamed"
+
+
+def csv_of(table: Table) -> str:
+    """The table for a spreadsheet: a missing cell is empty, and the heading between rows is a column of its own."""
+    grouped = any(isinstance(row, Group) for row in table.rows)
+    written = io.StringIO()
+    writer = csv.writer(written, lineterminator="\n")
+    titles = [f"{column.group}: {column.title}" if column.group else column.title for column in table.columns]
+    writer.writerow(["group", *titles] if grouped else titles)
+    group = ""
+    for row in table.rows:
+        if isinstance(row, Group):
+            group = row.title
+        else:
+            cells = ["" if cell == MISSING else cell_of(cell).text for cell in row]
+            writer.writerow([group, *cells] if grouped else cells)
+    return written.getvalue()

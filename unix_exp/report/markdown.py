@@ -1,0 +1,71 @@
+"""The report as GitHub's Markdown: `markdown(title, lead, sections)`; figures are links to figures/ANCHOR.svg."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+
+from unix_exp.report.blocks import (
+    Block,
+    Cell,
+    Figure,
+    Group,
+    Notice,
+    Section,
+    Table,
+    Text,
+    cell_of,
+    check_anchors,
+)
+
+
+def markdown(title: str, lead: str, sections: Sequence[Section]) -> str:
+    check_anchors(sections)
+    parts = [f"# {plain(title)}", *map(plain, Text(lead).paragraphs)]
+    for section in sections:
+        parts.append(f"## {plain(section.title)}")
+        for block in section.blocks:
+            parts += written(block)
+    return "\n\n".join(parts) + "\n"
+
+
+def plain(text: str) -> str:
+    """Text in one line that GitHub takes for nothing but text."""
+    escaped = re.sub(r"([\\`*_\[\]|~#$])", r"\\\1", " ".join(text.split()))
+    escaped = escaped.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;").replace("@", "@\N{WORD JOINER}")
+    return re.sub(r"^(\d+)([.)]\s)|^([-+=])", lambda match: (match[1] or "") + "\\" + (match[2] or match[3]), escaped)
+
+
+def written(block: Block) -> Iterator[str]:
+    if isinstance(block, Text):
+        yield from map(plain, block.paragraphs)
+    elif isinstance(block, Table):
+        yield f"**{plain(block.caption)}**"
+        yield "\n".join(pipe_table(block))
+        yield from map(plain, block.notes)
+    elif isinstance(block, Notice):
+        yield "\n".join([f"> **{plain(block.title)}**", *(f"> - {plain(line)}" for line in block.lines)])
+    else:
+        for figure in [block] if isinstance(block, Figure) else block.figures:
+            yield f"![{plain(figure.caption)}](figures/{figure.anchor}.svg)"
+            yield plain(figure.caption)
+
+
+def pipe_table(table: Table) -> Iterator[str]:
+    titles = [f"{column.group}: {column.title}" if column.group else column.title for column in table.columns]
+    yield piped(map(plain, titles))
+    yield piped("---" if place < table.texts else "---:" for place in range(len(titles)))
+    for row in table.rows:
+        if isinstance(row, Group):
+            yield piped([f"**{plain(row.title)}**", *[""] * (len(titles) - 1)])
+        else:
+            yield piped(shown(cell_of(cell)) for cell in row)
+
+
+def piped(cells) -> str:  # type: ignore[no-untyped-def]
+    return "| " + " | ".join(cells) + " |"
+
+
+def shown(cell: Cell) -> str:
+    text = plain(cell.text)
+    return f"**{text}**" if cell.strong and text else text

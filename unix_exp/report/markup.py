@@ -1,0 +1,40 @@
+"""Markup that is escaped unless it says that it is markup already."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+
+
+class Markup(str):
+    """Text that a reader's program may interpret; every other text is escaped on its way into a tag."""
+
+
+# No XML may hold these, and half a surrogate (a file name that is no UTF-8) can't even be written.
+FORBIDDEN = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]")
+ENTITIES = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;", "'": "&#39;"})
+
+
+def escape(text: object) -> Markup:
+    if isinstance(text, Markup):
+        return text
+    return Markup(FORBIDDEN.sub("\N{REPLACEMENT CHARACTER}", str(text)).translate(ENTITIES))
+
+
+def join(parts: Iterable[object]) -> Markup:
+    return Markup("".join(map(escape, parts)))
+
+
+def tag(name: str, *children: object, **attributes: object) -> Markup:
+    """An element; `class_` is class, `font_size` is font-size, and an attribute that is None is left out."""
+    written = "".join(
+        f' {key.rstrip("_").replace("_", "-")}="{escape(compact(value))}"'
+        for key, value in attributes.items()
+        if value is not None
+    )
+    return Markup(f"<{name}{written}>{join(children)}</{name}>" if children else f"<{name}{written}/>")
+
+
+def compact(value: object) -> object:
+    """A coordinate needs no more than a tenth of a unit, and no sign before zero."""
+    return f"{round(value, 1) + 0.0:g}" if isinstance(value, float) else value
