@@ -36,7 +36,7 @@ def cells() -> Iterator[Cell]:
     for name in TABLES:
         table = paper.tables()[name]
         for column, pair in enumerate(table["pairs"]):
-            teacher, student = split(pair)
+            teacher, student = paper.split(pair)
             for row in table["rows"]:
                 images = images_of(row["sampler"], row["k"], table["batch"])
                 cost = StepCost(images, priced(student), priced(teacher))
@@ -54,16 +54,6 @@ def images_of(sampler: str, k: int, batch: int) -> Images:
         networks = network("resnet8"), network("resnet8")
     objective = Weighted({"kd": KD()}, {"kd": 1.0})
     return count(Offline(*networks, samplers.make(sampler, settings), objective), batch, CLASSES, SIZE)
-
-
-def split(pair: str) -> tuple[str, str]:
-    """wrn_40_2_wrn_16_2 -> wrn_40_2, wrn_16_2: both halves must be names that the registry knows."""
-    words, known = pair.split("_"), set(models.names())
-    for cut in range(1, len(words)):
-        halves = "_".join(words[:cut]), "_".join(words[cut:])
-        if known.issuperset(halves):
-            return halves
-    raise AssertionError(f"{pair} names no pair of networks")
 
 
 def network(name: str) -> nn.Module:

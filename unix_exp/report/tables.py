@@ -1,0 +1,247 @@
+"""Tables of the report: the paper's beside ours, and those of any runs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from unix_exp import paper
+from unix_exp.report.arms import Arm, Group, percent_of_kd
+from unix_exp.report.blocks import MISSING, Block, Column, Notice, Table, slug
+from unix_exp.report.blocks import Cell as Shown
+from unix_exp.report.blocks import Group as Heading
+from unix_exp.report.published import Cell, students_alone
+from unix_exp.report.published import Table as Published
+from unix_exp.report.runs import Run, Skipped
+from unix_exp.report.stats import Summary, Welch, welch
+from unix_exp.words import duration
+
+MINUS = "\N{MINUS SIGN}"
+
+
+def published_blocks(table: Published, runs: Sequence[Run]) -> list[Block]:
+    """A table of the paper beside ours, with what must be known to compare them."""
+    printed, blocks = table.printed, list[Block]()
+    differences = table.setting.differences(printed) if table.setting else []
+    if differences:
+        blocks.append(Notice("Not the paper's setting", [f"{', '.join(differences)}: the two columns do not compare"]))
+    blocks.append(beside(table, comparable=not differences, runs=runs))
+    tests = against_kd(table)
+    if tests is not None:
+        blocks.append(tests)
+    return blocks
+
+
+def anchor_of(table: Published) -> str:
+    if table.setting is None or not table.setting.differences(table.printed):
+        return table.name
+    setting = table.setting
+    return slug(f"{table.name} {setting.dataset} {setting.epochs} {setting.batch} {setting.rest}")
+
+
+def beside(table: Published, comparable: bool, runs: Sequence[Run]) -> Table:
+    printed = table.printed
+    has_top5 = any(cell.top5 is not None for cell in table.cells)
+    head: list[str | Column] = [
+        "method",
+        Column("ours", "top-1 %", "mean ± standard deviation over seeds (their number), last epoch"),
+        Column("paper", "top-1 %"),
+        Column("difference", "top-1 %"),
+        Column("best", "top-1 %", "ours, best epoch: what the authors' code reports"),
+    ]
+    if has_top5:
+        head += [Column("ours", "top-5 %"), Column("paper", "top-5 %")]
+    head += [
+        Column("ours", "compute, % of KD", "counted by us; a backward pass priced like a forward pass"),
+        Column("paper", "compute, % of KD"),
+        Column("backward x2", "compute, % of KD", "ours; a backward pass priced at two forward passes"),
+    ]
+    rows: list[Sequence[str | Shown] | Heading] = []
+    alone = students_alone(runs, table.setting)
+    for column, pair in enumerate(table.pairs):
+        cells = table.column(pair)
+        rows.append(Heading(pair_title(pair)))
+        if "teacher" in printed:
+            rows.append(reference("teacher", teachers_of(cells), printed["teacher"][column], comparable, len(head)))
+            student = [run.top1 for run in alone.get(student_of(cells), [])]
+            rows.append(reference("student alone", student, printed["student"][column], comparable, len(head)))
+        rows += [row_of(cell, cells, comparable, has_top5) for cell in cells]
+    if all("mean" in row for row in printed["rows"]):
+        rows.append(Heading("mean of the pairs"))
+        rows += [mean_row(table, row, comparable, len(head)) for row in printed["rows"]]
+    notes = [note for note in (printed.get("note"), how_many(printed), *table.notes) if note]
+    return Table(caption_of(table), head, rows, anchor_of(table), notes=notes)
+
+
+def caption_of(table: Published) -> str:
+    printed, ours = table.printed, table.setting
+    dataset, epochs, batch = (
+        (ours.dataset, ours.epochs, ours.batch) if ours else (printed["dataset"], printed["epochs"], printed["batch"])
+    )
+    return f"Table {table.number}: {printed['title']}. {dataset}, {epochs} epochs, batch {batch}."
+
+
+def how_many(printed: Mapping[str, Any]) -> str:
+    return f"The paper's figures are means of {printed['runs']} runs." if "runs" in printed else ""
+
+
+def pair_title(pair: str) -> str:
+    return " → ".join(paper.split(pair))
+
+
+def row_of(cell: Cell, column: Sequence[Cell], comparable: bool, has_top5: bool) -> list[str | Shown]:
+    ours = cell.ours
+    best = Summary.of([run.result["best"]["top1"] for run in cell.runs])
+    top5 = Summary.of([run.result["last"]["top5"] for run in cell.runs])
+    beaten = [other.ours.mean for other in column if other is not cell and other.ours]
+    cells: list[str | Shown] = [
+        cell.row,
+        shown(ours, strong=ours is not None and bool(beaten) and ours.mean > max(beaten)),
+        number(cell.accuracy),
+        difference(ours, cell.accuracy if comparable else None),
+        MISSING if best is None else f"{best.mean:.2f}",
+    ]
+    if has_top5:
+        cells += [shown(top5), number(cell.top5)]
+    share = cell.runs[0].result["cost"] if cell.runs else None
+    cells += [
+        MISSING if share is None else f"{share['percent_of_kd']:.2f}",
+        number(cell.compute),
+        MISSING if share is None else f"{share['percent_of_kd_backward_2']:.2f}",
+    ]
+    return cells
+
+
+def reference(name: str, values: Sequence[float], printed: float | None, comparable: bool, width: int) -> list:
+    ours = Summary.of(values)
+    row: list[str | Shown] = [name, shown(ours), number(printed), difference(ours, printed if comparable else None)]
+    return row + [""] * (width - len(row))
+
+
+def mean_row(table: Published, row: Mapping[str, Any], comparable: bool, width: int) -> list:
+    """Over the pairs; ours only where every pair is there, for another mean would be of other pairs."""
+    ours = [cell.ours for cell in table.cells if cell.row == row["name"]]
+    means = [one.mean for one in ours if one is not None]
+    whole = Summary(sum(means) / len(means), None, len(means)) if len(means) == len(ours) else None
+    shares = [cell.runs[0].result["cost"] for cell in table.cells if cell.row == row["name"] and cell.runs]
+    cells: list[str | Shown] = [
+        row["name"],
+        MISSING if whole is None else f"{whole.mean:.2f}",
+        number(row["mean"]),
+        difference(whole, row["mean"] if comparable else None),
+    ]
+    cells += [""] * (width - len(cells) - 3)
+    for name in ("percent_of_kd", None, "percent_of_kd_backward_2"):
+        known = name is not None and whole is not None
+        cells.append(f"{sum(share[name] for share in shares) / len(shares):.2f}" if known else "")
+    return cells
+
+
+def teachers_of(cells: Sequence[Cell]) -> list[float]:
+    """Each teacher once, whoever learned from it."""
+    found = {run.result["teacher"]["identity"]: run.result["teacher"]["top1"] for cell in cells for run in cell.runs}
+    return list(found.values())
+
+
+def student_of(cells: Sequence[Cell]) -> str:
+    return paper.split(cells[0].pair)[1]
+
+
+def shown(ours: Summary | None, strong: bool = False) -> str | Shown:
+    return MISSING if ours is None else Shown(str(ours), strong=strong)
+
+
+def number(printed: float | None) -> str:
+    return "" if printed is None else f"{printed:.2f}"
+
+
+def difference(ours: Summary | None, printed: float | None) -> str | Shown:
+    if ours is None:
+        return MISSING
+    return "" if printed is None else signed(ours.mean - printed)
+
+
+def signed(value: float) -> str:
+    return f"{value:+.2f}".replace("-", MINUS)
+
+
+def against_kd(table: Published) -> Table | None:
+    """UNIX against KD of the same column and objective, where both have two seeds or more."""
+    rows: list[Sequence[str | Shown] | Heading] = []
+    for pair in table.pairs:
+        kd: Cell | None = None
+        for cell in table.column(pair):
+            if cell.baseline:
+                kd = cell
+            elif kd is not None and cell.row.startswith("UNIX"):
+                test = welch([run.top1 for run in cell.runs], [run.top1 for run in kd.runs])
+                if test is not None:
+                    rows.append(test_row(f"{pair_title(pair)}: {cell.row} {MINUS} {kd.row}", test, cell, kd))
+    if not rows:
+        return None
+    return Table(
+        f"UNIX against KD in Table {table.number}, Welch's t-test.",
+        ["comparison", "difference", "95 % interval", "p", "runs"],
+        rows,
+        f"{anchor_of(table)}-welch",
+        notes=["Two-sided, not corrected for the number of comparisons: of twenty, one is below 0.05 by chance."],
+    )
+
+
+def test_row(what: str, test: Welch, unix: Cell, kd: Cell) -> list[str | Shown]:
+    low, high = test.interval
+    p = f"{test.p:.3f}" if test.p >= 0.001 else "< 0.001"
+    runs = f"{len(unix.runs)} and {len(kd.runs)}"
+    return [what, signed(test.difference), f"{signed(low)} to {signed(high)}", p, runs]
+
+
+def group_table(group: Group) -> Table:
+    """Every arm of a pair, whoever made the sweep."""
+    top = max(arm.top1.mean for arm in group.arms)
+    return Table(
+        f"{group.title}: every arm.",
+        [
+            "method",
+            Column("last", "top-1 %", "mean ± standard deviation over seeds (their number)"),
+            Column("best", "top-1 %"),
+            "top-5 %",
+            "teacher %",
+            Column("% of KD", "compute", "a backward pass priced like a forward pass"),
+            Column("GFLOPs", "compute"),
+            "time",
+        ],
+        [arm_row(arm, group, strong=len(group.arms) > 1 and arm.top1.mean == top) for arm in group.arms],
+        slug(f"arms {group.dataset} {group.pair}"),
+    )
+
+
+def arm_row(arm: Arm, group: Group, strong: bool) -> list[str | Shown]:
+    share, teacher = percent_of_kd(arm, group), arm.runs[0].result["teacher"]
+    return [
+        arm.label,
+        Shown(str(arm.top1), strong=strong),
+        f"{arm.best.mean:.2f}",
+        f"{arm.top5.mean:.2f}",
+        number(teacher and teacher["top1"]),
+        number(share),
+        f"{arm.gflops:,.0f}",
+        duration(arm.seconds),
+    ]
+
+
+def skipped_notice(skipped: Sequence[Skipped]) -> Notice:
+    count = f"{len(skipped)} folder{'s' if len(skipped) > 1 else ''}"
+    return Notice(f"{count} skipped", [f"{one.path}: {one.why}" for one in skipped])
+
+
+def teacher_table(runs: Sequence[Run]) -> Table:
+    rows = [
+        [
+            run.result["student"], run.result["dataset"], f"{run.top1:.2f}", f"{run.result['best']['top1']:.2f}",
+            f"{run.result['last']['top5']:.2f}", str(run.result["last"].get("epoch", "")), f"{run.gflops:,.0f}",
+            duration(run.result["time"]["train_seconds"]),
+        ]
+        for run in runs
+    ]  # fmt: skip
+    head = ["teacher", "dataset", "top-1 %", "best %", "top-5 %", "epochs", "GFLOPs", "time"]
+    return Table("Teachers that were trained here.", head, rows, "teachers-table", texts=2)
