@@ -18,6 +18,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import chain, pairwise
 
 from unix_exp.report.markup import Markup, join, tag
 from unix_exp.report.style import CHART, RAMP_LEVELS
@@ -47,8 +48,8 @@ from unix_exp.report.svg import (
 )
 
 Value = float | None
-CROWD = 40  # points of a chart beyond which they are drawn lighter, as they lie on each other
-LONGEST_NAME = 150.0  # units of a name beside its point; the whole of it shows when pointed at
+CROWD = 80  # points of a chart beyond which they are drawn lighter, as they lie on each other
+LONGEST_NAME = 190.0  # units of a name beside its point; the whole of it shows when pointed at
 FINEST_ROW = 2.0  # units: finer rows of a heat map are averaged, as no eye parts them and files would swell
 
 
@@ -102,15 +103,21 @@ def scatter(
     """Results by two numbers; a paper's wear a diamond."""
     points = [point for point in points if finite([point.x, point.y]) == [point.x, point.y]]
     styles = styled([*order, *(point.series for point in points)])
-    ends = [place for point in points for place in (point.y, *error_ends(point))]
+    corners = [corner for front in fronts for corner in best(front.points)]
+    ends = [end for point in points for end in chain(*error_ends(point))]
     plot = frame(
-        span([*(point.x for point in points), *(rule.x for rule in rules)], 0.06),
-        span([*ends, *(rule.y for rule in rules)], 0.08), x_title, y_title,
+        span([*(point.x for point in (*points, *corners)), *(rule.x for rule in rules)], 0.06),
+        span([*(point.y for point in (*points, *corners)), *ends, *(rule.y for rule in rules)], 0.08),
+        x_title, y_title,
         whole_x=whole(point.x for point in points),
     )  # fmt: skip
     names = Names(plot)
     for point in points:
-        names.taken.append(around(plot.x(point.x), plot.y(point.y), 4.5))
+        x, reach = plot.x(point.x), 6.5 if point.published else 4.5
+        names.avoid(x, plot.y(point.y), reach)
+        names.marks += [Box(x - 2, plot.y(high), x + 2, plot.y(low)) for low, high in error_ends(point)]
+    for front in fronts:
+        names.avoid_steps([(plot.x(corner.x), plot.y(corner.y)) for corner in best(front.points)])
     marks = [spot(point, styles[point.series], plot, x_title, y_title) for point in points]
     drawn = [
         plot.axes,
@@ -121,10 +128,10 @@ def scatter(
         *nothing_yet(plot, points),
     ]
     shown = list(dict.fromkeys(point.series for point in points))
-    entries = [Entry(tag("g", styles[name].mark(0, 0), class_=styles[name].hue), name) for name in shown]
-    entries += [Entry(front_sample(place), front.label) for place, front in enumerate(fronts)]
+    entries = [Entry(tag("g", styles[name].mark(0, 0), class_=styles[name].hue), 10, name) for name in shown]
+    entries += [Entry(front_sample(place), 26, front.label) for place, front in enumerate(fronts)]
     if any(point.published for point in points):
-        entries.append(Entry(diamond(0, 0), "paper"))
+        entries.append(Entry(diamond(0, 0), 15, "paper"))
     counted = ", ".join(f"{name} ({sum(point.series == name for point in points)})" for name in shown)
     return finished(plot, drawn, entries, title, f"{y_title} against {x_title}: {counted or 'no points yet'}.")
 
@@ -133,8 +140,7 @@ def spot(point: Point, style: Style, plot: Frame, x_title: str, y_title: str) ->
     x, y = plot.x(point.x), plot.y(point.y)
     parts = []
     ends = error_ends(point)
-    if ends:
-        low, high = plot.y(ends[0]), plot.y(ends[1])
+    for low, high in ((plot.y(low), plot.y(high)) for low, high in ends):
         parts.append(tag("path", class_="whisker", d=f"M{x:.1f} {low:.1f}V{high:.1f}M{x - 3:.1f} {low:.1f}h6"
                                                      f"M{x - 3:.1f} {high:.1f}h6"))  # fmt: skip
     if point.published:
@@ -148,9 +154,9 @@ def spot(point: Point, style: Style, plot: Frame, x_title: str, y_title: str) ->
     return tag("g", tag("title", said), *parts, class_=f"point {style.hue}")
 
 
-def error_ends(point: Point) -> list[float]:
-    """Where the error bar of a point begins and ends; nowhere without one."""
-    return [point.y - point.error, point.y + point.error] if finite([point.error]) and point.error else []
+def error_ends(point: Point) -> list[tuple[float, float]]:
+    """Where the error bar of a point begins and ends, if it has one."""
+    return [(point.y - point.error, point.y + point.error)] if finite([point.error]) and point.error else []
 
 
 def diamond(x: float, y: float) -> Markup:
@@ -208,9 +214,11 @@ def lines(
         curve = tag("path", class_="line", d=path, stroke_dasharray=dashes) if path else ""
         curves.append(tag("g", tag("title", line.label), curve, *marks, class_=f"curve {style.hue}"))
         sample = tag("path", class_="line", d="M-13 0H13", stroke_dasharray=dashes)
-        entries.append(Entry(tag("g", sample, style.mark(0, 0, 3.0), class_=style.hue), line.label))
+        entries.append(Entry(tag("g", sample, style.mark(0, 0, 3.0), class_=style.hue), 26, line.label))
     names = Names(plot)
-    drawn = [plot.axes, *bands, *across(rules, plot, names), *curves, *nothing_yet(plot, finite(values))]
+    for x, y in (spot for line in series for run in unbroken(line, plot) for spot in run):
+        names.avoid(x, y, 1.5)
+    drawn = [plot.axes, *bands, *curves, *across(rules, plot, names), *nothing_yet(plot, finite(values))]
     said = ", ".join(line.label for line in series)
     return finished(plot, drawn, entries, title, f"{y_title} against {x_title}: {said or 'no curves yet'}.")
 
@@ -353,54 +361,68 @@ def nothing_yet(plot: Frame, known: Sequence[object]) -> list[Markup]:
     return [] if known else [words(*middle, "nothing to show yet", "middle", "quiet")]
 
 
-def around(x: float, y: float, reach: float) -> Box:
-    return Box(x - reach, y - reach, x + reach, y + reach)
-
-
 class Names:
-    """Names inside the plot, each where nothing stands yet, or left out: pointing at the mark still tells it."""
+    """Names inside the plot, each where nothing stands yet."""
 
     def __init__(self, plot: Frame) -> None:
         self.room = plot.box
-        self.taken: list[Box] = []
+        self.marks: list[Box] = []
+        self.rules: list[Box] = []
+        self.names: list[Box] = []
+
+    def avoid(self, x: float, y: float, reach: float) -> None:
+        self.marks.append(Box(x - reach, y - reach, x + reach, y + reach))
+
+    def avoid_steps(self, corners: Sequence[tuple[float, float]]) -> None:
+        for (x, y), (next_x, next_y) in pairwise([*corners, (self.room.right, corners[-1][1])] if corners else []):
+            self.marks += [Box(x, y - 1, next_x, y + 1), Box(next_x - 1, next_y, next_x + 1, y)]
 
     def beside(self, x: float, y: float, label: str) -> Markup:
+        """A point's name, or none where it would stand on something: pointing at the mark still tells it."""
         text = shortened(label, LONGEST_NAME)
-        wide = width(text)
-        for right, down in ((1, 0), (-1, 0), (0, -1), (0, 1), (1, -1), (-1, -1), (1, 1), (-1, 1)):
-            left = x - wide / 2 + right * (wide / 2 + (8 if not down else 4))
-            middle = y + down * (SIZE / 2 + 7)
-            drawn = self.at(left, middle, text)
+        half = width(text) / 2
+        spots = [
+            (x - half + right * (half + (4 if down else 8)), y + down * (SIZE / 2 + 7))
+            for right, down in ((1, 0), (-1, 0), (0, -1), (0, 1), (1, -1), (-1, -1), (1, 1), (-1, 1))
+        ]
+        return self.at(text, spots, self.names + self.marks) or Markup()
+
+    def said(self, text: str, spots: Sequence[tuple[float, float]]) -> Markup:
+        """A name that must be read: over a rule or even a curve where no spot is free of them."""
+        for taken in (self.names + self.marks + self.rules, self.names + self.marks, self.names):
+            drawn = self.at(text, spots, taken)
             if drawn:
                 return drawn
         return Markup()
 
-    def at(self, left: float, middle: float, text: str) -> Markup:
-        box = Box(left, middle - SIZE / 2 - 1, left + width(text), middle + SIZE / 2 + 1)
-        if not self.room.holds(box) or any(box.meets(other) for other in self.taken):
-            return Markup()
-        self.taken.append(box)
-        return words(left, middle + SIZE * 0.36, text, kind="halo name")
+    def at(self, text: str, spots: Sequence[tuple[float, float]], taken: Sequence[Box]) -> Markup | None:
+        for left, middle in spots:
+            box = Box(left, middle - SIZE / 2 - 1, left + width(text), middle + SIZE / 2 + 1)
+            if self.room.holds(box) and not any(box.meets(other) for other in taken):
+                self.names.append(box)
+                return words(left, middle + SIZE * 0.36, text, kind="halo name")
+        return None
 
 
 def across(rules: Sequence[Rule], plot: Frame, names: Names) -> list[Markup]:
-    """Each rule with its name at its end; where another name stands it moves along the rule."""
-    drawn = []
+    """Each rule with its name beside it: a level one's at its ends, an upright one's anywhere along it."""
     box = plot.box
-    for rule in rules:
-        text = shortened(rule.label, LONGEST_NAME)
-        if finite([rule.y]):
-            y = plot.y(rule.y or 0)
-            path = f"M{box.left:.1f} {y:.1f}H{box.right:.1f}"
-            spots = [(left, y + side * (SIZE / 2 + 3)) for side in (-1, 1)
-                     for left in (box.right - width(text) - 4, box.left + 4)]  # fmt: skip
-        elif finite([rule.x]):
-            x = plot.x(rule.x or 0)
-            path = f"M{x:.1f} {box.bottom:.1f}V{box.top:.1f}"
-            spots = [(left, box.top + SIZE / 2 + 4 + row * LINE) for row in range(4)
-                     for left in (x + 4, x - 4 - width(text))]  # fmt: skip
-        else:
-            continue
-        drawn.append(tag("path", tag("title", rule.label), class_="rule", d=path))
-        drawn.append(next(filter(None, (names.at(*spot, text) for spot in spots)), Markup()))
+    rows = [box.top + SIZE / 2 + 4 + LINE * row for row in range(int((box.bottom - box.top) // LINE))]
+    levels = [(rule, plot.y(rule.y)) for rule in rules if rule.y is not None and math.isfinite(rule.y)]
+    uprights = [(rule, plot.x(rule.x)) for rule in rules if rule.x is not None and math.isfinite(rule.x)]
+    names.rules += [Box(box.left, y, box.right, y) for _, y in levels]
+    names.rules += [Box(x, box.top, x, box.bottom) for _, x in uprights]
+    drawn = []
+    for rule, y in levels:
+        text = shortened(rule.label, box.right - box.left - 10)
+        spots = [(left, y + side) for side in (-9, 9) for left in (box.right - width(text) - 5, box.left + 5)]
+        drawn += [ruled(rule, f"M{box.left:.1f} {y:.1f}H{box.right:.1f}"), names.said(text, spots)]
+    for rule, x in uprights:
+        text = shortened(rule.label, box.right - box.left - 10)
+        spots = [(left, middle) for middle in rows for left in (x + 4, x - 4 - width(text))]
+        drawn += [ruled(rule, f"M{x:.1f} {box.bottom:.1f}V{box.top:.1f}"), names.said(text, spots)]
     return drawn
+
+
+def ruled(rule: Rule, path: str) -> Markup:
+    return tag("path", tag("title", rule.label), class_="rule", d=path)

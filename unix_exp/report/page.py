@@ -109,7 +109,7 @@ def row_of(row: Row, table: Table) -> Markup:
 
 def cell_in(cell: Cell, place: int, table: Table) -> Markup:
     kinds = " ".join(filter(None, (side(table, place), "strong" * cell.strong, "missing" * (cell == MISSING))))
-    content = tag("span", cell.text, title=cell.hint) if cell.hint else cell.text
+    content = tag("span", cell.text, title=cell.hint or None)
     return tag("td" if place else "th", content, class_=kinds or None, scope=None if place else "row")
 
 

@@ -59,12 +59,13 @@ CHART = (
     f".chart{{display:block;font:11.5px {FONT};font-variant-numeric:tabular-nums}}"
     ".chart .grid,.chart .frame{fill:none;stroke-width:1}"
     ".chart .line,.chart .front,.chart .rule,.chart .whisker{fill:none;stroke:currentColor;stroke-linejoin:round}"
-    ".chart .line{stroke-width:1.8;stroke-linecap:butt}.chart .front{stroke-width:1.3}.chart .rule{stroke-width:1}"
+    ".chart .line{stroke-width:1.8;stroke-linecap:butt}.chart .front{stroke-width:1.2}"
+    ".chart .rule{stroke-width:1;stroke-dasharray:2 3}"
     ".chart .whisker{stroke-width:1.1}.chart .band{fill:currentColor;fill-opacity:.16;stroke:none}"
     ".chart .mark{fill:currentColor;stroke:currentColor;stroke-width:1.4;stroke-linejoin:round}"
     ".chart .many .mark{fill-opacity:.35;stroke-width:1.1}"
     ".chart .paper{fill:none;stroke:currentColor;stroke-width:1.5}"
-    ".chart .halo{stroke-width:3px;paint-order:stroke;stroke-linejoin:round}"
+    ".chart .halo{stroke-width:4px;paint-order:stroke;stroke-linejoin:round}"
     ".chart .cells path{fill:none;stroke-width:1}"
     + "".join(f".chart .h{level}{{stroke:{colour};fill:{colour}}}" for level, colour in enumerate(ramp()))
     + themed(chart_colours)
@@ -105,16 +106,17 @@ grid-template-columns:minmax(0,560px) minmax(0,32em);gap:0 34px}
 table{border-collapse:separate;border-spacing:0;font-size:.87em;line-height:1.35;font-variant-numeric:tabular-nums;
 border-top:1.5px solid var(--ink);border-bottom:1.5px solid var(--ink)}
 th,td{padding:3.5px 10px;text-align:left;vertical-align:baseline;font-weight:400}
-td{white-space:nowrap}
+td,tbody th{overflow-wrap:normal}
 thead th{font-weight:600;vertical-align:bottom;overflow-wrap:normal}
 thead tr:last-child>*{border-bottom:1px solid var(--muted)}
 thead .group{text-align:center;border-bottom:1px solid var(--faint)}
-.number{text-align:right}
+.number{text-align:right;white-space:nowrap}
+thead .number{white-space:normal}
+tbody tr>:not(.number)>span{display:block;width:max-content;max-width:min(24em,40vw);overflow-wrap:anywhere}
 tr>:first-child{position:sticky;left:0;background:var(--ground);z-index:1;padding-left:0}
-tbody th{min-width:7em;max-width:min(24em,42vw)}
 tbody tr:hover>*{background:var(--shade)}
-tbody .group th{max-width:none;font-weight:600;padding-top:9px;border-bottom:1px solid var(--faint)}
-tbody .group span{position:sticky;left:0;display:inline-block;max-width:min(60em,85vw)}
+tbody .group th{font-weight:600;padding-top:9px;border-bottom:1px solid var(--faint)}
+tbody .group th>span{position:sticky;left:0;max-width:min(60em,85vw)}
 .strong{font-weight:700}
 .missing{color:var(--muted)}
 .note{color:var(--muted);font-size:.8em;margin:.4em 0 0}

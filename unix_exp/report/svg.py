@@ -6,7 +6,6 @@ Drawn by hand because matplotlib's SVG can't follow the reader's light or dark t
 from __future__ import annotations
 
 import math
-import unicodedata
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
@@ -92,8 +91,8 @@ def width(text: str) -> float:
 def advance(letter: str) -> float:
     if letter in "iljI.,:;|!'·/() ftr[]-\N{NARROW NO-BREAK SPACE}":
         return 0.42
-    if unicodedata.east_asian_width(letter) in "WF" or letter in "mwMW@%—":
-        return 1.02
+    if letter in "mwMW@%" or letter > "\u024f" or not letter.isprintable():
+        return 1.02  # beyond Latin nothing is known of a letter
     return 0.79 if letter.isupper() else 0.655
 
 
@@ -198,29 +197,39 @@ SHAPES = (
 
 
 class Entry(NamedTuple):
-    """One line of the legend: what it looks like in a box of SAMPLE units around (0, 0), and its name."""
+    """One entry of the legend: a sample drawn around (0, 0), its width, and its name."""
 
     sample: Markup
+    wide: float
     label: str
 
 
-SAMPLE = 26.0
+GAP, BETWEEN = 6.0, 16.0  # from a sample to its name, from one entry to the next
 
 
 def legend(entries: Sequence[Entry], left: float, top: float, room: float) -> tuple[Markup, float]:
-    """Entries in rows no wider than the room, and the height they take."""
+    """Entries in as many columns as have room, and the height they take."""
+    names = [wrapped(entry.label or "unnamed", room - entry.wide - GAP) for entry in entries]
+    needs = [entry.wide + GAP + max(map(width, lines)) for entry, lines in zip(entries, names, strict=True)]
+    fits = {
+        count: widths
+        for count in range(1, max(len(entries), 1) + 1)
+        for widths in [[max(needs[place::count], default=0.0) for place in range(count)]]
+        if sum(widths) + BETWEEN * (count - 1) <= room or count == 1
+    }
+    columns = min(fits, key=lambda count: (math.ceil(len(entries) / count), count))  # few rows, then even ones
+    widths = fits[columns]
     drawn: list[Markup] = []
-    x, y = left, top
-    for entry in entries:
-        lines = wrapped(entry.label, room - SAMPLE - 6)
-        wide = SAMPLE + 6 + max(map(width, lines))
-        if x > left and x + wide > left + room:
-            x, y = left, y + LINE + 3
-        sample = tag("g", entry.sample, transform=f"translate({x + SAMPLE / 2:.1f} {y + LINE / 2:.1f})")
-        drawn.append(tag("g", sample, words(x + SAMPLE + 6, y + LINE / 2 + SIZE * 0.36, lines), class_="entry"))
-        x += wide + 14
-        y += (len(lines) - 1) * LINE
-    return join(drawn), (y - top + LINE + 3 if entries else 0.0)
+    y = top
+    for start in range(0, len(entries), columns):
+        x = left
+        for place, entry in enumerate(entries[start : start + columns]):
+            sample = tag("g", entry.sample, transform=f"translate({x + entry.wide / 2:.1f} {y + LINE / 2:.1f})")
+            name = words(x + entry.wide + GAP, y + LINE / 2 + SIZE * 0.36, names[start + place])
+            drawn.append(tag("g", sample, name, class_="entry"))
+            x += widths[place] + BETWEEN
+        y += LINE * max(map(len, names[start : start + columns])) + 3
+    return join(drawn), y - top + 2
 
 
 class Frame(NamedTuple):
