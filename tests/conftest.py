@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -11,6 +13,7 @@ import pytest
 import torch
 
 from unix_exp import train
+from unix_exp.sinks import wandb as sink
 
 torch.set_num_threads(1)  # networks and batches this small lose more by sharing than they gain
 
@@ -18,6 +21,7 @@ TINY = (
     "teacher=resnet8", "student=wrn_16_1", "dataset=shapes", "dataset.train_count=96", "dataset.test_count=48",
     "recipe=smoke", "logger=none",
 )  # fmt: skip
+MIRRORED = tuple(word for word in TINY if word != "logger=none")  # the same beside W&B
 
 
 class Said(NamedTuple):
@@ -51,6 +55,28 @@ def command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.Captu
 def tiny(command: Command) -> Command:
     """A run of seconds, with changes."""
     return lambda *words: command(*TINY, *words)
+
+
+@pytest.fixture
+def no_key(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """A machine that has never heard of W&B."""
+    for name in ("WANDB_API_KEY", "WANDB_MODE", "WANDB_CACHE_DIR"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("NETRC", str(tmp_path / "netrc"))
+    sink.SAID.clear()
+
+
+@pytest.fixture(scope="session")
+def offline_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of three epochs, beside it the teacher's, mirrored offline by a process of its own."""
+    place = tmp_path_factory.mktemp("mirrored")
+    (place / "home").mkdir()
+    given = {name: value for name, value in os.environ.items() if not name.startswith("WANDB_")}
+    own = {"HOME": str(place / "home"), "NETRC": str(place / "netrc"), "OMP_NUM_THREADS": "1"}
+    words = (*MIRRORED, "recipe.epochs=3", "recipe.evaluate_every=2", "logger.tags=[first,second]")
+    subprocess.run([sys.executable, "-m", "unix_exp.train", *words], cwd=place, env=given | own, check=True)
+    return only(place / "runs")
 
 
 def only(folder: Path, pattern: str = "*") -> Path:
