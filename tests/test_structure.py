@@ -22,7 +22,7 @@ LAYERS = [
     {"experiment", "help"},
     {"complaints"},
     {"outcomes"},
-    {"train"},
+    {"train", "dashboard"},
 ]
 LEVEL = {name: level for level, names in enumerate(LAYERS) for name in names}
 
