@@ -93,8 +93,8 @@ def sections() -> list[ws.Section]:
             *(line(title, EPOCH, f"analysis/{kind}_kept", f"analysis/{kind}_left_out") for title, kind in (
                 ("Student's entropy", "student_entropy"),
                 ("Teacher's entropy", "teacher_entropy"),
-                ("Distance in the student's features", "student_distance"),
-                ("Distance in the teacher's features", "teacher_distance"),
+                ("Distance to the class centre, student's features", "student_distance"),
+                ("Distance to the class centre, teacher's features", "teacher_distance"),
             )),
             columns=2,
         ),
