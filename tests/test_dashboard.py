@@ -72,6 +72,12 @@ def test_everything_drawn_is_logged_by_training(view: dict[str, Any], offline_ru
     logged = {name for record in mirror.history for name in record}
     logged |= {f"summary:{name}" for name in mirror.summary}
     logged |= {f"config:{name}{end}" for name in mirror.config for end in ("", ".value")}
+    logged |= {
+        f"config:{name}.value.{key}"
+        for name, group in mirror.config.items()
+        if isinstance(group, dict)
+        for key in group
+    }
     assert set(named(view)) - logged == {"run:displayName"}
 
 
@@ -84,7 +90,7 @@ def test_no_metric_stands_where_the_test_above_does_not_look(view: dict[str, Any
 def test_runs_are_grouped_and_coloured_by_method(view: dict[str, Any]) -> None:
     section = view["spec"]["section"]
     (runs,) = section["runSets"]
-    assert [key["name"] for key in runs["grouping"]] == ["method.value", "pair.value"]
+    assert [key["name"] for key in runs["grouping"]] == ["method.value", "pair.value", "dataset.value.name"]
     assert section["settings"]["useRunsTableGroupingInPanels"]
     known = {path.stem for group in ("experiment", "sampler") for path in (config.folder() / group).glob("*.yaml")}
     for key, colour in section["customRunColors"].items():

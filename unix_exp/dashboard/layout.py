@@ -22,7 +22,7 @@ LABELS = {
     "best/top1": "best top-1, %",
 }
 PARTS = ("cost/scout_gflops", "cost/teacher_gflops", "cost/student_forward_gflops", "cost/backward_gflops")
-METHOD, PAIR = expr.Config("method"), expr.Config("pair")
+METHOD, PAIR, DATASET = expr.Config("method"), expr.Config("pair"), expr.Config("dataset.name")
 COLOURS = {  # told apart by colour-blind eyes too; a method of one's own gets one from W&B
     "scratch": "#7f7f7f",
     "kd": "#0072b2",
@@ -40,7 +40,7 @@ COLUMNS = (
 
 
 def workspace(project: str, entity: str, name: str) -> ws.Workspace:
-    """Every run but the teachers', grouped by method and then pair, so that a line is the mean over seeds."""
+    """Every run but the teachers', grouped by method, pair and data set, so that a line is the mean over seeds."""
     made = ws.Workspace(
         entity=entity,
         project=project,
@@ -49,7 +49,7 @@ def workspace(project: str, entity: str, name: str) -> ws.Workspace:
         settings=ws.WorkspaceSettings(x_axis=COST_AXIS, max_runs=100),  # twelve pairs by eight methods
         runset_settings=ws.RunsetSettings(
             filters=expr.And(METHOD != "teacher"),
-            groupby=[METHOD, PAIR],
+            groupby=[METHOD, PAIR, DATASET],
             # A method's pairs inherit its colour.
             group_colors={ws.GroupPath(method): colour for method, colour in COLOURS.items()},
             order=[expr.Ordering(expr.Summary("test/top1"), ascending=False)],
@@ -93,8 +93,8 @@ def sections() -> list[ws.Section]:
             *(line(title, EPOCH, f"analysis/{kind}_kept", f"analysis/{kind}_left_out") for title, kind in (
                 ("Student's entropy", "student_entropy"),
                 ("Teacher's entropy", "teacher_entropy"),
-                ("Distance in the student's features", "student_distance"),
-                ("Distance in the teacher's features", "teacher_distance"),
+                ("Distance to the class centre, student's features", "student_distance"),
+                ("Distance to the class centre, teacher's features", "teacher_distance"),
             )),
             columns=2,
         ),

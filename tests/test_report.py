@@ -1,0 +1,280 @@
+"""The report: what of a pile of folders it reads, what it says of it, and that it says nothing else."""
+
+from __future__ import annotations
+
+import csv
+import json
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from conftest import Said
+from made_runs import made
+
+from unix_exp import paper
+from unix_exp.report import __main__ as command
+from unix_exp.report.arms import groups
+from unix_exp.report.published import tables
+from unix_exp.report.runs import read
+from unix_exp.report.stats import Summary, student_t_quantile, student_t_tails, welch
+
+Report = Callable[..., Said]
+
+
+@pytest.fixture
+def report(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Report:
+    """Type `python -m unix_exp.report WORDS` in an empty folder."""
+    monkeypatch.chdir(tmp_path)
+
+    def type_it(*words: str) -> Said:
+        monkeypatch.setattr(sys, "argv", ["report", *words])
+        try:
+            command.main()
+            code = 0
+        except SystemExit as ended:
+            code = int(ended.code or 0)
+        return Said(code, *capsys.readouterr())
+
+    return type_it
+
+
+def table(name: str) -> list[dict[str, str]]:
+    with Path(f"report/tables/{name}.csv").open() as file:
+        return list(csv.DictReader(file))
+
+
+def row(name: str, group: str, method: str) -> dict[str, str]:
+    return next(one for one in table(name) if one["group"] == group and one["method"] == method)
+
+
+def test_a_cell_is_mean_spread_and_number_beside_the_papers(report: Report) -> None:
+    for seed, top1 in enumerate((73.0, 74.0, 74.5)):
+        made(Path("runs"), "unix", seed=seed, top1=top1)
+    assert report("runs").code == 0
+    cell = row("table2", "vgg13 → vgg8", "UNIX k=48")
+    assert cell["top-1 %: ours"] == "73.83 ± 0.76 (3)"  # (73 + 74 + 74.5) / 3 and the root of 0.58333
+    assert cell["top-1 %: paper"] == "73.56"
+    assert cell["top-1 %: difference"] == "+0.27"
+    assert cell["compute, % of KD: ours"] == "95.00"
+    assert cell["compute, % of KD: paper"] == "95.10"
+
+
+def test_what_was_not_run_is_missing_and_never_zero(report: Report) -> None:
+    made(Path("runs"), "unix")
+    report("runs")
+    missing = row("table2", "vgg13 → vgg8", "KD")
+    assert missing["top-1 %: ours"] == missing["top-1 %: difference"] == missing["compute, % of KD: ours"] == ""
+    assert missing["top-1 %: paper"] == "73.50"
+    page = Path("report/index.html").read_text()
+    assert "not run yet" in page
+    assert "0.00" not in page
+
+
+def test_every_table_is_there_as_soon_as_one_run_belongs_to_it(report: Report) -> None:
+    made(Path("runs"), "unix")
+    report("runs")
+    page = Path("report/index.html").read_text()
+    for number in range(1, 9):
+        assert f"Table {number}: " in page
+
+
+def test_other_data_or_another_schedule_is_never_compared_with_the_paper(report: Report) -> None:
+    made(Path("runs"), "unix", dataset="shapes", schedule=1)
+    report("runs")
+    page = Path("report/index.html").read_text()
+    assert "dataset shapes instead of cifar100, epochs 1 instead of 240" in page
+    (name,) = (path.stem for path in Path("report/tables").glob("table2-shapes-1-64-*.csv"))
+    cell = row(name, "vgg13 → vgg8", "UNIX k=48")
+    assert cell["top-1 %: ours"]
+    assert not cell["top-1 %: difference"]
+
+
+def test_runs_of_other_settings_are_not_averaged_into_a_cell(report: Report) -> None:
+    for seed in (0, 1):
+        made(Path("runs"), "unix", seed=seed, top1=73.0)
+    odd = made(Path("runs"), "unix", seed=2, top1=10.0)
+    result = json.loads((odd / "result.json").read_text())
+    result["settings"]["recipe"]["lr"] = 5.0
+    (odd / "result.json").write_text(json.dumps(result))
+    report("runs")
+    assert row("table2", "vgg13 → vgg8", "UNIX k=48")["top-1 %: ours"] == "73.00 ± 0.00 (2)"
+    assert "1 of other settings left out (unix lr=5.0)" in Path("report/index.html").read_text()
+
+
+def test_a_row_is_recognised_by_what_a_run_did_and_not_by_its_name(report: Report) -> None:
+    folder = made(Path("runs"), "unix", k=36)
+    result = json.loads((folder / "result.json").read_text())
+    result["method"] = result["settings"]["method"] = "my_own_name"
+    (folder / "result.json").write_text(json.dumps(result))
+    made(Path("runs"), "unix", k=37, seed=1)
+    report("runs")
+    assert row("table2", "vgg13 → vgg8", "UNIX k=36")["top-1 %: ours"] == "73.50 (1)"
+    assert "unix k=37" in Path("report/report.md").read_text() or "unix" in Path("report/report.md").read_text()
+
+
+def test_folders_that_tell_nothing_are_named_and_skipped(report: Report) -> None:
+    runs = Path("runs")
+    made(runs, "unix")
+    (made(runs, "kd") / "result.json").unlink()
+    (made(runs, "random") / "result.json").write_text('{"identity": "ab')
+    half = made(runs, "random", seed=1)
+    result = json.loads((half / "result.json").read_text())
+    del result["cost"]["gflops"]
+    (half / "result.json").write_text(json.dumps(result))
+    (made(runs, "kd", seed=1) / "result.json").write_text("[]")
+    (runs / "holiday").mkdir()
+    (runs / "holiday/photo.jpg").write_bytes(b"\xff\xd8")
+    strange = made(runs, "kd", seed=2)
+    (strange / "result.json").unlink()
+    (strange / "failure.txt").write_text("the loss is nan in epoch 2\n")
+    said = report("runs")
+    assert said.code == 0
+    assert "1 runs ->" in said.out
+    for words in ("unfinished, 3 epochs recorded", "result.json is damaged", "no run: it holds none of",
+                  "it failed: the loss is nan in epoch 2", "runs/holiday"):  # fmt: skip
+        assert words in said.err, words
+    assert said.err.count("skipped ") == 6
+    assert "6 folders skipped" in Path("report/index.html").read_text()
+
+
+def test_a_line_that_a_kill_cut_short_is_left_out(report: Report) -> None:
+    folder = made(Path("runs"), "unix")
+    for name in ("metrics.jsonl", "analysis.jsonl"):
+        with (folder / name).open("ab") as file:
+            file.write(b'\xff{"epoch": 4, "test/t')
+    assert report("runs").code == 0
+
+
+def test_names_from_runs_are_text_and_nothing_else(report: Report) -> None:
+    folder = made(Path("runs"), "unix")
+    text = (folder / "result.json").read_text().replace('"method": "unix"', '"method": "<script>alert(1)</script>"')
+    (folder / "result.json").write_text(text)
+    report("runs")
+    page = Path("report/index.html").read_text()
+    assert "<script" not in page
+    assert "&lt;script&gt;alert(1)" in page
+    assert "<script" not in Path("report/report.md").read_text().replace("`<script", "")
+
+
+def test_the_same_runs_give_the_same_bytes(report: Report) -> None:
+    for method in ("kd", "random", "unix"):
+        for seed in (0, 1):
+            made(Path("runs"), method, seed=seed)
+    report("runs", "--out", "one")
+    report("runs", "--out", "two")
+    names = sorted(path.relative_to("one") for path in Path("one").rglob("*") if path.is_file())
+    assert len(names) > 10
+    assert all((Path("one") / name).read_bytes() == (Path("two") / name).read_bytes() for name in names)
+
+
+def test_a_sweep_of_ones_own_gets_a_table_and_a_plot(report: Report) -> None:
+    for w in (1, 3, 10, 30):
+        for seed in (0, 1):
+            made(Path("runs"), "unix", seed=seed, w=w, top1=70 + w / 10)
+    report("runs")
+    arms = table("arms-cifar100-vgg13-vgg8")
+    assert [one["method"] for one in arms] == ["unix w=1", "unix w=10", "unix w=3", "unix w=30"]
+    assert any("over-sampler-w" in path.name for path in Path("report/figures").iterdir())
+
+
+def test_a_thousand_runs_take_seconds_and_no_torch(tmp_path: Path) -> None:
+    pairs = [("vgg13", "vgg8"), ("resnet32x4", "shufflev2"), ("resnet32x4", "resnet8x4"), ("resnet50", "vgg8")]
+    for pair in pairs:
+        for method in ("kd", "unix"):
+            for seed in range(125):
+                made(tmp_path / "runs", method, pair, seed, epochs=40, analysed=seed < 4)
+    words = f"import sys; sys.argv = ['report', 'runs']; from unix_exp.report.__main__ import main; main(); " \
+            "assert not {'torch', 'wandb', 'hydra'} & set(sys.modules)"  # fmt: skip
+    started = time.monotonic()
+    said = subprocess.run([sys.executable, "-c", words], cwd=tmp_path, capture_output=True, text=True)
+    assert said.returncode == 0, said.stderr
+    assert "1000 runs" in said.stdout
+    assert time.monotonic() - started < 10
+
+
+@pytest.mark.parametrize(
+    ("words", "complaint"),
+    [
+        (("nowhere",), "nowhere is no folder"),
+        (("empty",), "no finished run in empty"),
+        (("runs", "--out", "file/below"), "cannot write to file/below"),
+    ],
+)
+def test_a_mistake_is_one_line(report: Report, words: tuple[str, ...], complaint: str) -> None:
+    made(Path("runs"), "unix")
+    Path("empty").mkdir()
+    Path("file").write_text("")
+    said = report(*words)
+    assert said.code == 2
+    assert complaint in said.err
+    assert "Traceback" not in said.err
+
+
+def test_every_row_of_every_table_is_recognised(tmp_path: Path) -> None:
+    """A run made from what the paper prints lands in its cell and in no other row of the table."""
+    published = paper.published()
+    for name, printed in published["tables"].items():
+        for number, one in enumerate(printed["rows"]):
+            for column, pair in enumerate(printed["pairs"]):
+                run = run_like(tmp_path / name / f"{number}-{column}", printed, one, column, paper.split(pair))
+                cells = [cell for found in tables([run]) if found.name == name for cell in found.cells if cell.runs]
+                assert [(cell.row, cell.pair) for cell in cells] == [(one["name"], pair)]
+
+
+def run_like(folder: Path, printed: dict, one: dict, column: int, pair: tuple[str, str]):  # type: ignore[no-untyped-def]
+    published = paper.published()
+    path = made(folder, "unix", pair, dataset=printed["dataset"], schedule=printed["epochs"])
+    result = json.loads((path / "result.json").read_text())
+    k = one["k"][column] if isinstance(one["k"], list) else one["k"]
+    sampler = {key: one.get(key, value) for key, value in published["unsaid"][one["sampler"]].items()}
+    sampler |= {"name": one["sampler"]} | ({} if one["sampler"] == "everything" else {"k": k})
+    if "b" in sampler:
+        sampler["b"] *= printed["batch"]
+    if one["sampler"] in ("unix", "mixup", "nonadaptive"):
+        sampler["alpha"] = published["alpha"][printed["dataset"]]
+    result["settings"]["sampler"] = sampler
+    result["settings"]["recipe"]["batch"] = printed["batch"]
+    result["settings"]["criterion"] = published["criteria"][one.get("criterion", "kd")]
+    (path / "result.json").write_text(json.dumps(result))
+    (run,), skipped = read([path])
+    assert not skipped
+    return run
+
+
+def test_students_alone_stand_beside_the_pairs_they_belong_to(tmp_path: Path) -> None:
+    made(tmp_path, "kd")
+    path = made(tmp_path, "unix", seed=1)
+    result = json.loads((path / "result.json").read_text())
+    result |= {"teacher": None, "pair": "vgg8", "method": "scratch"}
+    result["settings"]["distiller"]["name"] = "supervised"
+    result["cost"]["percent_of_kd"] = None
+    (path / "result.json").write_text(json.dumps(result))
+    (group,) = groups(read([tmp_path])[0])
+    assert [arm.family for arm in group.arms] == ["KD", "from scratch"]
+
+
+def test_one_value_has_no_spread() -> None:
+    assert str(Summary.of([75.0])) == "75.00 (1)"
+    assert Summary.of([]) is None
+
+
+def test_students_t_agrees_with_printed_tables() -> None:
+    for freedom, t in ((1, 12.706), (4, 2.776), (10, 2.228), (30, 2.042)):  # two-sided 5 %, any statistics book
+        assert student_t_tails(t, freedom) == pytest.approx(0.05, abs=2e-5)
+        assert student_t_quantile(0.05, freedom) == pytest.approx(t, abs=6e-4)
+
+
+def test_welch_needs_two_of_each_and_a_spread() -> None:
+    assert welch([1.0], [1.0, 2.0]) is None
+    assert welch([1.0, 1.0], [2.0, 2.0]) is None
+    test = welch([27.5, 21.0, 19.0, 23.6, 17.0, 17.9], [27.1, 22.0, 20.8, 23.4, 23.4, 23.5, 25.8, 22.0])
+    # By hand: means 21 and 23.5, variances 15.804 and 4.18, so t = -2.5 / sqrt(2.634 + 0.5225), 6.97 degrees.
+    assert test is not None
+    assert test.difference == pytest.approx(-2.5)
+    assert test.p == pytest.approx(0.2021, abs=5e-4)
+    low, high = test.interval
+    assert low < 0 < high
+    assert (low + high) / 2 == pytest.approx(-2.5)
