@@ -70,7 +70,7 @@ def test_what_was_not_run_is_missing_and_never_zero(report: Report) -> None:
     assert missing["top-1 %: paper"] == "73.50"
     page = Path("report/index.html").read_text()
     assert "not run yet" in page
-    assert "0.00" not in page
+    assert ">0.00<" not in page
 
 
 def test_every_table_is_there_as_soon_as_one_run_belongs_to_it(report: Report) -> None:
@@ -112,7 +112,7 @@ def test_a_row_is_recognised_by_what_a_run_did_and_not_by_its_name(report: Repor
     made(Path("runs"), "unix", k=37, seed=1)
     report("runs")
     assert row("table2", "vgg13 → vgg8", "UNIX k=36")["top-1 %: ours"] == "73.50 (1)"
-    assert "unix k=37" in Path("report/report.md").read_text() or "unix" in Path("report/report.md").read_text()
+    assert all(not one["top-1 %: ours"] for one in table("table2") if one["method"] != "UNIX k=36"), "37 is no row"
 
 
 def test_folders_that_tell_nothing_are_named_and_skipped(report: Report) -> None:
@@ -186,7 +186,7 @@ def test_a_thousand_runs_take_seconds_and_no_torch(tmp_path: Path) -> None:
         for method in ("kd", "unix"):
             for seed in range(125):
                 made(tmp_path / "runs", method, pair, seed, epochs=40, analysed=seed < 4)
-    words = f"import sys; sys.argv = ['report', 'runs']; from unix_exp.report.__main__ import main; main(); " \
+    words = "import sys; sys.argv = ['report', 'runs']; from unix_exp.report.__main__ import main; main(); " \
             "assert not {'torch', 'wandb', 'hydra'} & set(sys.modules)"  # fmt: skip
     started = time.monotonic()
     said = subprocess.run([sys.executable, "-c", words], cwd=tmp_path, capture_output=True, text=True)
@@ -263,7 +263,7 @@ def test_one_value_has_no_spread() -> None:
 
 def test_students_t_agrees_with_printed_tables() -> None:
     for freedom, t in ((1, 12.706), (4, 2.776), (10, 2.228), (30, 2.042)):  # two-sided 5 %, any statistics book
-        assert student_t_tails(t, freedom) == pytest.approx(0.05, abs=2e-5)
+        assert student_t_tails(t, freedom) == pytest.approx(0.05, abs=5e-5)
         assert student_t_quantile(0.05, freedom) == pytest.approx(t, abs=6e-4)
 
 

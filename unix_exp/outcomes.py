@@ -8,7 +8,7 @@ import sys
 import time
 import traceback
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -47,12 +47,12 @@ class Outcomes:
     @contextmanager
     def noting(self, job: int, words: str) -> Iterator[Callable[[Outcome], None]]:
         """Note how a job ends; its failure is said and kept, and does not stop the others."""
-        self._append({"job": job, "words": words})
 
         def note(outcome: Outcome) -> None:
             self._append({"job": job, "words": words, "folder": str(outcome.folder)})
 
         try:
+            self._append({"job": job, "words": words})
             yield note
         except Exception as error:
             complaint = in_one_line(error)
@@ -60,7 +60,8 @@ class Outcomes:
                 traceback.print_exc()
                 complaint = f"{type(error).__name__}: {error}".splitlines()[0]
             print(f"error: {complaint}", file=sys.stderr, flush=True)
-            self._append({"job": job, "words": words, "error": complaint})
+            with suppress(OSError):  # the folder of the runs can't be written to, which the error said
+                self._append({"job": job, "words": words, "error": complaint})
 
     @classmethod
     @contextmanager
@@ -84,10 +85,10 @@ class Outcomes:
 
     def conclude(self) -> int:
         """Say what a sweep came to; the exit code: 0 where all is done."""
+        if not self.path.exists():
+            return 2  # no job could begin, and why was said
         from unix_exp.report.table import table
 
-        if not self.path.exists():
-            return 2  # no job could begin: runs/ can't be written to, which was said
         jobs: dict[int, dict[str, Any]] = {}
         for line in self.path.read_text().splitlines():
             last = json.loads(line)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+import traceback
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -65,11 +66,17 @@ def main() -> None:
     except Exception as error:
         complaint = in_one_line(error)
         if complaint is None:
-            raise  # ours to mend: the whole traceback
-        print(f"error: {complaint}", file=sys.stderr)
-        sys.exit(2)
+            traceback.print_exc()  # ours to mend, or a launcher's whose worker died
+        else:
+            print(f"error: {complaint}", file=sys.stderr)
+        conclude()
+        sys.exit(2 if complaint else 1)
+    sys.exit(conclude())
+
+
+def conclude() -> int:
     outcomes = Outcomes.of_this_sweep()
-    sys.exit(outcomes.conclude() if outcomes is not None else 0)
+    return outcomes.conclude() if outcomes is not None else 0
 
 
 def is_override(word: str) -> bool:

@@ -1,0 +1,213 @@
+"""Grids of runs: that each does what its table prints, is repeated never, and tells how far it has come."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+import yaml
+from conftest import Command, Said, only
+from filelock import FileLock
+
+import unix_exp
+from unix_exp import config, paper
+from unix_exp.outcomes import Outcomes
+from unix_exp.report.published import place_of
+from unix_exp.report.runs import Run
+from unix_exp.sweeps import __main__ as command_line
+from unix_exp.sweeps import grid
+
+SMALL = ("sweep=demo", "scale=smoke", "logger=none")
+HERE = {**os.environ, "PYTHONPATH": str(Path(unix_exp.__file__).parents[1]), "OMP_NUM_THREADS": "1"}
+
+Sweeps = Callable[..., Said]
+
+
+@pytest.fixture
+def sweeps(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> Sweeps:
+    """Type `python -m unix_exp.sweeps WORDS` where `command` works too."""
+    monkeypatch.chdir(tmp_path)
+
+    def type_it(*words: str) -> Said:
+        monkeypatch.setattr(sys, "argv", ["sweeps", *words])
+        try:
+            command_line.main()
+            code = 0
+        except SystemExit as ended:
+            code = int(ended.code or 0)
+        return Said(code, *capfd.readouterr())
+
+    return type_it
+
+
+@pytest.fixture(scope="module")
+def hydra() -> Iterator[None]:
+    with grid.hydra_ready():
+        yield
+
+
+def settings_of(name: str) -> list[config.Settings]:
+    return [config.resolve(grid.composed(job)) for job in grid.jobs(grid.read(name))]
+
+
+@pytest.mark.parametrize("name", sorted(paper.tables()))
+def test_a_sweep_fills_every_cell_of_its_table_with_four_seeds(hydra: None, name: str) -> None:
+    published = paper.published()
+    printed = published["tables"][name]
+    places: Counter[tuple[str, str] | None] = Counter()
+    for settings in settings_of(name):
+        if settings["distiller"]["name"] == "supervised":
+            continue  # the students alone of Tables 7 and 8
+        assert settings["dataset"]["name"] == printed["dataset"]
+        assert (settings["recipe"]["epochs"], settings["recipe"]["batch"]) == (printed["epochs"], printed["batch"])
+        run = Run(Path(), settings, {"pair": config.pair_name(settings), "teacher": {}})
+        places[place_of(run, printed, published)] += 1
+    assert places == {(row["name"], pair): 4 for row in printed["rows"] for pair in printed["pairs"]}
+
+
+@pytest.mark.parametrize("name", [name for name in grid.names() if not name.startswith("table")])
+def test_every_other_sweep_composes(hydra: None, name: str) -> None:
+    found = [config.identity(config.what_determines(settings, "", None)) for settings in settings_of(name)]
+    assert len(set(found)) == len(found) >= 2
+
+
+def test_the_sweeps_are_listed_with_their_jobs(sweeps: Sweeps) -> None:
+    lines = sweeps("list").lines
+    assert lines[0].split()[:3] == ["table1", "96", "jobs"]
+    assert len(lines) == len(grid.names())
+
+
+def test_a_plan_tells_what_is_done_failed_running_begun_and_missing(command: Command, sweeps: Sweeps) -> None:
+    assert command(*SMALL, "experiment=kd,random,unix", "recipe.epochs=2").code == 0
+    (kd,), (random,), (unix,) = (list(Path("runs").glob(f"*-{name}-s0-*")) for name in ("kd", "random", "unix"))
+    for folder in (kd, random):
+        (folder / "result.json").unlink()
+    (kd / "failure.txt").write_text("Traceback\nRuntimeError: the disk is full\n")
+    (random / "metrics.jsonl").write_text((random / "metrics.jsonl").read_text().splitlines()[0] + "\n")
+    words = ("plan", "demo", "scale=smoke", "recipe.epochs=2")
+    with FileLock(unix / ".lock"):
+        (unix / "result.json").rename(unix / "later.json")
+        running = sweeps(*words)
+    (unix / "later.json").rename(unix / "result.json")
+    said = sweeps(*words)
+    assert said.code == 0, said.err
+    state = {line.split("experiment=")[1].split()[0]: line for line in said.lines if "experiment=" in line[:40]}
+    assert state["kd"].startswith("failed")
+    assert "RuntimeError: the disk is full" in state["kd"]
+    assert state["random"].startswith("begun")
+    assert state["unix"].startswith("done")
+    assert state["scratch"].startswith("missing")
+    assert any(line.startswith("running") and "experiment=unix" in line for line in running.lines)
+    assert "teacher resnet20" in said.lines[1]
+    assert "by the median speed of" in said.out
+    assert "do it with: python -m unix_exp.train sweep=demo scale=smoke recipe.epochs=2" in said.out
+
+
+def test_the_plans_gflops_are_what_the_runs_then_count(command: Command, sweeps: Sweeps) -> None:
+    before = sweeps("plan", "demo", "scale=smoke", "experiment=kd,unix").lines
+    assert command(*SMALL, "experiment=kd,unix").code == 0
+    for name in ("kd", "unix"):
+        (line,) = (line for line in before if f"experiment={name}" in line and line.startswith("missing"))
+        result = yaml.safe_load((next(Path("runs").glob(f"*-{name}-s0-*")) / "result.json").read_text())
+        counted = result["cost"]["gflops"]["total_gflops_backward_2"]
+        assert line.split()[2] == f"{counted:,.0f}"
+
+
+def test_a_plan_names_a_job_that_cannot_be_done(sweeps: Sweeps) -> None:
+    said = sweeps("plan", "demo", "scale=smoke", "experiment=unix", "teacher.checkpoint=nowhere.pth")
+    assert "impossible" in said.out
+    assert "teacher.checkpoint nowhere.pth does not exist" in said.out
+
+
+def test_a_finished_sweep_says_how_to_see_it(command: Command, sweeps: Sweeps) -> None:
+    command(*SMALL, "experiment=scratch,kd")
+    said = sweeps("plan", "demo", "scale=smoke", "experiment=scratch,kd")
+    assert "see them with: python -m unix_exp.report runs" in said.out
+
+
+@pytest.mark.parametrize(
+    ("words", "complaint"),
+    [
+        (("plan", "tabel1"), "sweep 'tabel1' does not exist; did you mean 'table1'?"),
+        (("plan", "demo", "sed=1"), "there is no setting 'sed'; did you mean 'seed'?"),
+        (("plan", "demo", "seed"), "'seed' is no change; write key=value"),
+        (("plan", "demo", "pair=nobody"), "pair 'nobody' does not exist"),
+        (("plan", "demo", "--speed", "0"), "--speed is 0.0; give GFLOPs a second, above 0"),
+        (("wandb", "demo", "recipee.epochs=1"), "there is no setting 'recipee'"),
+    ],
+)
+def test_a_mistake_is_one_line(sweeps: Sweeps, words: tuple[str, ...], complaint: str) -> None:
+    said = sweeps(*words)
+    assert said.code == 2
+    assert complaint in said.err
+    assert "Traceback" not in said.err
+
+
+def test_the_command_of_the_wandb_sweep_runs_as_it_is(sweeps: Sweeps, tmp_path: Path) -> None:
+    said = sweeps("wandb", "demo", *SMALL[1:])
+    described = yaml.safe_load(said.out)
+    assert described["method"] == "grid"
+    assert described["parameters"] == {"experiment": {"values": ["scratch", "kd", "random", "unix"]}}
+    filled = {"${env}": [], "${interpreter}": [sys.executable], "${program}": [described["program"]],
+              "${args_no_hyphens}": ["experiment=scratch"]}  # fmt: skip
+    words = [word for part in described["command"] for word in filled.get(part, [part])]
+    done = subprocess.run(words, cwd=tmp_path, env=HERE, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert (only(tmp_path / "runs") / "result.json").exists()
+
+
+def test_every_sweep_can_be_shared_and_loses_no_job(sweeps: Sweeps) -> None:
+    for name in grid.names():
+        grown = 1
+        for values in yaml.safe_load(sweeps("wandb", name).out)["parameters"].values():
+            grown *= len(values["values"])
+            assert all(isinstance(value, (str, int, float)) for value in values["values"])
+        with grid.hydra_ready():
+            assert grown == len(grid.jobs(grid.read(name)))
+
+
+def test_a_killed_sweep_goes_on_where_it_stopped(tmp_path: Path) -> None:
+    words = [sys.executable, "-W", "ignore", "-m", "unix_exp.train", *SMALL]
+    process = subprocess.Popen(words, cwd=tmp_path, env=HERE, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    while process.poll() is None and len(list(tmp_path.glob("runs/*/result.json"))) < 2:
+        time.sleep(0.005)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    done = {path: path.stat().st_mtime_ns for path in tmp_path.glob("runs/*/result.json")}
+    assert 2 <= len(done) < 4, "it was killed half way"
+    again = subprocess.run(words, cwd=tmp_path, env=HERE, capture_output=True, text=True)
+    assert again.returncode == 0, again.stderr
+    assert again.stdout.count(" is finished: ") == len(done)
+    assert all(path.stat().st_mtime_ns == written for path, written in done.items())
+    assert len(list(tmp_path.glob("runs/*/result.json"))) == 4
+
+
+def test_two_jobs_at_once_share_a_teacher_that_one_of_them_trained(tmp_path: Path) -> None:
+    words = (*SMALL, "experiment=kd,unix", "hydra/launcher=joblib", "hydra.launcher.n_jobs=2")
+    done = subprocess.run(
+        [sys.executable, "-W", "ignore", "-m", "unix_exp.train", *words], cwd=tmp_path, env=HERE,
+        capture_output=True, text=True,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.count("teacher, seed 1000") <= 2
+    assert len(list(tmp_path.glob("teachers/*-s*"))) == 1
+    assert "resnet20_resnet8  kd " in done.stdout, "jobs of other processes are in the table"
+    assert not list(tmp_path.glob("runs/.sweeps/*"))
+
+
+def test_a_job_whose_process_died_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    outcomes = Outcomes(tmp_path / "sweep.jsonl")
+    with outcomes.noting(0, "seed=0"):
+        raise ValueError("all is lost")
+    outcomes._append({"job": 1, "words": "seed=1"})
+    assert outcomes.conclude() == 1
+    said = capsys.readouterr().err
+    assert "failed: job 1 (seed=0): ValueError: all is lost" in said
+    assert "failed: job 2 (seed=1): its process died" in said
