@@ -13,6 +13,7 @@ help: ## this list
 
 demo: $(VENV)/.ready ## train a teacher, then students from scratch, by KD, Random and UNIX; a few minutes on two cores
 	$(BIN)/python -m unix_exp.train sweep=demo
+	$(BIN)/python -m unix_exp.report runs
 
 test: $(VENV)/.ready ## the whole suite; no network, nothing written outside this folder
 	@mkdir -p .tmp

@@ -19,8 +19,8 @@ KEYS = (
     "logger", "seed", "method", "runs", "teachers",
 )  # fmt: skip
 
-# Settings that say where data lies or how it travels; the data themselves have a fingerprint.
-PLACES = {"path", "root", "cache", "download", "workers"}
+# Settings that say where data lies, how it travels or what it is called; the data themselves have a fingerprint.
+PLACES = {"path", "root", "cache", "download", "workers", "title"}
 
 Settings = dict[str, Any]
 
@@ -142,6 +142,13 @@ def without(settings: Mapping[str, Any], *names: str) -> Settings:
 def network_name(settings: Mapping[str, Any]) -> str:
     """What people call a network: an adapter's by the architecture inside."""
     return str(settings.get("arch") or settings["name"])
+
+
+def dataset_name(settings: Settings) -> str:
+    """What people call a data set: a folder's by its title, or as the folder is called."""
+    dataset = settings["dataset"]
+    path = Path(str(dataset["path"])).name if dataset["name"] == "folder" and dataset.get("path") else None
+    return str(dataset.get("title") or path or dataset["name"])
 
 
 def pair_name(settings: Settings) -> str:

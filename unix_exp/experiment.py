@@ -237,7 +237,7 @@ def introduce(plan: Plan, teacher: dict[str, Any] | None, run: Run, say: Callabl
     student = config.network_name(settings["student"])
     who = f"{teacher['name']} ({teacher['top1']:.2f} %) -> {student}" if teacher else student
     say(
-        f"{who} on {settings['dataset']['name']}: {config.method_name(settings)}, seed {settings['seed']}, "
+        f"{who} on {config.dataset_name(settings)}: {config.method_name(settings)}, seed {settings['seed']}, "
         f"{plan.recipe.epochs} epochs, {plan.runtime.place()} {plan.runtime.precision}"
     )
     images = plan.cost.images
@@ -258,7 +258,7 @@ def mirror(plan: Plan, say: Callable[[str], None]) -> Wandb:
         folder=plan.folder.path,
         identity=plan.identity,
         group=f"{pair}-{method}",
-        tags=[pair, method, settings["dataset"]["name"]],
+        tags=[pair, method, config.dataset_name(settings)],
         config={**settings, "pair": pair, "method": method, "identity": plan.identity},
         say=say,
     )
@@ -271,7 +271,7 @@ def result_of(plan: Plan, teacher: dict[str, Any] | None, progress: Progress) ->
         "pair": config.pair_name(settings),
         "method": config.method_name(settings),
         "seed": settings["seed"],
-        "dataset": settings["dataset"]["name"],
+        "dataset": config.dataset_name(settings),
         "student": config.network_name(settings["student"]),
         "teacher": teacher,
         "last": progress.last,

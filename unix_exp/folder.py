@@ -35,7 +35,7 @@ class RunFolder:
         runs = Path(settings["runs"]).expanduser()
         for same in sorted(runs.glob(f"*-{identity}")):
             return cls(same)  # the same run under another name for its method
-        name = f"{config.pair_name(settings)}-{settings['dataset']['name']}-{config.method_name(settings)}"
+        name = f"{config.pair_name(settings)}-{config.dataset_name(settings)}-{config.method_name(settings)}"
         return cls(runs / f"{name}-s{settings['seed']}-{identity}".replace("/", "-"))
 
     def result(self) -> dict[str, Any] | None:

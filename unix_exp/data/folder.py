@@ -17,6 +17,7 @@ LARGEST_SIZE, LARGEST_SET = 96, 4 * 2**30  # pixels and bytes; beyond either, im
 @datasets.register("folder")
 def folder(
     path: str,
+    title: str | None = None,
     size: int | None = None,
     mean: list[float] | None = None,
     std: list[float] | None = None,

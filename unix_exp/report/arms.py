@@ -7,7 +7,6 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from pathlib import Path
 from typing import Any
 
 from unix_exp import config
@@ -98,11 +97,11 @@ def groups(runs: Iterable[Run]) -> list[Group]:
         if run.result["teacher"] is None:
             alone.append(run)
         else:
-            by_place.setdefault((dataset_of(run.settings), run.result["pair"]), []).append(run)
+            by_place.setdefault((config.dataset_name(run.settings), run.result["pair"]), []).append(run)
     taught = list(by_place)
     students = {host: by_place[host][0].result["student"] for host in taught}
     for run in alone:
-        place = (dataset_of(run.settings), run.result["student"])
+        place = (config.dataset_name(run.settings), run.result["student"])
         hosts = [host for host in taught if (host[0], students[host]) == place]
         for host in hosts or [place]:
             by_place.setdefault(host, []).append(run)
@@ -169,14 +168,6 @@ def family(settings: Settings) -> str:
     sampler = settings["sampler"]["name"]
     extra = [{"at": "AT", "sp": "SP", "ce": "label"}.get(name, name) for name in settings["criterion"] if name != "kd"]
     return "+".join([FAMILIES.get(sampler, sampler), *extra])
-
-
-def dataset_of(settings: Settings) -> str:
-    """What people call a data set: a folder's by its title or its own name."""
-    dataset = settings["dataset"]
-    if dataset["name"] != "folder":
-        return str(dataset["name"])
-    return str(dataset.get("title") or Path(str(dataset.get("path", "folder"))).name)
 
 
 def percent_of_kd(arm: Arm, group: Group) -> float | None:

@@ -8,7 +8,7 @@ from typing import Any
 
 from unix_exp import config, paper
 from unix_exp.config import Settings
-from unix_exp.report.arms import arms, dataset_of
+from unix_exp.report.arms import arms
 from unix_exp.report.runs import Run
 from unix_exp.report.stats import Summary
 
@@ -64,7 +64,7 @@ class Setting:
         data = config.without(run.settings["dataset"], *config.PLACES, "name")
         precision = (run.settings.get("runtime") or {}).get("precision")
         return cls(
-            dataset_of(run.settings), run.settings["recipe"]["epochs"], run.settings["recipe"]["batch"],
+            config.dataset_name(run.settings), run.settings["recipe"]["epochs"], run.settings["recipe"]["batch"],
             config.identity({"recipe": recipe, "data": data, "precision": precision}),
         )  # fmt: skip
 
