@@ -298,8 +298,10 @@ def test_the_front_holds_those_that_none_beats() -> None:
 
 
 def test_a_series_looks_the_same_in_every_chart() -> None:
-    alone = scatter([Point(1, 1, "b")], "x", "y", title="t", order=["a", "b"])
-    assert 'class="point s1"' in alone
+    order = ["Random", "KD", "UNIX", "scratch", "mixup"]
+    for place, name in enumerate(order):
+        assert f'class="point s{place}"' in scatter([Point(1, 1, name)], "x", "y", title="t", order=order)
+        assert f'class="curve s{place}"' in lines([Line(name, [1, 2], [1, 2])], "x", "y", title="t", order=order)
 
 
 @pytest.mark.parametrize(("low", "high"), [(0, 1), (74.9, 75.1), (-3, 1e9), (1, 240), (0, 1e-7), (-0.5, 99.5)])
