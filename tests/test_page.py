@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import os
+import random
 import re
 import shutil
 from collections.abc import Iterator
@@ -131,6 +132,15 @@ def test_every_point_and_every_shade_is_drawn(seen: Any) -> None:
     points, published, whiskers, shades, dashed = counted
     assert (points, published, whiskers, dashed) == (200, 12, 12, 2 + 2)  # two curves, and their samples
     assert shades == 16
+
+
+def test_every_rule_bears_its_name(seen: Any) -> None:
+    named = seen(WIDE).ask("""
+        const texts = (figure, kind) => all('#' + figure + ' ' + kind).map(e => e.textContent);
+        return ['fig-1', 'learning-epoch'].map(f => [texts(f, '.rule title'), texts(f, '.name')]);""")
+    assert [len(rules) for rules, _ in named] == [1, 3]
+    for rules, names in named:
+        assert set(rules) <= set(names)
 
 
 @BOTH
@@ -266,8 +276,6 @@ def test_every_figure_is_well_formed_alone() -> None:
 
 
 def test_a_heat_map_of_240_epochs_stays_small_even_of_noise() -> None:
-    import random
-
     chance = random.Random(0)
     noise = [[chance.random() for _ in range(100)] for _ in range(240)]
     assert len(heatmap(noise, "class", "epoch", "noise", title="noise")) < 100_000

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from unix_exp.report.markup import Markup, join, tag
-from unix_exp.report.svg import LINE, SIZE, WIDTH, Box, Scale, numbers, ticks, width, words, wrapped
+from unix_exp.report.svg import LINE, SIZE, WIDTH, Box, Scale, inside, numbers, ticks, width, words, wrapped
 
 GAP, BETWEEN = 6.0, 16.0  # from a sample to its name, from one entry to the next
 
@@ -43,7 +43,7 @@ def frame(
     lines += [f"M{x(tick):.1f} {y.start:.1f}V{y.end:.1f}" for tick in x_ticks] * grid
     stubs = "".join(f"M{x(tick):.1f} {bottom:.1f}v4" for tick in x_ticks)
     stubs += "".join(f"M{left:.1f} {y(tick):.1f}h-4" for tick in y_ticks)
-    middle = min(max((x.start + x.end) / 2, max(map(width, footing)) / 2), WIDTH - max(map(width, footing)) / 2)
+    middle = inside((x.start + x.end) / 2, max(footing, key=width))
     axes = [
         words(0.0, SIZE, heading, kind="title"),
         tag("path", class_="grid", d="".join(lines)) if lines else "",
@@ -64,7 +64,7 @@ def x_axis(x: Scale, whole: bool) -> tuple[list[float], list[str], list[float]]:
         places = ticks(x.low, x.high, most, whole)
         labels = numbers(places)
         halves = [width(label) / 2 for label in labels]
-        middles = [min(x(place), WIDTH - half) for place, half in zip(places, halves, strict=True)]
+        middles = [inside(x(place), label) for place, label in zip(places, labels, strict=True)]
         ends = [middle + half for middle, half in zip(middles, halves, strict=True)]
         starts = [middle - half for middle, half in zip(middles, halves, strict=True)]
         if all(start - end >= 8 for end, start in zip(ends, starts[1:], strict=False)):

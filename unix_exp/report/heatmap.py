@@ -17,11 +17,11 @@ from unix_exp.report.svg import (
     Value,
     drawing,
     finite,
+    inside,
     number,
     numbers,
     span,
     ticks,
-    width,
     words,
     wrapped,
 )
@@ -93,20 +93,13 @@ def colour_bar(low: float, high: float, title: str, box: Box, top: float) -> tup
     step = (box.right - box.left) / RAMP_LEVELS
     wide = round(step + 0.3, 2)  # no seam between two of them
     shades = [
-        tag(
-            "rect",
-            class_=f"h{shade}",
-            x=round(box.left + shade * step, 2),
-            y=bar,
-            width=wide,
-            height=10,
-        )
+        tag("rect", class_=f"h{shade}", x=round(box.left + shade * step, 2), y=bar, width=wide, height=10)
         for shade in range(RAMP_LEVELS)
     ]
     scale = Scale(low, high, box.left, box.right)
     places = ticks(low, high, 5)
     labels = [
-        words(min(scale(place), WIDTH - width(label) / 2), bar + 14 + SIZE, label, "middle", "quiet bar-tick")
+        words(inside(scale(place), label), bar + 14 + SIZE, label, "middle", "quiet bar-tick")
         for place, label in zip(places, numbers(places), strict=True)
     ]
     stubs = "".join(f"M{scale(place):.1f} {bar + 10:.1f}v4" for place in places)

@@ -48,10 +48,10 @@ class Names:
             (x - half + right * (half + (4 if down else 8)), y + down * (SIZE / 2 + 7))
             for right, down in ((1, 0), (-1, 0), (0, -1), (0, 1), (1, -1), (-1, -1), (1, 1), (-1, 1))
         ]
-        return self.at(text, spots, self.names + self.marks) or Markup()
+        return self.at(text, spots, self.names + self.marks + self.rules) or Markup()
 
     def said(self, text: str, spots: Sequence[tuple[float, float]]) -> Markup:
-        """A name that must be read: over a rule or even a curve where no spot is free of them."""
+        """A name that ought to be read: over a rule or even a curve where no spot is free of them."""
         for taken in (self.names + self.marks + self.rules, self.names + self.marks, self.names):
             drawn = self.at(text, spots, taken)
             if drawn:
@@ -68,7 +68,7 @@ class Names:
 
 
 def across(rules: Sequence[Rule], plot: Frame, names: Names) -> list[Markup]:
-    """Each rule with its name beside it: a level one's at its ends, an upright one's anywhere along it."""
+    """Each rule with its name beside it: a level one's from the right, an upright one's from above."""
     box = plot.box
     rows = [box.top + SIZE / 2 + 5 + LINE * row for row in range(int((box.bottom - box.top) // LINE))]
     levels = [(rule, plot.y(rule.y)) for rule in rules if rule.y is not None and math.isfinite(rule.y)]
@@ -78,7 +78,9 @@ def across(rules: Sequence[Rule], plot: Frame, names: Names) -> list[Markup]:
     drawn = []
     for rule, y in levels:
         text = shortened(rule.label, box.right - box.left - 12)
-        spots = [(left, y + side) for side in (-9, 9) for left in (box.right - width(text) - 6, box.left + 6)]
+        last = box.right - width(text) - 6
+        lefts = [last - 24 * step for step in range(int((last - box.left) // 24) + 1)]
+        spots = [(left, y + side) for left in lefts for side in (-9, 9)]
         drawn += [ruled(rule, f"M{box.left:.1f} {y:.1f}H{box.right:.1f}"), names.said(text, spots)]
     for rule, x in uprights:
         text = shortened(rule.label, box.right - box.left - 12)

@@ -46,7 +46,7 @@ def chart_colours(theme: Theme) -> str:
         f".chart text{{fill:{theme['ink']}}}.chart .quiet{{fill:{theme['muted']}}}"
         f".chart .grid{{stroke:{theme['faint']}}}.chart .frame{{stroke:{theme['muted']}}}"
         f".chart .front,.chart .rule{{color:{theme['muted']}}}"
-        f".chart .halo{{stroke:{theme['ground']}}}.chart .hollow{{fill:{theme['ground']}}}" + series
+        f".chart .halo{{stroke:{theme['ground']}}}" + series
     )
 
 

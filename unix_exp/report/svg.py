@@ -129,6 +129,12 @@ def wrapped(text: str, room: float) -> list[str]:
     return list(filter(None, lines)) or [""]
 
 
+def inside(middle: float, text: str) -> float:
+    """The middle of a text that stays within the drawing."""
+    half = width(text) / 2
+    return min(max(middle, half), WIDTH - half)
+
+
 def shortened(text: str, room: float) -> str:
     """The text, or its beginning and an ellipsis."""
     if width(text) <= room:
@@ -139,11 +145,8 @@ def shortened(text: str, room: float) -> str:
 def words(x: float, y: float, lines: str | Sequence[str], anchor: str = "start", kind: str | None = None) -> Markup:
     """Text whose first base line is at y."""
     lines = [lines] if isinstance(lines, str) else lines
-    many = (
-        [tag("tspan", line, x=x, y=y + LINE * place) for place, line in enumerate(lines)] if len(lines) > 1 else lines
-    )
-    where = {} if len(lines) > 1 else {"x": x, "y": y}
-    return tag("text", *many, class_=kind, text_anchor=None if anchor == "start" else anchor, **where)
+    rows = [tag("tspan", line, x=x, y=y + LINE * place) for place, line in enumerate(lines)]
+    return tag("text", *rows, class_=kind, text_anchor=None if anchor == "start" else anchor)
 
 
 def drawing(parts: Iterable[object], height: float, title: str, description: str) -> Markup:
