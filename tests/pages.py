@@ -140,6 +140,7 @@ def sections() -> list[Section]:
             Figure(counts(chance), "Figure 6. Samples drawn.", "fig-6"),
             Figure(many(), "Fourteen series.", "many"),
             Figure(counts(chance, 3, 10), "A short run.", "short"),
+            Figure(lines([Line("one", range(123_400, 123_409), range(9))], "step", "loss", title="far"), "Far.", "far"),
             Figure(lines([], "epoch", "loss", title="none"), "No runs.", "none"),
             Figure(lines([Line("one", [1], [70.0])], "epoch", "loss", title="one"), "One epoch.", "one"),
         ])]),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import os
+import random
 import re
 import shutil
 from collections.abc import Iterator
@@ -131,6 +132,15 @@ def test_every_point_and_every_shade_is_drawn(seen: Any) -> None:
     points, published, whiskers, shades, dashed = counted
     assert (points, published, whiskers, dashed) == (200, 12, 12, 2 + 2)  # two curves, and their samples
     assert shades == 16
+
+
+def test_every_rule_bears_its_name(seen: Any) -> None:
+    named = seen(WIDE).ask("""
+        const texts = (figure, kind) => all('#' + figure + ' ' + kind).map(e => e.textContent);
+        return ['fig-1', 'learning-epoch'].map(f => [texts(f, '.rule title'), texts(f, '.name')]);""")
+    assert [len(rules) for rules, _ in named] == [1, 3]
+    for rules, names in named:
+        assert set(rules) <= set(names)
 
 
 @BOTH
@@ -266,8 +276,6 @@ def test_every_figure_is_well_formed_alone() -> None:
 
 
 def test_a_heat_map_of_240_epochs_stays_small_even_of_noise() -> None:
-    import random
-
     chance = random.Random(0)
     noise = [[chance.random() for _ in range(100)] for _ in range(240)]
     assert len(heatmap(noise, "class", "epoch", "noise", title="noise")) < 100_000
@@ -298,8 +306,10 @@ def test_the_front_holds_those_that_none_beats() -> None:
 
 
 def test_a_series_looks_the_same_in_every_chart() -> None:
-    alone = scatter([Point(1, 1, "b")], "x", "y", title="t", order=["a", "b"])
-    assert 'class="point s1"' in alone
+    order = ["Random", "KD", "UNIX", "scratch", "mixup"]
+    for place, name in enumerate(order):
+        assert f'class="point s{place}"' in scatter([Point(1, 1, name)], "x", "y", title="t", order=order)
+        assert f'class="curve s{place}"' in lines([Line(name, [1, 2], [1, 2])], "x", "y", title="t", order=order)
 
 
 @pytest.mark.parametrize(("low", "high"), [(0, 1), (74.9, 75.1), (-3, 1e9), (1, 240), (0, 1e-7), (-0.5, 99.5)])

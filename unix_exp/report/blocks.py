@@ -20,6 +20,8 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from unix_exp.report.markup import clean
+
 
 @dataclass(frozen=True)
 class Text:
@@ -146,4 +148,4 @@ def csv_of(table: Table) -> str:
         else:
             cells = ["" if cell == MISSING else cell_of(cell).text for cell in row]
             writer.writerow([group, *cells] if grouped else cells)
-    return written.getvalue()
+    return clean(written.getvalue())

@@ -15,42 +15,22 @@ says. `order` names all series of a report, so that each looks the same in every
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from itertools import chain, pairwise
+from itertools import chain
 
-from unix_exp.report.markup import Markup, join, tag
-from unix_exp.report.style import CHART, RAMP_LEVELS
-from unix_exp.report.svg import (
-    DASHES,
-    DIAMOND,
-    LINE,
-    SIZE,
-    WIDTH,
-    Box,
-    Entry,
-    Frame,
-    Scale,
-    Style,
-    drawing,
-    finite,
-    frame,
-    legend,
-    number,
-    numbers,
-    shortened,
-    span,
-    ticks,
-    width,
-    words,
-    wrapped,
-)
+from unix_exp.report.axes import Entry, Frame, frame, legend, nothing_yet
+from unix_exp.report.heatmap import heatmap
+from unix_exp.report.looks import DASHES, DIAMOND, Style, diamond, styled
+from unix_exp.report.markup import Markup, tag
+from unix_exp.report.names import Names, Rule, across
+from unix_exp.report.style import CHART
+from unix_exp.report.svg import WIDTH, Box, Value, drawing, finite, number, span, whole
 
-Value = float | None
+__all__ = ["Front", "Line", "Point", "Rule", "heatmap", "lines", "scatter", "standalone"]
+
+
 CROWD = 80  # points of a chart beyond which they are drawn lighter, as they lie on each other
-LONGEST_NAME = 190.0  # units of a name beside its point; the whole of it shows when pointed at
-FINEST_ROW = 2.0  # units: finer rows of a heat map are averaged, as no eye parts them and files would swell
 
 
 @dataclass(frozen=True)
@@ -72,15 +52,6 @@ class Front:
 
     label: str
     points: Sequence[Point]
-
-
-@dataclass(frozen=True)
-class Rule:
-    """A line across the whole plot, at an x or at a y: a teacher's accuracy, a cut of the learning rate."""
-
-    label: str
-    x: Value = None
-    y: Value = None
 
 
 @dataclass(frozen=True)
@@ -127,7 +98,7 @@ def scatter(
         *(names.beside(plot.x(point.x), plot.y(point.y), point.label) for point in points if point.named),
         *nothing_yet(plot, points),
     ]
-    shown = list(dict.fromkeys(point.series for point in points))
+    shown = [name for name in styles if any(point.series == name for point in points)]
     entries = [Entry(tag("g", styles[name].mark(0, 0), class_=styles[name].hue), 10, name) for name in shown]
     entries += [Entry(front_sample(place), 26, front.label) for place, front in enumerate(fronts)]
     if any(point.published for point in points):
@@ -140,7 +111,8 @@ def spot(point: Point, style: Style, plot: Frame, x_title: str, y_title: str) ->
     x, y = plot.x(point.x), plot.y(point.y)
     parts = []
     ends = error_ends(point)
-    for low, high in ((plot.y(low), plot.y(high)) for low, high in ends):
+    for low, high in ends:
+        low, high = plot.y(low), plot.y(high)
         parts.append(tag("path", class_="whisker", d=f"M{x:.1f} {low:.1f}V{high:.1f}M{x - 3:.1f} {low:.1f}h6"
                                                      f"M{x - 3:.1f} {high:.1f}h6"))  # fmt: skip
     if point.published:
@@ -157,10 +129,6 @@ def spot(point: Point, style: Style, plot: Frame, x_title: str, y_title: str) ->
 def error_ends(point: Point) -> list[tuple[float, float]]:
     """Where the error bar of a point begins and ends, if it has one."""
     return [(point.y - point.error, point.y + point.error)] if finite([point.error]) and point.error else []
-
-
-def diamond(x: float, y: float) -> Markup:
-    return tag("path", class_="paper", d=f"M{x:.1f} {y:.1f}{DIAMOND(7.2)}")
 
 
 def best(points: Iterable[Point]) -> list[Point]:
@@ -246,90 +214,9 @@ def band(line: Line, plot: Frame) -> list[Markup]:
     ]
 
 
-def heatmap(
-    rows: Sequence[Sequence[Value]], x_title: str, y_title: str, scale_title: str, *, title: str,
-    x_first: int = 0, y_first: int = 1, limits: tuple[float, float] | None = None,
-) -> Markup:  # fmt: skip
-    """A colour for every number, rows upwards, in steps of colour that order from dark to bright."""
-    columns = max(map(len, rows), default=0)
-    low, high = limits or span((value for row in rows for value in row), 0.0)
-    plot = frame((x_first - 0.5, x_first + max(columns, 1) - 0.5), (y_first - 0.5, y_first + max(len(rows), 1) - 0.5),
-                 x_title, y_title, height=260.0, whole_x=True, whole_y=True, grid=False)  # fmt: skip
-    merged = averaged(rows, columns, math.ceil(len(rows) * FINEST_ROW / 260.0))
-    level = [[None if value is None else min(max(int((value - low) / (high - low) * RAMP_LEVELS), 0), RAMP_LEVELS - 1)
-              for value in row] for row in merged]  # fmt: skip
-    box = plot.box
-    cells = tag(
-        "svg", *(tag("path", class_=f"mark-cells h{shade}", d=path) for shade, path in upright_runs(level, columns)),
-        x=box.left, y=box.top, width=box.right - box.left, height=box.bottom - box.top, class_="cells",
-        viewBox=f"0 0 {max(columns, 1)} {max(len(merged), 1)}", preserveAspectRatio="none",
-        shape_rendering="crispEdges",
-    )  # fmt: skip
-    bar, height = colour_bar(low, high, scale_title, box, plot.below)
-    known = finite(value for row in rows for value in row)
-    said = f"{scale_title} by {x_title} and {y_title}: {len(rows)} rows of {columns}"
-    said += f", from {number(min(known))} to {number(max(known))}." if known else ", none known yet."
-    return drawing([cells, plot.axes, bar, *nothing_yet(plot, known)], plot.below + height, title, said)
-
-
-def averaged(rows: Sequence[Sequence[Value]], columns: int, group: int) -> list[list[Value]]:
-    """Every so many rows as one, of the means of what is known."""
-    found: list[list[Value]] = []
-    for start in range(0, len(rows), max(group, 1)):
-        together = rows[start : start + max(group, 1)]
-        known = [finite(row[place] for row in together if place < len(row)) for place in range(columns)]
-        found.append([sum(values) / len(values) if values else None for values in known])
-    return found
-
-
-def upright_runs(level: list[list[int | None]], columns: int) -> list[tuple[int, str]]:
-    """For each shade the path of its cells: runs along the rows' axis, as one epoch resembles the next."""
-    paths: dict[int, list[str]] = {}
-    ends: dict[int, tuple[float, int]] = {}
-    top = len(level)
-    for column in range(columns):
-        start = 0
-        while start < top:
-            shade = level[start][column]
-            end = start
-            while end < top and level[end][column] == shade:
-                end += 1
-            if shade is not None:
-                x, y = column + 0.5, top - end  # the first row is lowest
-                old_x, old_y = ends.get(shade, (0, 0))
-                paths.setdefault(shade, []).append(f"m{x - old_x:g} {y - old_y}v{end - start}")
-                ends[shade] = (x, y + end - start)
-            start = end
-    return [(shade, "".join(paths[shade])) for shade in sorted(paths)]
-
-
-def colour_bar(low: float, high: float, title: str, box: Box, top: float) -> tuple[Markup, float]:
-    """What the colours mean: the scale's title, the shades and their numbers."""
-    heading = wrapped(title, WIDTH - box.left)
-    bar = top + LINE * len(heading) + 2
-    step = (box.right - box.left) / RAMP_LEVELS
-    wide = round(step + 0.3, 2)  # no seam between two of them
-    shades = [
-        tag(
-            "rect",
-            class_=f"h{shade}",
-            x=round(box.left + shade * step, 2),
-            y=bar,
-            width=wide,
-            height=10,
-        )
-        for shade in range(RAMP_LEVELS)
-    ]
-    scale = Scale(low, high, box.left, box.right)
-    places = ticks(low, high, 5)
-    labels = [
-        words(min(scale(place), WIDTH - width(label) / 2), bar + 14 + SIZE, label, "middle", "quiet bar-tick")
-        for place, label in zip(places, numbers(places), strict=True)
-    ]
-    stubs = "".join(f"M{scale(place):.1f} {bar + 10:.1f}v4" for place in places)
-    drawn = join([words(box.left, top + SIZE, heading, kind="title"), *shades,
-                  tag("path", class_="frame", d=stubs), *labels])  # fmt: skip
-    return drawn, bar + 14 + SIZE + 6 - top
+def finished(plot: Frame, drawn: list[Markup], entries: list[Entry], title: str, description: str) -> Markup:
+    below, height = legend(entries, plot.x.start, plot.below, WIDTH - plot.x.start)
+    return drawing([*drawn, below], plot.below + height, title, description)
 
 
 def standalone(chart: str) -> str:
@@ -338,91 +225,3 @@ def standalone(chart: str) -> str:
     opening, rest = chart.split(">", 1)
     opening = opening.replace('width="100%"', f'width="{WIDTH:g}" height="{height}"')
     return f"{opening}>{tag('style', Markup(CHART))}{rest}\n"
-
-
-def finished(plot: Frame, drawn: list[Markup], entries: list[Entry], title: str, description: str) -> Markup:
-    below, height = legend(entries, plot.x.start, plot.below, WIDTH - plot.x.start)
-    return drawing([*drawn, below], plot.below + height, title, description)
-
-
-def styled(names: Iterable[str]) -> dict[str, Style]:
-    """A look for each name, by when it is first named."""
-    return {name: Style(place) for place, name in enumerate(dict.fromkeys(names))}
-
-
-def whole(values: Iterable[Value]) -> bool:
-    """Epochs and classes are counted, so between two of them stands no tick."""
-    return all(float(value).is_integer() for value in finite(values))
-
-
-def nothing_yet(plot: Frame, known: Sequence[object]) -> list[Markup]:
-    box = plot.box
-    middle = ((box.left + box.right) / 2, (box.top + box.bottom) / 2)
-    return [] if known else [words(*middle, "nothing to show yet", "middle", "quiet")]
-
-
-class Names:
-    """Names inside the plot, each where nothing stands yet."""
-
-    def __init__(self, plot: Frame) -> None:
-        self.room = plot.box
-        self.marks: list[Box] = []
-        self.rules: list[Box] = []
-        self.names: list[Box] = []
-
-    def avoid(self, x: float, y: float, reach: float) -> None:
-        self.marks.append(Box(x - reach, y - reach, x + reach, y + reach))
-
-    def avoid_steps(self, corners: Sequence[tuple[float, float]]) -> None:
-        for (x, y), (next_x, next_y) in pairwise([*corners, (self.room.right, corners[-1][1])] if corners else []):
-            self.marks += [Box(x, y - 1, next_x, y + 1), Box(next_x - 1, next_y, next_x + 1, y)]
-
-    def beside(self, x: float, y: float, label: str) -> Markup:
-        """A point's name, or none where it would stand on something: pointing at the mark still tells it."""
-        text = shortened(label, LONGEST_NAME)
-        half = width(text) / 2
-        spots = [
-            (x - half + right * (half + (4 if down else 8)), y + down * (SIZE / 2 + 7))
-            for right, down in ((1, 0), (-1, 0), (0, -1), (0, 1), (1, -1), (-1, -1), (1, 1), (-1, 1))
-        ]
-        return self.at(text, spots, self.names + self.marks) or Markup()
-
-    def said(self, text: str, spots: Sequence[tuple[float, float]]) -> Markup:
-        """A name that must be read: over a rule or even a curve where no spot is free of them."""
-        for taken in (self.names + self.marks + self.rules, self.names + self.marks, self.names):
-            drawn = self.at(text, spots, taken)
-            if drawn:
-                return drawn
-        return Markup()
-
-    def at(self, text: str, spots: Sequence[tuple[float, float]], taken: Sequence[Box]) -> Markup | None:
-        for left, middle in spots:
-            box = Box(left, middle - SIZE / 2 - 1, left + width(text), middle + SIZE / 2 + 1)
-            if self.room.holds(box) and not any(box.meets(other) for other in taken):
-                self.names.append(box)
-                return words(left, middle + SIZE * 0.36, text, kind="halo name")
-        return None
-
-
-def across(rules: Sequence[Rule], plot: Frame, names: Names) -> list[Markup]:
-    """Each rule with its name beside it: a level one's at its ends, an upright one's anywhere along it."""
-    box = plot.box
-    rows = [box.top + SIZE / 2 + 4 + LINE * row for row in range(int((box.bottom - box.top) // LINE))]
-    levels = [(rule, plot.y(rule.y)) for rule in rules if rule.y is not None and math.isfinite(rule.y)]
-    uprights = [(rule, plot.x(rule.x)) for rule in rules if rule.x is not None and math.isfinite(rule.x)]
-    names.rules += [Box(box.left, y, box.right, y) for _, y in levels]
-    names.rules += [Box(x, box.top, x, box.bottom) for _, x in uprights]
-    drawn = []
-    for rule, y in levels:
-        text = shortened(rule.label, box.right - box.left - 10)
-        spots = [(left, y + side) for side in (-9, 9) for left in (box.right - width(text) - 5, box.left + 5)]
-        drawn += [ruled(rule, f"M{box.left:.1f} {y:.1f}H{box.right:.1f}"), names.said(text, spots)]
-    for rule, x in uprights:
-        text = shortened(rule.label, box.right - box.left - 10)
-        spots = [(left, middle) for middle in rows for left in (x + 4, x - 4 - width(text))]
-        drawn += [ruled(rule, f"M{x:.1f} {box.bottom:.1f}V{box.top:.1f}"), names.said(text, spots)]
-    return drawn
-
-
-def ruled(rule: Rule, path: str) -> Markup:
-    return tag("path", tag("title", rule.label), class_="rule", d=path)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from unix_exp.report.blocks import (
     Block,
@@ -17,6 +17,7 @@ from unix_exp.report.blocks import (
     cell_of,
     check_anchors,
 )
+from unix_exp.report.markup import clean
 
 
 def markdown(title: str, lead: str, sections: Sequence[Section]) -> str:
@@ -31,7 +32,7 @@ def markdown(title: str, lead: str, sections: Sequence[Section]) -> str:
 
 def plain(text: str) -> str:
     """Text in one line that GitHub takes for nothing but text."""
-    escaped = re.sub(r"([\\`*_\[\]|~#$])", r"\\\1", " ".join(text.split()))
+    escaped = re.sub(r"([\\`*_\[\]|~#$])", r"\\\1", " ".join(clean(text).split()))
     escaped = escaped.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;").replace("@", "@\N{WORD JOINER}")
     return re.sub(r"^(\d+)([.)]\s)|^([-+=])", lambda match: (match[1] or "") + "\\" + (match[2] or match[3]), escaped)
 
@@ -62,7 +63,7 @@ def pipe_table(table: Table) -> Iterator[str]:
             yield piped(shown(cell_of(cell)) for cell in row)
 
 
-def piped(cells) -> str:  # type: ignore[no-untyped-def]
+def piped(cells: Iterable[str]) -> str:
     return "| " + " | ".join(cells) + " |"
 
 

@@ -15,10 +15,13 @@ FORBIDDEN = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff\ufffe\
 ENTITIES = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;", "'": "&#39;"})
 
 
+def clean(text: str) -> str:
+    """Text that every file may hold."""
+    return FORBIDDEN.sub("\N{REPLACEMENT CHARACTER}", text)
+
+
 def escape(text: object) -> Markup:
-    if isinstance(text, Markup):
-        return text
-    return Markup(FORBIDDEN.sub("\N{REPLACEMENT CHARACTER}", str(text)).translate(ENTITIES))
+    return text if isinstance(text, Markup) else Markup(clean(str(text)).translate(ENTITIES))
 
 
 def join(parts: Iterable[object]) -> Markup:

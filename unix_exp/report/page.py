@@ -93,11 +93,14 @@ def group_row(columns: Sequence[Column]) -> list[Markup]:
     """The headings that columns share; none where no column has one."""
     if not any(column.group for column in columns):
         return []
-    groups = [(title, len(list(members))) for title, members in groupby(columns, key=lambda column: column.group)]
-    return [tag("tr", *(
-        tag("th", title, colspan=count, scope="colgroup", class_="group") if title else tag("td", "", colspan=count)
-        for title, count in groups
-    ))]  # fmt: skip
+    cells: list[Markup] = []
+    for title, members in groupby(columns, key=lambda column: column.group):
+        count = len(list(members))
+        # Nothing above a column of its own, not one cell above several: the first column stays while others scroll.
+        cells += (
+            [tag("th", title, colspan=count, scope="colgroup", class_="group")] if title else [tag("td", "")] * count
+        )
+    return [tag("tr", *cells)]
 
 
 def row_of(row: Row, table: Table) -> Markup:

@@ -46,7 +46,7 @@ def chart_colours(theme: Theme) -> str:
         f".chart text{{fill:{theme['ink']}}}.chart .quiet{{fill:{theme['muted']}}}"
         f".chart .grid{{stroke:{theme['faint']}}}.chart .frame{{stroke:{theme['muted']}}}"
         f".chart .front,.chart .rule{{color:{theme['muted']}}}"
-        f".chart .halo{{stroke:{theme['ground']}}}.chart .hollow{{fill:{theme['ground']}}}" + series
+        f".chart .halo{{stroke:{theme['ground']}}}" + series
     )
 
 
@@ -114,6 +114,9 @@ thead .group{text-align:center;border-bottom:1px solid var(--faint)}
 thead .number{white-space:normal}
 tbody tr>:not(.number)>span{display:block;width:max-content;max-width:min(24em,40vw);overflow-wrap:anywhere}
 tr>:first-child{position:sticky;left:0;background:var(--ground);z-index:1;padding-left:0}
+tr>:first-child::after{content:"";position:absolute;inset:0 -10px 0 auto;width:10px;
+background:linear-gradient(90deg,var(--ground),transparent)}
+tr.group>:first-child::after{display:none}
 tbody tr:hover>*{background:var(--shade)}
 tbody .group th{font-weight:600;padding-top:9px;border-bottom:1px solid var(--faint)}
 tbody .group th>span{position:sticky;left:0;max-width:min(60em,85vw)}

@@ -1,0 +1,111 @@
+"""What surrounds a plot: axes above and below, and the legend beneath."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from unix_exp.report.markup import Markup, join, tag
+from unix_exp.report.svg import LINE, SIZE, WIDTH, Box, Scale, inside, numbers, ticks, width, words, wrapped
+
+GAP, BETWEEN = 6.0, 16.0  # from a sample to its name, from one entry to the next
+
+
+class Frame(NamedTuple):
+    """Where the numbers are drawn, and the axes around it."""
+
+    x: Scale
+    y: Scale
+    axes: Markup
+    below: float  # where the legend may begin
+
+    @property
+    def box(self) -> Box:
+        return Box(self.x.start, self.y.end, self.x.end, self.y.start)
+
+
+def frame(
+    x_range: tuple[float, float], y_range: tuple[float, float], x_title: str, y_title: str,
+    height: float = 230.0, whole_x: bool = False, whole_y: bool = False, grid: bool = True,
+) -> Frame:  # fmt: skip
+    """Axes with titles: the y axis's stands above it, where it needs no turned head and no width."""
+    heading = wrapped(y_title, WIDTH - 4)
+    top = len(heading) * LINE + 8
+    bottom = top + height
+    y_ticks = ticks(*y_range, most=int(height // 36), whole=whole_y)
+    y_labels = numbers(y_ticks)
+    left = max(map(width, y_labels), default=0.0) + 10
+    x, y = Scale(*x_range, left, WIDTH - 12), Scale(*y_range, bottom, top)
+    x_ticks, x_labels, middles = x_axis(x, whole_x)
+    footing = wrapped(x_title, WIDTH - left)
+    lines = [f"M{x.start:.1f} {y(tick):.1f}H{x.end:.1f}" for tick in y_ticks] * grid
+    lines += [f"M{x(tick):.1f} {y.start:.1f}V{y.end:.1f}" for tick in x_ticks] * grid
+    stubs = "".join(f"M{x(tick):.1f} {bottom:.1f}v4" for tick in x_ticks)
+    stubs += "".join(f"M{left:.1f} {y(tick):.1f}h-4" for tick in y_ticks)
+    middle = inside((x.start + x.end) / 2, max(footing, key=width))
+    axes = [
+        words(0.0, SIZE, heading, kind="title"),
+        tag("path", class_="grid", d="".join(lines)) if lines else "",
+        tag("rect", class_="plot frame", x=left, y=top, width=x.end - left, height=height),
+        tag("path", class_="frame", d=stubs),
+        *(words(left - 7, y(tick) + SIZE * 0.36, label, "end", "quiet y-tick")
+          for tick, label in zip(y_ticks, y_labels, strict=True)),
+        *(words(place, bottom + 5 + SIZE, label, "middle", "quiet x-tick")
+          for place, label in zip(middles, x_labels, strict=True)),
+        words(middle, bottom + 9 + SIZE + LINE, footing, "middle", "title"),
+    ]  # fmt: skip
+    return Frame(x, y, join(axes), bottom + 9 + SIZE + LINE * len(footing) + 10)
+
+
+def x_axis(x: Scale, whole: bool) -> tuple[list[float], list[str], list[float]]:
+    """As many ticks as have room for their labels, and the middles of those labels, none beyond the chart's edge."""
+    for most in range(9, 0, -1):
+        places = ticks(x.low, x.high, most, whole)
+        labels = numbers(places)
+        halves = [width(label) / 2 for label in labels]
+        middles = [inside(x(place), label) for place, label in zip(places, labels, strict=True)]
+        ends = [middle + half for middle, half in zip(middles, halves, strict=True)]
+        starts = [middle - half for middle, half in zip(middles, halves, strict=True)]
+        if all(start - end >= 8 for end, start in zip(ends, starts[1:], strict=False)):
+            return places, labels, middles
+    return places, labels, middles
+
+
+def nothing_yet(plot: Frame, known: Sequence[object]) -> list[Markup]:
+    box = plot.box
+    middle = ((box.left + box.right) / 2, (box.top + box.bottom) / 2)
+    return [] if known else [words(*middle, "nothing to show yet", "middle", "quiet")]
+
+
+class Entry(NamedTuple):
+    """One entry of the legend: a sample drawn around (0, 0), its width, and its name."""
+
+    sample: Markup
+    wide: float
+    label: str
+
+
+def legend(entries: Sequence[Entry], left: float, top: float, room: float) -> tuple[Markup, float]:
+    """Entries in as many columns as have room, and the height they take."""
+    names = [wrapped(entry.label or "unnamed", room - entry.wide - GAP) for entry in entries]
+    needs = [entry.wide + GAP + max(map(width, lines)) for entry, lines in zip(entries, names, strict=True)]
+    fits = {
+        count: widths
+        for count in range(1, max(len(entries), 1) + 1)
+        for widths in [[max(needs[place::count], default=0.0) for place in range(count)]]
+        if sum(widths) + BETWEEN * (count - 1) <= room or count == 1
+    }
+    columns = min(fits, key=lambda count: (math.ceil(len(entries) / count), count))  # few rows, then even ones
+    widths = fits[columns]
+    drawn: list[Markup] = []
+    y = top
+    for start in range(0, len(entries), columns):
+        x = left
+        for place, entry in enumerate(entries[start : start + columns]):
+            sample = tag("g", entry.sample, transform=f"translate({x + entry.wide / 2:.1f} {y + LINE / 2:.1f})")
+            name = words(x + entry.wide + GAP, y + LINE / 2 + SIZE * 0.36, names[start + place])
+            drawn.append(tag("g", sample, name, class_="entry"))
+            x += widths[place] + BETWEEN
+        y += LINE * max(map(len, names[start : start + columns])) + 3
+    return join(drawn), y - top + 2

@@ -1,0 +1,93 @@
+"""Names inside a plot, each where nothing stands yet, and the rules that cross it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+
+from unix_exp.report.axes import Frame
+from unix_exp.report.markup import Markup, tag
+from unix_exp.report.svg import LINE, SIZE, Box, Value, shortened, width, words
+
+LONGEST_NAME = 190.0  # units of a name beside its point; the whole of it shows when pointed at
+
+
+@dataclass(frozen=True)
+class Rule:
+    """A line across the whole plot, at an x or at a y: a teacher's accuracy, a cut of the learning rate."""
+
+    label: str
+    x: Value = None
+    y: Value = None
+
+
+class Names:
+    """Names inside the plot, each where nothing stands yet."""
+
+    def __init__(self, plot: Frame) -> None:
+        left, top, right, bottom = plot.box
+        self.room = Box(left + 3, top + 3, right - 3, bottom - 3)
+        self.marks: list[Box] = []
+        self.rules: list[Box] = []
+        self.names: list[Box] = []
+
+    def avoid(self, x: float, y: float, reach: float) -> None:
+        self.marks.append(Box(x - reach, y - reach, x + reach, y + reach))
+
+    def avoid_steps(self, corners: Sequence[tuple[float, float]]) -> None:
+        for (x, y), (next_x, next_y) in pairwise([*corners, (self.room.right, corners[-1][1])] if corners else []):
+            self.marks += [Box(x, y - 1, next_x, y + 1), Box(next_x - 1, next_y, next_x + 1, y)]
+
+    def beside(self, x: float, y: float, label: str) -> Markup:
+        """A point's name, or none where it would stand on something: pointing at the mark still tells it."""
+        text = shortened(label, LONGEST_NAME)
+        half = width(text) / 2
+        spots = [
+            (x - half + right * (half + (4 if down else 8)), y + down * (SIZE / 2 + 7))
+            for right, down in ((1, 0), (-1, 0), (0, -1), (0, 1), (1, -1), (-1, -1), (1, 1), (-1, 1))
+        ]
+        return self.at(text, spots, self.names + self.marks + self.rules) or Markup()
+
+    def said(self, text: str, spots: Sequence[tuple[float, float]]) -> Markup:
+        """A name that ought to be read: over a rule or even a curve where no spot is free of them."""
+        for taken in (self.names + self.marks + self.rules, self.names + self.marks, self.names):
+            drawn = self.at(text, spots, taken)
+            if drawn:
+                return drawn
+        return Markup()
+
+    def at(self, text: str, spots: Sequence[tuple[float, float]], taken: Sequence[Box]) -> Markup | None:
+        for left, middle in spots:
+            box = Box(left, middle - SIZE / 2 - 1, left + width(text), middle + SIZE / 2 + 1)
+            if self.room.holds(box) and not any(box.meets(other) for other in taken):
+                self.names.append(box)
+                return words(left, middle + SIZE * 0.36, text, kind="halo name")
+        return None
+
+
+def across(rules: Sequence[Rule], plot: Frame, names: Names) -> list[Markup]:
+    """Each rule with its name beside it: a level one's from the right, an upright one's from above."""
+    box = plot.box
+    rows = [box.top + SIZE / 2 + 5 + LINE * row for row in range(int((box.bottom - box.top) // LINE))]
+    levels = [(rule, plot.y(rule.y)) for rule in rules if rule.y is not None and math.isfinite(rule.y)]
+    uprights = [(rule, plot.x(rule.x)) for rule in rules if rule.x is not None and math.isfinite(rule.x)]
+    names.rules += [Box(box.left, y, box.right, y) for _, y in levels]
+    names.rules += [Box(x, box.top, x, box.bottom) for _, x in uprights]
+    drawn = []
+    for rule, y in levels:
+        text = shortened(rule.label, box.right - box.left - 12)
+        last = box.right - width(text) - 6
+        lefts = [last - 24 * step for step in range(int((last - box.left) // 24) + 1)]
+        spots = [(left, y + side) for left in lefts for side in (-9, 9)]
+        drawn += [ruled(rule, f"M{box.left:.1f} {y:.1f}H{box.right:.1f}"), names.said(text, spots)]
+    for rule, x in uprights:
+        text = shortened(rule.label, box.right - box.left - 12)
+        spots = [(left, middle) for middle in rows for left in (x + 4, x - 4 - width(text))]
+        drawn += [ruled(rule, f"M{x:.1f} {box.bottom:.1f}V{box.top:.1f}"), names.said(text, spots)]
+    return drawn
+
+
+def ruled(rule: Rule, path: str) -> Markup:
+    return tag("path", tag("title", rule.label), class_="rule", d=path)
