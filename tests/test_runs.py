@@ -31,7 +31,7 @@ def test_a_run_leaves_its_whole_record(tiny: Command) -> None:
     run = only(Path("runs"))
     assert run.name.startswith("resnet8_wrn_16_1-shapes-unix-s0-")
     assert {path.name for path in run.iterdir() if not path.name.startswith(".")} == {
-        "config.yaml", "metrics.jsonl", "result.json", "checkpoint.pt", "student.safetensors",
+        "config.yaml", "metrics.jsonl", "analysis.jsonl", "result.json", "checkpoint.pt", "student.safetensors",
     }  # fmt: skip
     assert OmegaConf.load(run / "config.yaml").sampler.k == 10
     records = [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]
@@ -217,7 +217,7 @@ def test_a_teacher_that_another_process_finishes_meanwhile_is_loaded(
     monkeypatch.setattr(experiment, "tried", finish_the_teacher_first)
     assert tiny().code == 0
     assert results()["teacher"]["top5"] == results("teachers")["last"]["top5"]
-    assert only(Path("teachers/accuracy")).exists()
+    assert only(Path("teachers/accuracy"), "*.json").exists()
 
 
 def test_a_method_name_does_not_make_another_run(tiny: Command) -> None:
