@@ -34,6 +34,7 @@ def test_a_run_leaves_its_whole_record(tiny: Command) -> None:
         "config.yaml", "metrics.jsonl", "analysis.jsonl", "result.json", "checkpoint.pt", "student.safetensors",
     }  # fmt: skip
     assert OmegaConf.load(run / "config.yaml").sampler.k == 10
+    assert results()["settings"] == OmegaConf.load(run / "config.yaml"), "a report needs no YAML"
     records = [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]
     assert [record["epoch"] for record in records] == [1, 2]
     parts = ("scout", "teacher", "student_forward", "backward")
@@ -120,6 +121,8 @@ def test_killing_it_three_times_changes_no_bit(tmp_path: Path) -> None:
     for folder in (unbroken, broken):
         lines = [json.loads(line) for line in only(folder / "runs").joinpath("metrics.jsonl").read_text().splitlines()]
         assert [line["epoch"] for line in lines] == list(range(1, 31)), "every epoch is told once"
+    first, second = (only(folder / "runs") / "analysis.jsonl" for folder in (unbroken, broken))
+    assert first.read_bytes() == second.read_bytes()
 
 
 def epochs_in(folder: Path) -> int:

@@ -90,6 +90,15 @@ def test_a_failure_of_wandb_never_ends_a_run(command: Command, monkeypatch: pyte
     assert only(Path("runs"), "*-s*").joinpath("result.json").exists()
 
 
+def test_its_summary_does_not_repeat_the_settings(command: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+    told: dict[str, Any] = {}
+    monkeypatch.setattr(sink.Wandb, "_start", lambda *_: None)
+    monkeypatch.setattr(sink.Wandb, "summarise", lambda mirror, values: told.update(values))
+    assert command(*ONLINE).code == 0
+    assert "last/top1" in told
+    assert not [name for name in told if name.startswith("settings")]
+
+
 class Broken:
     def log(self, values: dict) -> None:
         raise OSError("disk full")
