@@ -11,9 +11,11 @@ from typing import NamedTuple
 
 import pytest
 import torch
+from torch import Tensor, nn
 
 from unix_exp import train
 from unix_exp.sinks import wandb as sink
+from unix_exp.types import Output
 
 torch.set_num_threads(1)  # networks and batches this small lose more by sharing than they gain
 
@@ -84,3 +86,16 @@ def only(folder: Path, pattern: str = "*") -> Path:
     found = [path for path in folder.glob(pattern) if not path.name.startswith(".")]
     assert len(found) == 1, found
     return found[0]
+
+
+class Small(nn.Module):
+    """As little as a network can be: the compiler's time grows with every layer."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.stem, self.norm, self.fc = nn.Conv2d(3, 4, 3, stride=4), nn.BatchNorm2d(4), nn.Linear(4, 10)
+
+    def forward(self, images: Tensor) -> Output:
+        stem = self.norm(self.stem(images)).relu()
+        embedding = stem.mean((2, 3))
+        return Output(self.fc(embedding), (stem, embedding), embedding)

@@ -31,9 +31,10 @@ def test_a_run_leaves_its_whole_record(tiny: Command) -> None:
     run = only(Path("runs"))
     assert run.name.startswith("resnet8_wrn_16_1-shapes-unix-s0-")
     assert {path.name for path in run.iterdir() if not path.name.startswith(".")} == {
-        "config.yaml", "metrics.jsonl", "result.json", "checkpoint.pt", "student.safetensors",
+        "config.yaml", "metrics.jsonl", "analysis.jsonl", "result.json", "checkpoint.pt", "student.safetensors",
     }  # fmt: skip
     assert OmegaConf.load(run / "config.yaml").sampler.k == 10
+    assert results()["settings"] == OmegaConf.load(run / "config.yaml"), "a report needs no YAML"
     records = [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]
     assert [record["epoch"] for record in records] == [1, 2]
     parts = ("scout", "teacher", "student_forward", "backward")
@@ -120,6 +121,8 @@ def test_killing_it_three_times_changes_no_bit(tmp_path: Path) -> None:
     for folder in (unbroken, broken):
         lines = [json.loads(line) for line in only(folder / "runs").joinpath("metrics.jsonl").read_text().splitlines()]
         assert [line["epoch"] for line in lines] == list(range(1, 31)), "every epoch is told once"
+    first, second = (only(folder / "runs") / "analysis.jsonl" for folder in (unbroken, broken))
+    assert first.read_bytes() == second.read_bytes()
 
 
 def epochs_in(folder: Path) -> int:
@@ -217,7 +220,7 @@ def test_a_teacher_that_another_process_finishes_meanwhile_is_loaded(
     monkeypatch.setattr(experiment, "tried", finish_the_teacher_first)
     assert tiny().code == 0
     assert results()["teacher"]["top5"] == results("teachers")["last"]["top5"]
-    assert only(Path("teachers/accuracy")).exists()
+    assert only(Path("teachers/accuracy"), "*.json").exists()
 
 
 def test_a_method_name_does_not_make_another_run(tiny: Command) -> None:

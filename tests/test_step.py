@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
-from torch import Tensor, nn
+from conftest import Small
+from torch import Tensor
 
 import unix_exp
 from unix_exp.criteria.at import attention_distance
@@ -138,19 +139,6 @@ def test_the_step_compiles_as_one_graph(scout_mode: str) -> None:
     sum(terms.values()).backward()
     assert all(p.grad is not None and torch.isfinite(p.grad).all() for p in made.student.parameters())
     assert all(p.grad is None for p in made.teacher.parameters())
-
-
-class Small(nn.Module):
-    """As little as a network can be: the compiler's time grows with every layer."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.stem, self.norm, self.fc = nn.Conv2d(3, 4, 3, stride=4), nn.BatchNorm2d(4), nn.Linear(4, 10)
-
-    def forward(self, images: Tensor) -> Output:
-        stem = self.norm(self.stem(images)).relu()
-        embedding = stem.mean((2, 3))
-        return Output(self.fc(embedding), (stem, embedding), embedding)
 
 
 def test_one_step_of_unix_runs_compiled() -> None:

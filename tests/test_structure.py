@@ -16,6 +16,7 @@ LAYERS = [
     {"models", "data", "samplers", "criteria"},
     {"distillers"},
     {"cost", "checkpoint", "evaluate", "report"},
+    {"analysis"},
     {"loop", "folder"},
     {"sinks", "build"},
     {"teachers"},

@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 from omegaconf import DictConfig
 
 from unix_exp import build, config, provenance, teachers
+from unix_exp.analysis import Analysis
 from unix_exp.checkpoint import read_state, save_state, save_weights
 from unix_exp.config import Settings
 from unix_exp.cost import StepCost, price
@@ -149,13 +150,16 @@ def carry_out(plan: Plan, console: Console) -> Outcome:
     folder.write_config(settings)
     plan.data.load(plan.runtime.place(), console.watch)
     plan.runtime.settled(plan.distiller)
-    teacher = known_teacher(plan, console)
-    run = begin_or_continue(plan)
+    measured = measured_teacher(plan, console)
+    teacher = told_of_teacher(plan, measured)
+    run = begin_or_continue(plan, measured)
     folder.keep_records(run.progress.epoch)
     introduce(plan, teacher, run, console.say)
 
     with ExitStack() as stack:
         sinks: list[Callable[[Record], None]] = [Jsonl(folder.metrics), console]
+        if run.analysis is not None:
+            sinks.append(Jsonl(folder.analysis, "arrays"))
         wandb = None
         if settings["logger"]["name"] == "wandb":
             wandb = stack.enter_context(mirror(plan, console.say))
@@ -168,7 +172,7 @@ def carry_out(plan: Plan, console: Console) -> Outcome:
         result = result_of(plan, teacher, run.progress)
         save_weights(folder.weights, run.distiller.student)
         if wandb is not None:
-            wandb.summarise(flat(result))
+            wandb.summarise(flat(config.without(result, "settings")))  # its config holds them
     folder.finish(result)
     console.say(f"{summary(result)}; {folder.path}")
     return Outcome(folder.path, result)
@@ -189,24 +193,30 @@ def take_from_store(plan: Plan, source: teachers.FromStore, say: Callable[[str],
     source.fill(plan.distiller.teacher, name, len(plan.data.classes))  # whoever trained it, and whenever
 
 
-def known_teacher(plan: Plan, console: Console) -> dict[str, Any] | None:
-    """The teacher as the result tells of it: its accuracy is measured before anything is learned from it."""
-    if plan.source is None or plan.distiller.teacher is None:
+def measured_teacher(plan: Plan, console: Console) -> teachers.Measured | None:
+    """The teacher is measured before anything is learned from it."""
+    teacher = plan.distiller.teacher
+    if plan.source is None or teacher is None:
         return None
-    name = config.network_name(plan.settings["teacher"])
-    accuracy = teachers.accuracy(
-        plan.distiller.teacher, plan.source, plan.data, plan.settings, plan.runtime, console.watch
-    )
+    return teachers.measure(teacher, plan.source, plan.data, plan.settings, plan.runtime, console.watch)
+
+
+def told_of_teacher(plan: Plan, measured: teachers.Measured | None) -> dict[str, Any] | None:
+    if plan.source is None or measured is None:
+        return None
     return {
-        "name": name,
+        "name": config.network_name(plan.settings["teacher"]),
         "identity": plan.source.identity,
         "source": type(plan.source).__name__,
-        **accuracy,
+        "top1": measured.top1,
+        "top5": measured.top5,
     }
 
 
-def begin_or_continue(plan: Plan) -> Run:
-    distiller = plan.distiller
+def begin_or_continue(plan: Plan, teacher: teachers.Measured | None) -> Run:
+    distiller, analysis = plan.distiller, None
+    if plan.runtime.analysis:
+        analysis = Analysis(distiller, plan.data, plan.runtime, teacher.centres if teacher is not None else None)
     weights = [weight for weight in distiller.parameters() if weight.requires_grad]
     step = Step(distiller, plan.recipe.optimiser(weights), plan.runtime)
     progress = Progress()
@@ -217,9 +227,12 @@ def begin_or_continue(plan: Plan) -> Run:
             distiller.criterion.load_state_dict(state["criterion"])
             step.optimiser.load_state_dict(state["optimiser"])
             progress = Progress(**state["progress"])
+            if analysis is not None:
+                analysis.load_state(state.get("analysis", {}))
         except (Mistake, KeyError, TypeError, RuntimeError, ValueError) as error:
             raise Mistake(f"{error}; delete {plan.folder.checkpoint} to begin this run again") from None
-    return Run(distiller, step, plan.data, plan.recipe, plan.runtime, plan.cost, plan.settings["seed"], progress)
+    seed = plan.settings["seed"]
+    return Run(distiller, step, plan.data, plan.recipe, plan.runtime, plan.cost, seed, progress, analysis)
 
 
 def state_of(run: Run) -> dict[str, Any]:
@@ -229,6 +242,7 @@ def state_of(run: Run) -> dict[str, Any]:
         "student": run.distiller.student.state_dict(),
         "criterion": run.distiller.criterion.state_dict(),
         "optimiser": run.step.optimiser.state_dict(),
+        "analysis": run.analysis.state() if run.analysis is not None else {},
     }
 
 
@@ -290,6 +304,7 @@ def result_of(plan: Plan, teacher: dict[str, Any] | None, progress: Progress) ->
         "hardware": plan.runtime.hardware(),
         "runtime": {**asdict(plan.runtime), "device": str(plan.runtime.place())},
         "finished": time.strftime("%Y-%m-%dT%H:%M:%S%z"),
+        "settings": settings,
     }
 
 

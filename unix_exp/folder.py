@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,16 +15,17 @@ from omegaconf import OmegaConf
 from unix_exp import config
 from unix_exp.checkpoint import write_whole
 from unix_exp.config import Settings
-from unix_exp.types import Mistake, Record
+from unix_exp.types import Mistake
 
 
 class RunFolder:
-    """config.yaml, metrics.jsonl, checkpoint.pt, student.safetensors; result.json comes last and means: finished."""
+    """Settings, records, checkpoint and weights of one run; result.json comes last and means: finished."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
         self.config = path / "config.yaml"
         self.metrics = path / "metrics.jsonl"
+        self.analysis = path / "analysis.jsonl"
         self.checkpoint = path / "checkpoint.pt"
         self.weights = path / "student.safetensors"
         self._result = path / "result.json"
@@ -75,9 +77,10 @@ class RunFolder:
 
     def keep_records(self, epochs: int) -> None:
         """Forget epochs after the checkpoint's: they are about to happen again."""
-        lines = self.metrics.read_text(errors="replace").splitlines(keepends=True) if self.metrics.exists() else []
-        text = "".join(line for line in lines if 1 <= epoch_of(line) <= epochs)
-        write_whole(self.metrics, lambda part: part.write_text(text))
+        for records in filter(Path.exists, (self.metrics, self.analysis)):
+            lines = records.read_text(errors="replace").splitlines(keepends=True)
+            text = "".join(line for line in lines if 1 <= epoch_of(line) <= epochs)
+            write_whole(records, partial(Path.write_text, data=text))
 
     @contextmanager
     def alone(self, wait: Callable[[], None] | None = None) -> Iterator[None]:
@@ -102,10 +105,6 @@ class RunFolder:
             yield
         finally:
             lock.release()
-
-
-def line_of(record: Record) -> str:
-    return json.dumps({"epoch": record.epoch, **record.values}) + "\n"
 
 
 def epoch_of(line: str) -> int:

@@ -10,6 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from unix_exp.analysis import Analysis
 from unix_exp.cost import StepCost
 from unix_exp.distillers.distiller import Distiller
 from unix_exp.evaluate import evaluate
@@ -79,6 +80,7 @@ class Run:
     cost: StepCost
     seed: int
     progress: Progress
+    analysis: Analysis | None = None
 
 
 def unwatched(things: Iterable[Any], label: str, total: int) -> Iterable[Any]:
@@ -102,8 +104,9 @@ def train_epoch(run: Run, watch: Watch) -> Record:
     torch.manual_seed(seed + 1)  # the data draws from a generator of its own: not the same numbers
     run.distiller.train()
     means, steps = Means(), run.data.train_count // batch_size
+    step = run.analysis.around(run.step) if run.analysis is not None else run.step
     for batch in watch(run.data.train_batches(batch_size, seed), f"epoch {progress.epoch + 1}", steps):
-        means.add(run.step(batch))
+        means.add(step(batch))
     terms = means.read()  # the one wait for the device
     seconds = time.perf_counter() - started
     progress.epoch += 1
@@ -117,11 +120,16 @@ def train_epoch(run: Run, watch: Watch) -> Record:
             f"the loss is {loss} in epoch {progress.epoch}; lower recipe.lr (now {lr:g}) or a criterion's weight"
         )
     values = {"train/loss": loss, **{f"train/{name}": term for name, term in terms.items()}, "train/lr": lr}
+    evaluation, arrays = None, None
     if progress.epoch % run.recipe.evaluate_every == 0 or progress.epoch == run.recipe.epochs:
-        values |= evaluate(run.distiller.student, run.data, batch_size, run.runtime, watch)
-        progress.last = {"epoch": progress.epoch, "top1": values["test/top1"], "top5": values["test/top5"]}
+        evaluation = evaluate(run.distiller.student, run.data, batch_size, run.runtime, watch)
+        values |= {"test/top1": evaluation.top1, "test/top5": evaluation.top5}
+        progress.last = {"epoch": progress.epoch, "top1": evaluation.top1, "top5": evaluation.top5}
         if not progress.best or progress.last["top1"] > progress.best["top1"]:
             progress.best = progress.last
+    if run.analysis is not None:
+        selection, arrays = run.analysis.tell(evaluation)
+        values |= selection
     values |= run.cost.parts(progress.steps)
     for price, name in ((1, "cost/percent_of_kd"), (2, "cost/percent_of_kd_backward_2")):
         percent = run.cost.percent_of_kd(price)
@@ -129,7 +137,7 @@ def train_epoch(run: Run, watch: Watch) -> Record:
             values[name] = percent
     values |= {"time/epoch_seconds": seconds, "time/train_seconds": progress.seconds}
     values["time/images_per_second"] = means.count * batch_size / seconds
-    return Record(progress.epoch, values)
+    return Record(progress.epoch, values, arrays)
 
 
 def epoch_seed(seed: int, epoch: int) -> int:

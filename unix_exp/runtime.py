@@ -22,6 +22,7 @@ class Runtime:
     compile: bool = False
     threads: int | None = None
     checkpoint_every: int = 1
+    analysis: bool = True
 
     def __post_init__(self) -> None:
         if self.threads is not None and self.threads < 1:

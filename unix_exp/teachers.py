@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
 from omegaconf import DictConfig
-from torch import nn
+from safetensors.torch import save
+from torch import Tensor, nn
 
 from unix_exp import config
-from unix_exp.checkpoint import content_hash, load_weights, write_whole
+from unix_exp.checkpoint import content_hash, load_weights, read_state, write_whole
 from unix_exp.config import Settings
 from unix_exp.evaluate import evaluate
 from unix_exp.folder import RunFolder
@@ -85,23 +86,33 @@ def source(whole: DictConfig, settings: Settings, fingerprint: str) -> Source:
     return FromStore(identity, RunFolder.of(made, identity), recipe)
 
 
-def accuracy(
+class Measured(NamedTuple):
+    """A teacher on a test set."""
+
+    top1: float
+    top5: float
+    centres: Tensor | None  # [C, D], where each class lies; read only where a run is analysed
+
+
+def measure(
     teacher: nn.Module, source: Source, data: Dataset, settings: Settings, runtime: Runtime, watch: Watch
-) -> dict[str, float]:
-    """Top-1 and top-5 on this test set; measured once for the same weights, images and precision, then remembered."""
+) -> Measured:
+    """Measured once for the same weights, images and precision, then remembered."""
     images = config.what_determines(settings, data.fingerprint(), None)["dataset"]
     key = config.identity({"teacher": source.identity, "dataset": images, "precision": runtime.precision})
-    remembered = Path(settings["teachers"]).expanduser() / "accuracy" / f"{key}.json"
+    accuracy = Path(settings["teachers"]).expanduser() / "accuracy" / f"{key}.json"
+    centres = accuracy.with_suffix(".safetensors")
     try:
-        found = json.loads(remembered.read_text())
-        return {"top1": float(found["top1"]), "top5": float(found["top5"])}
+        found = json.loads(accuracy.read_text())
+        where = read_state(centres)["centres"] if runtime.analysis else None
+        return Measured(float(found["top1"]), float(found["top5"]), where)
     except (OSError, ValueError, KeyError, TypeError):
         pass  # not there, or not whole
-    measured = evaluate(teacher, data, settings["recipe"]["batch"], runtime, watch)
-    fresh = {"top1": measured["test/top1"], "top5": measured["test/top5"]}
+    fresh = evaluate(teacher, data, settings["recipe"]["batch"], runtime, watch)
     try:
-        remembered.parent.mkdir(parents=True, exist_ok=True)
-        write_whole(remembered, lambda part: part.write_text(json.dumps(fresh)))
+        accuracy.parent.mkdir(parents=True, exist_ok=True)
+        write_whole(centres, lambda part: part.write_bytes(save({"centres": fresh.centres.cpu()})))
+        write_whole(accuracy, lambda part: part.write_text(json.dumps({"top1": fresh.top1, "top5": fresh.top5})))
     except OSError:
         pass  # a store that can't be written to only costs the next run this measurement
-    return fresh
+    return Measured(fresh.top1, fresh.top5, fresh.centres)

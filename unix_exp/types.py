@@ -89,6 +89,7 @@ class Record(NamedTuple):
 
     epoch: int  # counted from 1
     values: dict[str, float]  # by the names that every log uses, such as "test/top1"
+    arrays: dict[str, list[Any]] | None = None  # a value for each class; None where the run isn't analysed
 
 
 Watch: TypeAlias = Callable[[Iterable[Any], str, int], Iterable[Any]]  # shows progress through (things, label, total)
