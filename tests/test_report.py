@@ -148,6 +148,18 @@ def test_a_line_that_a_kill_cut_short_is_left_out(report: Report) -> None:
     assert report("runs").code == 0
 
 
+def test_a_class_without_test_images_has_no_accuracy_and_no_mark(report: Report) -> None:
+    folder = made(Path("runs"), "unix")
+    lines = [json.loads(line) for line in (folder / "analysis.jsonl").read_text().splitlines()]
+    for line in lines:
+        line["accuracy_per_class"][3] = None
+    (folder / "analysis.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
+    assert report("runs").code == 0
+    drawing = Path("report/figures/drawn-cifar100-vgg13-vgg8.svg").read_text()
+    assert "class 2" in drawing
+    assert "class 3" not in drawing
+
+
 def test_names_from_runs_are_text_and_nothing_else(report: Report) -> None:
     folder = made(Path("runs"), "unix")
     text = (folder / "result.json").read_text().replace('"method": "unix"', '"method": "<script>alert(1)</script>"')

@@ -213,7 +213,7 @@ def class_figures(group: Group) -> list[Figure]:
         return []
     figures = [drawn_and_accuracy(group, members)]
     random = next((accuracy for arm, _, accuracy in members if arm.family == "Random"), members[0][2])
-    order = sorted(range(len(random)), key=lambda place: -random[place])
+    order = easiest_first(random)
     figures.append(sorted_accuracies(group, members, order))
     figures += [selection_map(group, arm, accuracy) for arm, _, accuracy in members[:4]]
     return figures
@@ -227,9 +227,14 @@ def by_class(runs: Sequence[Run]) -> tuple[list[float], list[float]]:
         last = [record["accuracy_per_class"] for record in run.analysis if record.get("accuracy_per_class")]
         if counts and last:
             drawn.append([sum(of_class) for of_class in zip(*counts, strict=False)])
-            accuracy.append(last[-1])
+            accuracy.append([math.nan if percent is None else percent for percent in last[-1]])
     means = [[statistics.fmean(one) for one in zip(*found, strict=False)] for found in (drawn, accuracy)]
     return means[0], means[1]
+
+
+def easiest_first(accuracy: Sequence[float]) -> list[int]:
+    """Classes by falling accuracy; those without test images last."""
+    return sorted(range(len(accuracy)), key=lambda place: (math.isnan(accuracy[place]), -accuracy[place]))
 
 
 def drawn_and_accuracy(group: Group, members: Sequence[tuple[Arm, list[float], list[float]]]) -> Figure:
@@ -265,7 +270,7 @@ def sorted_accuracies(
 
 
 def selection_map(group: Group, arm: Arm, accuracy: Sequence[float]) -> Figure:
-    order = sorted(range(len(accuracy)), key=lambda place: -accuracy[place])
+    order = easiest_first(accuracy)
     counts = [
         [
             [record["drawn_per_class"][place] for place in order]
