@@ -5,12 +5,13 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import pytest
 import torch
+from browser import chromium
 from torch import Tensor, nn
 
 from unix_exp import train
@@ -79,6 +80,13 @@ def offline_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     words = (*MIRRORED, "recipe.epochs=3", "recipe.evaluate_every=2", "logger.tags=[first,second]")
     subprocess.run([sys.executable, "-m", "unix_exp.train", *words], cwd=place, env=given | own, check=True)
     return only(place / "runs")
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    """Chromium, or a skip."""
+    with chromium() as found:
+        yield found
 
 
 def only(folder: Path, pattern: str = "*") -> Path:

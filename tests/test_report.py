@@ -9,8 +9,10 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
+from browser import Seen
 from conftest import Said
 from made_runs import made
 
@@ -205,6 +207,35 @@ def test_a_thousand_runs_take_seconds_and_no_torch(tmp_path: Path) -> None:
     assert said.returncode == 0, said.stderr
     assert "1000 runs" in said.stdout
     assert time.monotonic() - started < 10
+
+
+@pytest.mark.parametrize("width", [400, 1400])
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_a_browser_shows_every_table_and_draws_every_figure(
+    report: Report, browser: Any, width: int, scheme: str
+) -> None:
+    for pair in (("resnet32x4", "shufflev2"), ("resnet32x4", "resnet8x4")):
+        for method in ("kd", "random", "unix"):
+            for seed in (0, 1):
+                made(Path("runs"), method, pair, seed, top1=70 + seed)
+    (Path("runs") / "holiday").mkdir()
+    report("runs")
+    seen = Seen(browser, Path("report/index.html").absolute(), width, scheme)
+    shown = seen.ask("""
+        return {
+            captions: all('figure.table > figcaption').map(caption => caption.textContent),
+            empty: all('svg.chart').filter(chart => !all('.mark, .line, .mark-cells', chart).length).map(name),
+            small: all('svg.chart').filter(chart => chart.getBoundingClientRect().height < 150).map(name),
+            charts: all('svg.chart').length,
+            wide: document.documentElement.scrollWidth,
+        };""")
+    assert seen.complaints == []
+    assert [url for url in seen.requests if not url.startswith("data:")] == [seen.url]
+    for number in range(1, 9):
+        assert any(caption.startswith(f"Table {number}: ") for caption in shown["captions"])
+    assert shown["charts"] == len(list(Path("report/figures").iterdir())) > 15
+    assert shown["empty"] == shown["small"] == []
+    assert shown["wide"] <= width
 
 
 @pytest.mark.parametrize(

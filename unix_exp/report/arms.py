@@ -80,7 +80,13 @@ class Group:
 
     @property
     def title(self) -> str:
-        return f"{self.pair} on {self.dataset}"
+        return f"{who(self.arms)} on {self.dataset}"
+
+
+def who(arms: Sequence[Arm]) -> str:
+    """Teacher -> student, or the student alone."""
+    result = next((run.result for arm in arms for run in arm.runs if run.result["teacher"]), arms[0].runs[0].result)
+    return f"{result['teacher']['name']} → {result['student']}" if result["teacher"] else result["student"]
 
 
 def summary(values: Sequence[float]) -> Summary:

@@ -57,14 +57,15 @@ def front_words(published: Sequence[Point]) -> str:
 
 
 def published_points(group: Group) -> list[Point]:
-    """The paper's figures for this pair; a row that several tables print stands once."""
+    """The paper's figures for this pair and what was run here; a row that several tables print stands once."""
+    families = {arm.family for arm in group.arms}
     found = {}
     for table in paper.tables().values():
         if group.pair not in table["pairs"] or table["dataset"] != group.dataset:
             continue
         column = table["pairs"].index(group.pair)
         for row in table["rows"]:
-            if "compute" in row:
+            if "compute" in row and family_of(row) in families:
                 place = (row["compute"][column], row["accuracy"][column])
                 found[place] = Point(*place, series=family_of(row), label=f"paper, {row['name']}", published=True)
     return list(found.values())
@@ -215,8 +216,10 @@ def class_figures(group: Group) -> list[Figure]:
     random = next((accuracy for arm, _, accuracy in members if arm.family == "Random"), members[0][2])
     order = easiest_first(random)
     figures.append(sorted_accuracies(group, members, order))
-    figures += [selection_map(group, arm, accuracy) for arm, _, accuracy in members[:4]]
-    return figures
+    maps = [(arm, counts_by_epoch(arm, easiest_first(accuracy))) for arm, _, accuracy in members[:4]]
+    values = [value for _, rows in maps for row in rows for value in row]
+    limits = (min(values), max(values)) if values else None  # one scale, so that the maps compare
+    return [*figures, *(selection_map(group, arm, rows, limits) for arm, rows in maps)]
 
 
 def by_class(runs: Sequence[Run]) -> tuple[list[float], list[float]]:
@@ -269,8 +272,8 @@ def sorted_accuracies(
     )  # fmt: skip
 
 
-def selection_map(group: Group, arm: Arm, accuracy: Sequence[float]) -> Figure:
-    order = easiest_first(accuracy)
+def counts_by_epoch(arm: Arm, order: Sequence[int]) -> list[list[float]]:
+    """Images drawn, epoch by epoch, of each class in that order; the mean over an arm's runs."""
     counts = [
         [
             [record["drawn_per_class"][place] for place in order]
@@ -279,15 +282,20 @@ def selection_map(group: Group, arm: Arm, accuracy: Sequence[float]) -> Figure:
         ]
         for run in arm.runs
     ]
-    rows = [
+    return [
         [statistics.fmean(of_class) for of_class in zip(*epoch, strict=True)]
         for epoch in itertools.zip_longest(*counts)
         if all(epoch)
     ]
+
+
+def selection_map(
+    group: Group, arm: Arm, rows: Sequence[Sequence[float]], limits: tuple[float, float] | None
+) -> Figure:
     return Figure(
         heatmap(
             rows, "class, from the easiest to the hardest", "epoch", "images drawn",
-            title=f"Figure 6, {arm.label}, {group.title}",
+            title=f"Figure 6, {arm.label}, {group.title}", limits=limits,
         ),
         f"Figure 6, {group.title}, {arm.label}: images drawn of each class in every epoch.",
         slug(f"map {arm.label} {group.dataset} {group.pair}"),

@@ -55,7 +55,8 @@ class Wandb:
             project=settings.project,
             entity=settings.entity,
             name=folder.name,
-            id=identity,  # the same run again, after an interruption too
+            # The same run again, after an interruption too; an agent of a W&B sweep names its runs itself.
+            id=None if os.environ.get("WANDB_SWEEP_ID") else identity,
             resume="allow" if mode == "online" else None,
             group=group,
             tags=[*tags, *settings.tags],
