@@ -9,6 +9,7 @@ from typing import Any
 
 import mirrored
 import pytest
+import wandb
 import yaml
 from conftest import MIRRORED, TINY, Command, only
 
@@ -71,6 +72,18 @@ def test_the_summary_is_the_result_without_its_settings(offline_run: Path) -> No
     last = json.loads((offline_run / "metrics.jsonl").read_text().splitlines()[-1])
     assert summary == last | result
     assert mirror.exit_code == 0
+
+
+def test_an_agent_of_a_wandb_sweep_names_its_run_and_not_the_teachers(
+    command: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("WANDB_SWEEP_ID", "sweep1")
+    monkeypatch.setenv("WANDB_RUN_ID", "agent1")
+    wandb.teardown()  # it reads the environment once a process
+    assert command(*MIRRORED).code == 0
+    (student,) = Path("runs").glob("*/wandb/offline-run-*")
+    assert student.name.endswith("-agent1")
+    assert not list(Path("teachers").glob("*/wandb")), "it has one run, and that is the student's"
 
 
 def test_logger_none_never_mentions_it(command: Command) -> None:

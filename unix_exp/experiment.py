@@ -25,7 +25,7 @@ from unix_exp.registry import check_settings
 from unix_exp.runtime import Runtime
 from unix_exp.sinks.console import Console
 from unix_exp.sinks.jsonl import Jsonl
-from unix_exp.sinks.wandb import Wandb, WandbSettings
+from unix_exp.sinks.wandb import Wandb, WandbSettings, under_agent
 from unix_exp.types import Dataset, Mistake, Record
 from unix_exp.words import first_line
 
@@ -161,7 +161,7 @@ def carry_out(plan: Plan, console: Console) -> Outcome:
         if run.analysis is not None:
             sinks.append(Jsonl(folder.analysis, "arrays"))
         wandb = None
-        if settings["logger"]["name"] == "wandb":
+        if settings["logger"]["name"] == "wandb" and not (settings["method"] == "teacher" and under_agent()):
             wandb = stack.enter_context(mirror(plan, console.say))
             sinks.append(wandb)
         for record in train(run, console.watch):

@@ -118,6 +118,11 @@ def chosen_mode(mode: str) -> str:
     return os.environ.get("WANDB_MODE") or ("online" if has_key() else "offline")
 
 
+def under_agent() -> bool:
+    """An agent of a W&B sweep has named this process's one run, and wandb.init follows it whatever id it is given."""
+    return "WANDB_SWEEP_ID" in os.environ
+
+
 def has_key() -> bool:
     if os.environ.get("WANDB_API_KEY"):
         return True
