@@ -94,6 +94,13 @@ def test_other_data_or_another_schedule_is_never_compared_with_the_paper(report:
     assert not cell["top-1 %: difference"]
 
 
+def test_a_run_on_one_of_the_papers_data_sets_is_in_no_table_of_another(report: Report) -> None:
+    made(Path("runs"), "unix", ("resnet32x4", "shufflev2"))
+    report("runs")
+    assert row("table1", "resnet32x4 → shufflev2", "UNIX k=48")["top-1 %: ours"]
+    assert not row("table6", "resnet32x4 → shufflev2", "UNIX")["top-1 %: ours"]
+
+
 def test_runs_of_other_settings_are_not_averaged_into_a_cell(report: Report) -> None:
     for seed in (0, 1):
         made(Path("runs"), "unix", seed=seed, top1=73.0)

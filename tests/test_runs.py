@@ -229,8 +229,13 @@ def test_a_method_name_does_not_make_another_run(tiny: Command) -> None:
 
 
 def test_a_whole_number_and_its_decimal_form_are_one_setting(tiny: Command) -> None:
-    tiny("sampler.w=10.0")
-    assert "is finished" in tiny("sampler.w=10").out
+    tiny("sampler.w=10.0", "sampler.alpha=1.0")
+    assert "is finished" in tiny("sampler.w=10", "sampler.alpha=1").out
+
+
+def test_a_whole_number_serves_wherever_a_decimal_does(tiny: Command) -> None:
+    said = tiny("sampler.alpha=2", "sampler.w=3", "sampler.b=4", "criterion.kd.tau=2", "recipe.weight_decay=0")
+    assert said.code == 0, said.err
 
 
 def test_student_and_teacher_of_one_architecture_begin_apart(tiny: Command) -> None:

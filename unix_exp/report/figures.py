@@ -176,6 +176,22 @@ def evenly(things: Sequence[Any], most: int) -> list[Any]:
     return [things[round(place * (len(things) - 1) / (most - 1))] for place in range(most)]
 
 
+def of_each_family(arms: Sequence[Arm]) -> list[Arm]:
+    """What the paper's figures compare, and a few more: of each method the arm that differs least from the paper's."""
+    unsaid, found = paper.published()["unsaid"], dict[str, Arm]()
+    for arm in sorted(arms, key=lambda arm: (len(differing(arm, unsaid)), arm.label)):
+        found.setdefault(arm.family, arm)
+    order = ("Random", "Uncertainty", "UNIX")
+    ranked = sorted(found.values(), key=lambda arm: (arm.family not in order, arm.family == "KD"))
+    return sorted(ranked[: MOST_CURVES // 2], key=lambda arm: list(found).index(arm.family))
+
+
+def differing(arm: Arm, unsaid: dict[str, Any]) -> list[str]:
+    """Settings of an arm's sampler that are not the paper's usual ones; b is a share of the batch there."""
+    usual, sampler = unsaid.get(arm.settings["sampler"]["name"], {}), arm.settings["sampler"]
+    return [key for key, value in usual.items() if key != "b" and sampler.get(key) != value]
+
+
 def selection_curves(group: Group) -> list[Figure]:
     """Figure 4: which images are kept, by distance to the centre of their class and by the teacher's entropy."""
     figures = []
@@ -185,7 +201,7 @@ def selection_curves(group: Group) -> list[Figure]:
         ("student_entropy", "student's entropy, nats", "The student's own uncertainty"),
     ):
         curves = []
-        for arm in evenly(group.arms, MOST_CURVES // 2):
+        for arm in of_each_family(group.arms):
             for part, words, dashed in (("kept", "kept", False), ("left_out", "left out", True)):
                 key = f"analysis/{metric}_{part}"
                 line = curve(
@@ -208,15 +224,19 @@ def selection_curves(group: Group) -> list[Figure]:
 
 def class_figures(group: Group) -> list[Figure]:
     """Figures 5 and 6: images drawn of each class, and what that does for the class."""
-    members = [(arm, drawn, accuracy) for arm in group.arms for drawn, accuracy in [by_class(arm.runs)] if accuracy]
-    members = evenly(members, MOST_CURVES)
+    members = [
+        (arm, drawn, accuracy)
+        for arm in of_each_family(group.arms)
+        for drawn, accuracy in [by_class(arm.runs)]
+        if accuracy
+    ]
     if not members:
         return []
     figures = [drawn_and_accuracy(group, members)]
     random = next((accuracy for arm, _, accuracy in members if arm.family == "Random"), members[0][2])
     order = easiest_first(random)
     figures.append(sorted_accuracies(group, members, order))
-    maps = [(arm, counts_by_epoch(arm, easiest_first(accuracy))) for arm, _, accuracy in members[:4]]
+    maps = [(arm, counts_by_epoch(arm, easiest_first(accuracy))) for arm, _, accuracy in members]
     values = [value for _, rows in maps for row in rows for value in row]
     limits = (min(values), max(values)) if values else None  # one scale, so that the maps compare
     return [*figures, *(selection_map(group, arm, rows, limits) for arm, rows in maps)]

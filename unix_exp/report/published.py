@@ -124,9 +124,11 @@ def keep_one_arm(cell: Cell) -> list[str]:
 
 def place_of(run: Run, printed: Mapping[str, Any], published: Mapping[str, Any]) -> tuple[str, str] | None:
     """The row and the pair of a table that a run is one of."""
-    pair = run.result["pair"]
+    pair, dataset = run.result["pair"], config.dataset_name(run.settings)
     if pair not in printed["pairs"] or run.result["teacher"] is None:
         return None
+    if dataset in published["alpha"] and dataset != printed["dataset"]:
+        return None  # it belongs to another of the paper's tables; a rehearsal on other images may fill any
     column = printed["pairs"].index(pair)
     for row in printed["rows"]:
         if same(run.settings, row, column, printed, published):

@@ -23,7 +23,7 @@ def mix(batch: Batch, partner: Batch, share: Tensor) -> Batch:
 def beta(alpha: float, device: torch.device) -> Tensor:
     """One lambda ~ Beta(alpha, alpha), drawn on the device so that the step never waits for it."""
     # The ratio of gammas is the beta; torch.distributions.Beta has no kernel for the meta device.
-    first, second = torch._standard_gamma(torch.full((2,), alpha, device=device)).unbind()
+    first, second = torch._standard_gamma(torch.full((2,), float(alpha), device=device)).unbind()
     return first / (first + second).clamp_min(torch.finfo(first.dtype).tiny)
 
 

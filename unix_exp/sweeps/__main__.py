@@ -39,6 +39,9 @@ def main() -> None:
                 sys.exit(act(given))
     except KeyboardInterrupt:
         sys.exit(130)
+    except BrokenPipeError:
+        sys.stderr.close()  # the reader, such as head, has seen enough
+        sys.exit(0)
     except Exception as error:
         from unix_exp.complaints import in_one_line
 
