@@ -15,7 +15,7 @@ LAYERS = [
     {"recipe", "runtime", "config", "paper", "provenance"},
     {"models", "data", "samplers", "criteria"},
     {"distillers"},
-    {"cost", "checkpoint", "evaluate", "report"},
+    {"cost", "checkpoint", "evaluate", "report", "frozen"},
     {"analysis"},
     {"loop", "folder"},
     {"sinks", "build"},

@@ -47,7 +47,7 @@ def sweeps(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.Captur
     return type_it
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def hydra() -> Iterator[None]:
     with grid.hydra_ready():
         yield

@@ -117,8 +117,14 @@ def what_determines(settings: Settings, fingerprint: str, teacher: str | None) -
         "criterion": settings["criterion"],
         "recipe": settings["recipe"],
         "seed": settings["seed"],
-        "precision": settings["runtime"].get("precision"),
+        **precisions(settings["runtime"]),
     }
+
+
+def precisions(runtime: Mapping[str, Any]) -> Settings:
+    """The arithmetic of a run; the teacher's is the same unless another was chosen."""
+    own, teacher = runtime.get("precision"), runtime.get("teacher_precision")
+    return {"precision": own} if teacher in (None, own) else {"precision": own, "teacher_precision": teacher}
 
 
 def identity(determining: Settings) -> str:

@@ -6,7 +6,7 @@ import time
 import traceback
 from collections.abc import Callable
 from contextlib import ExitStack
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -19,6 +19,7 @@ from unix_exp.config import Settings
 from unix_exp.cost import StepCost, price
 from unix_exp.distillers.distiller import Distiller
 from unix_exp.folder import RunFolder
+from unix_exp.frozen import frozen
 from unix_exp.loop import Progress, Run, Step, train
 from unix_exp.recipe import Recipe
 from unix_exp.registry import check_settings
@@ -152,6 +153,8 @@ def carry_out(plan: Plan, console: Console) -> Outcome:
     plan.runtime.settled(plan.distiller)
     measured = measured_teacher(plan, console)
     teacher = told_of_teacher(plan, measured)
+    if measured is not None:
+        freeze_teacher(plan, measured, console)
     run = begin_or_continue(plan, measured)
     folder.keep_records(run.progress.epoch)
     introduce(plan, teacher, run, console.say)
@@ -198,7 +201,25 @@ def measured_teacher(plan: Plan, console: Console) -> teachers.Measured | None:
     teacher = plan.distiller.teacher
     if plan.source is None or teacher is None:
         return None
-    return teachers.measure(teacher, plan.source, plan.data, plan.settings, plan.runtime, console.watch)
+    whole = replace(plan.runtime, precision="float32")  # its accuracy is the same figure in every run's result
+    return teachers.measure(teacher, plan.source, plan.data, plan.settings, whole, console.watch)
+
+
+LOST = 0.2  # points of accuracy that a cheaper teacher may cost in silence
+
+
+def freeze_teacher(plan: Plan, plain: teachers.Measured, console: Console) -> None:
+    """From here on the teacher only looks, so it is made cheap; what that costs in accuracy is measured and said."""
+    assert plan.distiller.teacher is not None and plan.source is not None
+    precision = plan.runtime.precision_of_teacher
+    cheap = frozen(plan.distiller.teacher, precision, plan.data.size)
+    plan.distiller.teacher = cheap
+    used = teachers.measure(
+        cheap, plan.source, plan.data, plan.settings, plan.runtime, console.watch, f"frozen {precision}"
+    )
+    if plain.top1 - used.top1 > LOST:
+        remedy = "; runtime.teacher_precision=float32 may keep more" if precision != "float32" else ""
+        console.say(f"the teacher, frozen in {precision}, reaches {used.top1:.2f} % and not {plain.top1:.2f} %{remedy}")
 
 
 def told_of_teacher(plan: Plan, measured: teachers.Measured | None) -> dict[str, Any] | None:

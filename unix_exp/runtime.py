@@ -18,6 +18,7 @@ class Runtime:
 
     device: str = "auto"
     precision: Literal["float32", "bf16"] = "float32"
+    teacher_precision: Literal["float32", "bf16"] | None = None
     memory_format: Literal["channels_last", "contiguous"] = "channels_last"
     compile: bool = False
     threads: int | None = None
@@ -47,6 +48,10 @@ class Runtime:
             if device.index is not None and device.index >= there:
                 raise Mistake(f"runtime.device is {self.device!r} but there are {there} GPUs, counted from 0")
         return device
+
+    @property
+    def precision_of_teacher(self) -> str:
+        return self.teacher_precision or self.precision
 
     def settle(self) -> None:
         """Set what PyTorch keeps for the whole process."""

@@ -95,11 +95,17 @@ class Measured(NamedTuple):
 
 
 def measure(
-    teacher: nn.Module, source: Source, data: Dataset, settings: Settings, runtime: Runtime, watch: Watch
+    teacher: nn.Module,
+    source: Source,
+    data: Dataset,
+    settings: Settings,
+    runtime: Runtime,
+    watch: Watch,
+    arithmetic: str = "float32",
 ) -> Measured:
-    """Measured once for the same weights, images and precision, then remembered."""
+    """Measured once for the same weights, images and arithmetic, then remembered."""
     images = config.what_determines(settings, data.fingerprint(), None)["dataset"]
-    key = config.identity({"teacher": source.identity, "dataset": images, "precision": runtime.precision})
+    key = config.identity({"teacher": source.identity, "dataset": images, "precision": arithmetic})
     accuracy = Path(settings["teachers"]).expanduser() / "accuracy" / f"{key}.json"
     centres = accuracy.with_suffix(".safetensors")
     try:

@@ -137,7 +137,7 @@ def what_matters(run: Run) -> dict[str, Any]:
         "student": config.without(settings["student"], "pace"),
         "dataset": config.without(settings["dataset"], *config.PLACES),
         **{key: settings[key] for key in ("distiller", "sampler", "criterion", "recipe")},
-        "precision": (settings.get("runtime") or {}).get("precision"),
+        **config.precisions(settings.get("runtime") or {}),
     }
     teacher = run.result["teacher"]
     return {**flat(chosen), "teacher": teacher and teacher["identity"]}

@@ -62,7 +62,7 @@ class Setting:
     def of(cls, run: Run) -> Setting:
         recipe = config.without(run.settings["recipe"], "epochs", "batch", "lr", "evaluate_every")
         data = config.without(run.settings["dataset"], *config.PLACES, "name")
-        precision = (run.settings.get("runtime") or {}).get("precision")
+        precision = config.precisions(run.settings.get("runtime") or {})
         return cls(
             config.dataset_name(run.settings), run.settings["recipe"]["epochs"], run.settings["recipe"]["batch"],
             config.identity({"recipe": recipe, "data": data, "precision": precision}),

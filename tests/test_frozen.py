@@ -1,0 +1,140 @@
+"""A teacher made cheap says what it said."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+import timm
+import torch
+from conftest import Command, only
+from torch import Tensor, nn
+
+import unix_exp
+from unix_exp.criteria.weighted import Weighted
+from unix_exp.distillers.offline import Offline
+from unix_exp.frozen import Frozen, frozen, only_readers
+from unix_exp.types import Batch, Output
+
+
+def worn(network: nn.Module) -> nn.Module:
+    """As if trained: batch norms that do something."""
+    torch.manual_seed(1)
+    for norm in (module for module in network.modules() if isinstance(module, nn.BatchNorm2d)):
+        norm.running_mean.normal_(0, 0.2)
+        norm.running_var.uniform_(0.5, 2)
+        nn.init.uniform_(norm.weight, 0.5, 1.5)
+        nn.init.normal_(norm.bias, 0, 0.2)
+    return network
+
+
+def norms_in(network: nn.Module) -> int:
+    return sum(isinstance(module, nn.BatchNorm2d) for module in network.modules())
+
+
+@pytest.mark.parametrize(
+    ("name", "left"),
+    [("resnet8x4", 0), ("resnet18", 0), ("vgg8", 0), ("mobilenetv2", 0), ("shufflev1", 0), ("shufflev2", 0),
+     ("wrn_16_2", 7)],
+)  # fmt: skip
+def test_folding_changes_nothing_that_a_criterion_reads(name: str, left: int) -> None:
+    network = worn(unix_exp.model(name, num_classes=10)).eval()
+    cheap = frozen(network, "float32", 32)
+    assert norms_in(cheap) == left, "a WRN normalises sums, and shows some of what it normalises"
+    images = torch.randn(3, 3, 32, 32)
+    with torch.no_grad():
+        said, says = network(images), cheap(images)
+    for one, other in zip((said.logits, *said.features), (says.logits, *says.features), strict=True):
+        torch.testing.assert_close(one, other, rtol=1e-3, atol=1e-4 * float(one.abs().max()))
+
+
+def test_the_network_itself_stays_as_it_was() -> None:
+    network = worn(unix_exp.model("resnet8", num_classes=10))
+    before = {key: value.clone() for key, value in network.state_dict().items()}
+    chance = torch.get_rng_state()
+    frozen(network, "bf16", 32)
+    assert network.training
+    assert all(torch.equal(before[key], value) for key, value in network.state_dict().items())
+    assert torch.equal(chance, torch.get_rng_state())
+    assert not any(module._forward_hooks or module._forward_pre_hooks for module in network.modules())
+
+
+def test_any_network_of_timm_is_folded() -> None:
+    network = worn(timm.create_model("resnet10t", num_classes=5)).eval()
+
+    class Whole(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.body = network
+
+        def forward(self, images: Tensor) -> Output:
+            embedding = self.body.forward_head(self.body.forward_features(images), pre_logits=True)
+            return Output(self.body.fc(embedding), (embedding,), embedding)
+
+    assert norms_in(frozen(Whole(), "float32", 32)) < norms_in(network) / 2
+
+
+class Twice(nn.Module):
+    """A convolution read by two, and one called twice: neither may be folded."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.read, self.again = nn.Conv2d(3, 4, 3), nn.Conv2d(4, 4, 1)
+        self.one, self.two, self.fc = nn.BatchNorm2d(4), nn.BatchNorm2d(4), nn.Linear(4, 2)
+
+    def forward(self, images: Tensor) -> Output:
+        seen = self.read(images)
+        mixed = self.one(seen) + seen
+        embedding = self.two(self.again(self.again(mixed))).mean((2, 3))
+        return Output(self.fc(embedding), (embedding,), embedding)
+
+
+def test_what_somebody_else_reads_is_not_folded() -> None:
+    assert only_readers(Twice().eval(), 8) == []
+
+
+def test_in_bf16_it_says_nearly_the_same_whatever_surrounds_it() -> None:
+    network = worn(unix_exp.model("resnet8x4", num_classes=10)).eval()
+    cheap, images = frozen(network, "bf16", 32), torch.randn(4, 3, 32, 32)
+    with torch.no_grad():
+        said = network(images).logits
+    alone = cheap(images).logits
+    with torch.autocast("cpu", torch.bfloat16):
+        surrounded = cheap(images).logits
+    assert torch.equal(alone, surrounded)
+    assert (alone.float() - said).abs().max() < 0.05 * said.abs().max()
+    assert torch.isfinite(alone).all()
+
+
+def test_a_step_with_it_compiles_as_one_graph() -> None:
+    student, teacher = (unix_exp.model("resnet8", num_classes=10) for _ in range(2))
+    distiller = Offline(
+        student, teacher, unix_exp.sampler("unix", k=6), Weighted({"kd": unix_exp.criterion("kd")}, {"kd": 1.0})
+    )
+    distiller.teacher = frozen(teacher, "bf16", 32)
+    step = torch.compile(distiller, fullgraph=True, backend="aot_eager")
+    terms = step(Batch(torch.randn(8, 3, 32, 32), torch.eye(10)[:8], torch.arange(8)))
+    sum(terms.values()).backward()
+    assert all(weight.grad is not None for weight in student.parameters())
+
+
+def test_a_teacher_that_loses_accuracy_is_said(tiny: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+    forward = Frozen.forward
+
+    def say_nothing(self: Frozen, images: Tensor) -> Output:
+        output = forward(self, images)
+        return output._replace(logits=output.logits.roll(1, dims=1))
+
+    monkeypatch.setattr(Frozen, "forward", say_nothing)
+    tiny("teacher_recipe.epochs=3", "seed=5")
+    found = json.loads((only(Path("runs")) / "result.json").read_text())["teacher"]["top1"]
+    said = tiny("teacher_recipe.epochs=3", "seed=5", "runtime.teacher_precision=bf16")
+    assert said.code == 0
+    assert f"and not {found:.2f} %; runtime.teacher_precision=float32 may keep more" in said.out
+
+
+def test_the_teachers_precision_makes_another_run_only_where_it_differs(tiny: Command) -> None:
+    tiny()
+    assert "is finished" in tiny("runtime.teacher_precision=float32").out
+    assert "is finished" not in tiny("runtime.teacher_precision=bf16").out
