@@ -23,7 +23,8 @@ def made(
 ) -> Path:  # fmt: skip
     """One finished run; `epochs` are recorded, `schedule` is what the recipe says."""
     chance = random.Random(f"{method} {pair} {seed} {sampler}")
-    student = {"name": pair[1], "pace": "full"}
+    light = pair[1] in ("shufflev1", "shufflev2", "mobilenetv2")
+    student = {"name": pair[1], "pace": "light" if light else "full"}
     settings = {
         "student": student,
         "teacher": {"checkpoint": "auto", "seed": 1000, "name": pair[0], "pace": "full"},
@@ -31,7 +32,7 @@ def made(
         "distiller": {"name": "offline"},
         "sampler": {**SAMPLERS[method], **sampler},
         "criterion": {"kd": {"weight": 1.0, "tau": 4.0}},
-        "recipe": {"epochs": schedule, "batch": 64, "lr": 0.05, "momentum": 0.9, "evaluate_every": 1},
+        "recipe": {"epochs": schedule, "batch": 64, "lr": 0.01 if light else 0.05, "momentum": 0.9},
         "runtime": {"precision": "float32"},
         "seed": seed,
         "method": method,
@@ -51,6 +52,7 @@ def made(
             "analysis/teacher_distance_kept": 3.0, "analysis/teacher_distance_left_out": 2.0,
             **{f"cost/{part}_gflops": 250.0 * epoch for part in ("scout", "teacher", "student_forward", "backward")},
         })  # fmt: skip
+    for epoch in range(1, schedule + 1):
         analysis.append({
             "epoch": epoch, "drawn_per_class": [chance.randrange(20, 60) for _ in range(CLASSES)],
             "accuracy_per_class": [round(chance.uniform(40, 95), 2) for _ in range(CLASSES)],

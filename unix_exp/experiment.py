@@ -307,6 +307,7 @@ def result_of(plan: Plan, teacher: dict[str, Any] | None, progress: Progress) ->
         "method": config.method_name(settings),
         "seed": settings["seed"],
         "dataset": config.dataset_name(settings),
+        "fingerprint": plan.data.fingerprint(),
         "student": config.network_name(settings["student"]),
         "teacher": teacher,
         "last": progress.last,

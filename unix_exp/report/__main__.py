@@ -31,34 +31,28 @@ def main() -> None:
     except Mistake as mistake:
         print(f"error: {mistake}", file=sys.stderr)
         sys.exit(2)
-    except OSError as error:
-        print(f"error: cannot write to {given.out}: {error.strerror}; choose another place with --out", file=sys.stderr)
-        sys.exit(2)
     if given.open:
         webbrowser.open((given.out / "index.html").absolute().as_uri())
 
 
 def write(paths: list[Path], out: Path) -> None:
-    runs, skipped = read([path.expanduser() for path in paths])
+    runs, skipped = read([path.expanduser() for path in paths], out)
     for one in skipped:
         print(f"skipped {one.path}: {one.why}", file=sys.stderr)
     if not runs:
         raise Mistake(f"no finished run in {', '.join(map(str, paths))}")
     made = contents.sections(runs, skipped)
     told = contents.TITLE, contents.lead(runs, skipped), made
-    for folder in (out / "figures", out / "tables"):
-        folder.mkdir(parents=True, exist_ok=True)
-    put(out / "index.html", page(*told))
-    put(out / "report.md", markdown(*told))
-    for figure in figures_in(made):
-        put(out / "figures" / f"{figure.anchor}.svg", standalone(figure.chart))
-    for table in contents.tables_in(made):
-        put(out / "tables" / f"{table.anchor}.csv", csv_of(table))
+    files = {"index.html": page(*told), "report.md": markdown(*told)}
+    files |= {f"figures/{figure.anchor}.svg": standalone(figure.chart) for figure in figures_in(made)}
+    files |= {f"tables/{table.anchor}.csv": csv_of(table) for table in contents.tables_in(made)}
+    try:
+        for name, text in files.items():
+            (out / name).parent.mkdir(parents=True, exist_ok=True)
+            (out / name).write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise Mistake(f"cannot write to {out}: {error.strerror}; choose another place with --out") from None
     print(f"{len(runs)} runs -> {out / 'index.html'}, {out / 'report.md'}, {out / 'tables'}/*.csv")
-
-
-def put(path: Path, text: str) -> None:
-    path.write_text(text, encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import itertools
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import Any, NamedTuple
 
 from unix_exp import config
 from unix_exp.config import Settings
 from unix_exp.report.runs import Run
 from unix_exp.report.stats import Summary
+from unix_exp.report.table import compute_share
 
 FAMILIES = {
     "everything": "KD", "random": "Random", "uncertain": "Uncertainty", "mixup": "Mixup",
@@ -27,10 +27,6 @@ class Arm:
     label: str  # unique in its group
     settings: Settings
     runs: tuple[Run, ...]
-
-    @property
-    def seeds(self) -> list[int]:
-        return [run.result["seed"] for run in self.runs]
 
     @property
     def accuracies(self) -> list[float]:
@@ -58,10 +54,6 @@ class Arm:
         return self.runs[0].result["cost"]["percent_of_kd"]
 
     @property
-    def percent_backward_2(self) -> float | None:
-        return self.runs[0].result["cost"]["percent_of_kd_backward_2"]
-
-    @property
     def gflops(self) -> float:
         return self.runs[0].gflops
 
@@ -72,15 +64,16 @@ class Arm:
 
 @dataclass(frozen=True)
 class Group:
-    """All arms of one pair on one data set."""
+    """All arms of one pair on the same images."""
 
     dataset: str
     pair: str
     arms: tuple[Arm, ...]
+    of: str = ""  # which images, where a data set of that name came in several forms
 
     @property
     def title(self) -> str:
-        return f"{who(self.arms)} on {self.dataset}"
+        return f"{who(self.arms)} on {self.dataset}" + (f" ({self.of})" if self.of else "")
 
 
 def who(arms: Sequence[Arm]) -> str:
@@ -96,22 +89,47 @@ def summary(values: Sequence[float]) -> Summary:
 
 
 def groups(runs: Iterable[Run]) -> list[Group]:
-    """Pairs of teacher and student; a student alone joins the pairs that it is the student of."""
-    by_place: dict[tuple[str, str], list[Run]] = {}
+    """Pairs of teacher and student on the same images; a student alone joins the pairs that it is the student of."""
+    members: dict[tuple[Images, str], list[Run]] = {}
     alone = []
     for run in runs:
         if run.result["teacher"] is None:
             alone.append(run)
         else:
-            by_place.setdefault((config.dataset_name(run.settings), run.result["pair"]), []).append(run)
-    taught = list(by_place)
-    students = {host: by_place[host][0].result["student"] for host in taught}
+            members.setdefault((Images.of(run), run.result["pair"]), []).append(run)
+    taught = {place: found[0].result["student"] for place, found in members.items()}
     for run in alone:
-        place = (config.dataset_name(run.settings), run.result["student"])
-        hosts = [host for host in taught if (host[0], students[host]) == place]
-        for host in hosts or [place]:
-            by_place.setdefault(host, []).append(run)
-    return [Group(dataset, pair, tuple(arms(members))) for (dataset, pair), members in sorted(by_place.items())]
+        hosts = [place for place in taught if (place[0], taught[place]) == (Images.of(run), run.result["student"])]
+        for host in hosts or [(Images.of(run), run.result["student"])]:
+            members.setdefault(host, []).append(run)
+    places = sorted(members, key=lambda place: (place[0].dataset, place[1], str(place[0])))
+    return [
+        Group(images.dataset, pair, tuple(arms(members[images, pair])), images.apart_from([one for one, _ in places]))
+        for images, pair in places
+    ]
+
+
+class Images(NamedTuple):
+    """What a network was trained and tested on."""
+
+    dataset: str
+    settings: tuple[tuple[str, str], ...]
+    fingerprint: str
+
+    @classmethod
+    def of(cls, run: Run) -> Images:
+        settings = config.without(run.settings["dataset"], *config.PLACES, "name")
+        told = tuple((key, str(value)) for key, value in settings.items())
+        return cls(config.dataset_name(run.settings), told, str(run.result.get("fingerprint")))
+
+    def apart_from(self, others: Iterable[Images]) -> str:
+        """In words, where others of that name differ; the settings first, for they say more."""
+        same_name = [one for one in others if one.dataset == self.dataset and one != self]
+        differing = [f"{key}={value}" for key, value in self.settings
+                     if any(dict(one.settings).get(key) != value for one in same_name)]  # fmt: skip
+        if not differing and any(one.fingerprint != self.fingerprint for one in same_name):
+            return f"images {self.fingerprint[:8]}"
+        return ", ".join(differing)
 
 
 def arms(runs: Sequence[Run]) -> list[Arm]:
@@ -176,16 +194,15 @@ def family(settings: Settings) -> str:
     return "+".join([FAMILIES.get(sampler, sampler), *extra])
 
 
-def percent_of_kd(arm: Arm, group: Group) -> float | None:
-    """For an arm without a teacher, of the KD that an arm beside it with as many steps implies."""
-    if arm.percent is not None:
-        return arm.percent
-    for other in group.arms:
-        if other.percent is not None and other.runs[0].result["steps"] == arm.runs[0].result["steps"]:
-            return other.percent * arm.gflops / other.gflops
-    return None
+def share_of_kd(arm: Arm, group: Group) -> float | None:
+    return compute_share(arm.runs[0].result, [other.runs[0].result for other in group.arms])
+
+
+def images_seen(arm: Arm) -> int:
+    """How long a training was, whatever its batch."""
+    return arm.runs[0].result["steps"] * arm.settings["recipe"]["batch"]
 
 
 def same_length(group: Group) -> bool:
-    """Whether all arms took as many steps, so that shares of KD compare them."""
-    return len(set(itertools.chain.from_iterable([run.result["steps"] for run in arm.runs] for arm in group.arms))) == 1
+    """Whether all arms were trained on as many images, so that shares of KD compare them."""
+    return len({images_seen(arm) for arm in group.arms}) == 1

@@ -5,20 +5,23 @@ from __future__ import annotations
 import itertools
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
 
 from unix_exp.report import figures, published, tables
 from unix_exp.report.arms import Group, groups
-from unix_exp.report.blocks import Figure, Figures, Section, Table
+from unix_exp.report.blocks import Block, Figure, Figures, Section, Table, Text
 from unix_exp.report.runs import Run, Skipped
 
 TITLE = "Accuracy against compute"
-SHOWN_WHOLE = 3  # groups whose selection is drawn where none is the paper's
-SELECTION = ("resnet32x4_shufflev2", "resnet32x4_resnet8x4")  # the pairs of Figures 4 to 6
+MOST_GROUPS = 3  # whose selection is drawn where none is the paper's: a thousand runs need no thousand maps
+THEIRS = (figures.FIGURE_4, figures.FIGURES_5_6)
 
 
 def lead(runs: Sequence[Run], skipped: Sequence[Skipped]) -> str:
     hardware = Counter(run.result["hardware"] for run in runs)
-    torch = sorted({str((run.result.get("versions") or {}).get("torch", "unknown")) for run in runs})
+    versions = [run.result.get("versions") for run in runs]
+    torch = sorted({str(one.get("torch", "unknown")) for one in versions if isinstance(one, dict)})
     machines = ", ".join(f"{name} ({count})" for name, count in sorted(hardware.items()))
     left = f" {len(skipped)} folders were skipped; the last section names them." if skipped else ""
     return (
@@ -35,15 +38,39 @@ def sections(runs: Sequence[Run], skipped: Sequence[Skipped]) -> list[Section]:
     made += paper_sections(students)
     made += [
         drawn("Learning curves", "learning", [figure for one in found for figure in figures.learning_curves(one)]),
-        drawn("What is selected", "selection", selection(found)),
-        drawn("One setting at a time", "settings", [figure for one in found for figure in figures.over_setting(one)]),
+        selection(found),
+        drawn("One setting at a time", "settings", [figure for one in found for figure in figures.over_settings(one)]),
         Section("Every arm", "arms", [tables.group_table(one) for one in found]),
     ]
     if teachers := [run for run in runs if run.result["method"] == "teacher"]:
         made.append(Section("Teachers", "teachers", [tables.teacher_table(teachers)]))
     if skipped:
         made.append(Section("Skipped", "skipped", [tables.skipped_notice(skipped)]))
-    return [section for section in made if section.blocks]
+    return with_own_anchors([section for section in made if section.blocks])
+
+
+def with_own_anchors(made: Sequence[Section]) -> list[Section]:
+    """A link and a file of its own for everything: names that differ may be spelt alike in an address."""
+    taken: set[str] = set()
+
+    def own(anchor: str) -> str:
+        number = next(number for number in itertools.count(1) if suffixed(anchor, number) not in taken)
+        taken.add(suffixed(anchor, number))
+        return suffixed(anchor, number)
+
+    def renamed(block: Any) -> Any:
+        if isinstance(block, Figures):
+            return replace(block, figures=[renamed(figure) for figure in block.figures])
+        return replace(block, anchor=own(block.anchor)) if getattr(block, "anchor", "") else block
+
+    return [
+        replace(section, anchor=own(section.anchor), blocks=[renamed(block) for block in section.blocks])
+        for section in made
+    ]
+
+
+def suffixed(anchor: str, number: int) -> str:
+    return anchor if number == 1 else f"{anchor}-{number}"
 
 
 def paper_sections(students: Sequence[Run]) -> list[Section]:
@@ -55,9 +82,10 @@ def paper_sections(students: Sequence[Run]) -> list[Section]:
         Section(
             f"Table {number}",
             f"paper-table-{number}",
-            [block for table in same for block in tables.published_blocks(table, students)],
+            [block for table in same for block in tables.published_blocks(table, same)],
         )
-        for number, same in itertools.groupby(printed, key=lambda table: table.number)
+        for number in dict.fromkeys(table.number for table in printed)
+        for same in [[table for table in printed if table.number == number]]
     ]
 
 
@@ -65,13 +93,19 @@ def drawn(title: str, anchor: str, found: Sequence[Figure]) -> Section:
     return Section(title, anchor, [Figures(found)] if found else [])
 
 
-def selection(found: Sequence[Group]) -> list[Figure]:
-    """The paper's pairs where they are there, else the first ones: a thousand runs need not draw a thousand maps."""
-    theirs = [group for group in found if group.pair in SELECTION]
-    made = []
-    for group in (theirs or found)[:SHOWN_WHOLE]:
-        made += figures.selection_curves(group) + figures.class_figures(group)
-    return made
+def selection(found: Sequence[Group]) -> Section:
+    """The paper's pairs first."""
+    ranked = sorted(found, key=lambda group: group.pair not in THEIRS)
+    made = [
+        figure
+        for group in ranked[:MOST_GROUPS]
+        for figure in figures.selection_curves(group) + figures.class_figures(group)
+    ]
+    blocks: list[Block] = [Figures(made)] if made else []
+    if made and ranked[MOST_GROUPS:]:
+        rest = ", ".join(group.title for group in ranked[MOST_GROUPS:])
+        blocks.append(Text(f"Not drawn here: {rest}. Give their folders alone to see them."))
+    return Section("What is selected", "selection", blocks)
 
 
 def tables_in(made: Sequence[Section]) -> list[Table]:

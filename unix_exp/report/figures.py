@@ -3,17 +3,24 @@
 from __future__ import annotations
 
 import itertools
+import json
 import math
 import statistics
-from collections.abc import Callable, Iterator, Sequence
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import Any, TypeAlias
 
 from unix_exp import paper
-from unix_exp.report.arms import FAMILIES, Arm, Group, percent_of_kd, same_length, what_matters
+from unix_exp.report.arms import FAMILIES, Arm, Group, same_length, share_of_kd, short, what_matters
 from unix_exp.report.blocks import Figure, slug
 from unix_exp.report.charts import Front, Line, Point, Rule, heatmap, lines, scatter
+from unix_exp.report.published import comparable_with_paper
 from unix_exp.report.runs import Run
+from unix_exp.report.svg import span
 
+Member: TypeAlias = "tuple[Arm, list[float], list[float]]"  # images drawn and accuracy, class by class
+
+FIGURE_1 = FIGURE_4 = "resnet32x4_shufflev2"  # the paper does not name the pair of Figure 1
+FIGURES_5_6 = "resnet32x4_resnet8x4"
 MOST_CURVES = 8  # that a reader can tell apart
 ORDER = (*FAMILIES.values(), "from scratch")  # so that a method wears one colour in all scatters
 
@@ -23,49 +30,51 @@ def accuracy_against_compute(group: Group) -> Figure:
     shares = same_length(group) and any(arm.percent is not None for arm in group.arms)
     points = [
         Point(
-            x=(percent_of_kd(arm, group) or 0.0) if shares else arm.gflops,
+            x=(share_of_kd(arm, group) or 0.0) if shares else arm.gflops,
             y=arm.top1.mean,
             series=arm.family,
             label=arm.label,
             error=arm.top1.std,
-            named=len(group.arms) <= 6,
+            named=True,
         )
         for arm in group.arms
     ]
-    front = Front("best for its compute", points)
     published = published_points(group) if shares else []
-    teachers = {arm.runs[0].result["teacher"]["top1"] for arm in group.arms if arm.runs[0].result["teacher"]}
+    teachers = sorted(
+        {run.result["teacher"]["top1"] for arm in group.arms for run in arm.runs if run.result["teacher"]}
+    )
     near = max(point.y for point in points) + 5
+    title = f"Figure 1: {group.title}" if group.pair == FIGURE_1 else group.title
+    words = "joins the arms that none beats with less compute"
     return Figure(
         scatter(
             [*points, *published],
             "compute, % of conventional KD" if shares else "compute, GFLOPs",
             "test accuracy, top-1 %",
             title=f"Accuracy against compute, {group.title}",
-            fronts=[front],
-            rules=[Rule("teacher", y=teacher) for teacher in sorted(teachers) if teacher <= near][:1],
+            fronts=[Front("best for its compute", points)],
+            rules=[Rule(f"teacher {teacher:.2f}", y=teacher) for teacher in teachers if teacher <= near],
             order=ORDER,
         ),
-        f"{group.title}: accuracy against compute, mean and standard deviation over seeds. {front_words(published)}",
+        f"{title}: accuracy against compute, mean and standard deviation over seeds. The stepped line {words}."
+        + (" Diamonds are the paper's figures." if published else ""),
         slug(f"compute {group.dataset} {group.pair}"),
     )
 
 
-def front_words(published: Sequence[Point]) -> str:
-    stepped = "The stepped line joins the arms that none beats with less compute."
-    return f"{stepped} Diamonds are the paper's figures." if published else stepped
-
-
 def published_points(group: Group) -> list[Point]:
-    """The paper's figures for this pair and what was run here; a row that several tables print stands once."""
-    families = {arm.family for arm in group.arms}
+    """The paper's figures for this pair and the objectives that were run here; one that several tables print once."""
+    if not any(comparable_with_paper(run) for arm in group.arms for run in arm.runs):
+        return []
+    criteria = paper.published()["criteria"]
+    objectives = [arm.settings["criterion"] for arm in group.arms]
     found = {}
     for table in paper.tables().values():
         if group.pair not in table["pairs"] or table["dataset"] != group.dataset:
             continue
         column = table["pairs"].index(group.pair)
         for row in table["rows"]:
-            if "compute" in row and family_of(row) in families:
+            if "compute" in row and criteria[row.get("criterion", "kd")] in objectives:
                 place = (row["compute"][column], row["accuracy"][column])
                 found[place] = Point(*place, series=family_of(row), label=f"paper, {row['name']}", published=True)
     return list(found.values())
@@ -76,48 +85,63 @@ def family_of(row: dict[str, Any]) -> str:
     return FAMILIES[row["sampler"]] + extra.get(row.get("criterion", "kd"), "")
 
 
-def over_setting(group: Group) -> Iterator[Figure]:
-    """Where arms of one method differ in one number: accuracy over that number."""
-    by_method: dict[str, list[Arm]] = {}
-    for arm in group.arms:
-        by_method.setdefault(arm.runs[0].result["method"], []).append(arm)
-    for method, members in by_method.items():
-        varied = varied_numbers(members)
-        if len(varied) != 1 or len(members) < 3:
-            continue
-        ((name, values),) = varied.items()
-        spread = min(values) > 0 and max(values) / min(values) > 50
-        places = [math.log10(value) if spread else value for value in values]
-        ranked = sorted(zip(places, members, strict=True), key=lambda one: one[0])
-        means = [arm.top1.mean for _, arm in ranked]
-        stds = [arm.top1.std for _, arm in ranked]
-        yield Figure(
-            lines(
-                [
-                    Line(
-                        method,
-                        [place for place, _ in ranked],
-                        means,
-                        low=[None if std is None else mean - std for mean, std in zip(means, stds, strict=True)],
-                        high=[None if std is None else mean + std for mean, std in zip(means, stds, strict=True)],
-                    )
-                ],
-                f"log10 of {name}" if spread else name,
-                "test accuracy, top-1 %",
-                title=f"{method}: accuracy over {name}, {group.title}",
-            ),
-            f"{group.title}: {method} over {name}; the band is a standard deviation over seeds.",
-            slug(f"over {name} {method} {group.dataset} {group.pair}"),
+def over_settings(group: Group) -> list[Figure]:
+    """Accuracy over each number that takes three values or more while all else stays: the ablations."""
+    settings = [(arm, what_matters(arm.runs[0])) for arm in group.arms]
+    names = sorted({name for _, told in settings for name, value in told.items() if is_number(value)})
+    figures = []
+    for name in names:
+        curves = [curve for curve in arms_over(name, settings) if len(curve) >= 3]
+        if curves:
+            figures.append(over_setting(group, name, curves))
+    return figures
+
+
+def arms_over(name: str, settings: Sequence[tuple[Arm, dict[str, Any]]]) -> list[list[tuple[float, Arm]]]:
+    """Arms that differ in one number alone, in its order; what follows it, as b and k follow the batch, may differ."""
+    alike: dict[str, list[tuple[float, Arm]]] = {}
+    for arm, told in settings:
+        if is_number(told.get(name)):
+            rest = json.dumps({key: value for key, value in told.items() if key != name}, sort_keys=True, default=str)
+            alike.setdefault(rest, []).append((told[name], arm))
+    return [sorted(found, key=lambda one: one[0]) for found in alike.values()]
+
+
+def over_setting(group: Group, name: str, curves: Sequence[list[tuple[float, Arm]]]) -> Figure:
+    values = [value for curve in curves for value, _ in curve]
+    wide = min(values) > 0 and max(values) / min(values) > 50
+    axis = f"{short(name)}, logarithm to base 10" if wide else short(name)
+    made = []
+    for curve in curves:
+        means, stds = [arm.top1.mean for _, arm in curve], [arm.top1.std for _, arm in curve]
+        made.append(
+            Line(
+                curve_label(curve, curves),
+                [math.log10(value) if wide else value for value, _ in curve],
+                means,
+                low=[None if std is None else mean - std for mean, std in zip(means, stds, strict=True)],
+                high=[None if std is None else mean + std for mean, std in zip(means, stds, strict=True)],
+            )
         )
+    title = f"Accuracy over {short(name)}, {group.title}"
+    words = f"{group.title}: accuracy over {name}, all else equal; the band is a standard deviation over seeds."
+    return Figure(
+        lines(made, axis, "test accuracy, top-1 %", title=title),
+        words,
+        slug(f"over {name} {group.dataset} {group.pair}"),
+    )
 
 
-def varied_numbers(members: Sequence[Arm]) -> dict[str, list[float]]:
-    """What the arms differ in, where all of it is numbers."""
-    settings = [what_matters(arm.runs[0]) for arm in members]
-    varied: dict[str, list[Any]] = {key: [one.get(key) for one in settings] for key in settings[0]}
-    varied = {key: values for key, values in varied.items() if len(set(map(str, values))) > 1}
-    numbers = all(isinstance(value, (int, float)) for values in varied.values() for value in values)
-    return varied if numbers else {}
+def curve_label(curve: Sequence[tuple[float, Arm]], others: Sequence[Sequence[tuple[float, Arm]]]) -> str:
+    """The family, or where two curves are of one, what stays the same along this one."""
+    family = curve[0][1].family
+    if sum(other[0][1].family == family for other in others) == 1:
+        return family
+    return curve[0][1].label
+
+
+def is_number(value: Any) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool)
 
 
 def learning_curves(group: Group) -> list[Figure]:
@@ -194,10 +218,11 @@ def differing(arm: Arm, unsaid: dict[str, Any]) -> list[str]:
 
 def selection_curves(group: Group) -> list[Figure]:
     """Figure 4: which images are kept, by distance to the centre of their class and by the teacher's entropy."""
+    like = "Figure" if group.pair == FIGURE_4 else "As Figure"
     figures = []
     for metric, y_title, name in (
-        ("teacher_distance", "distance to the class centre, teacher's embedding", "Figure 4a"),
-        ("teacher_entropy", "teacher's entropy, nats", "Figure 4b"),
+        ("teacher_distance", "distance to the class centre, teacher's embedding", f"{like} 4a"),
+        ("teacher_entropy", "teacher's entropy, nats", f"{like} 4b"),
         ("student_entropy", "student's entropy, nats", "The student's own uncertainty"),
     ):
         curves = []
@@ -214,8 +239,8 @@ def selection_curves(group: Group) -> list[Figure]:
             figures.append(
                 Figure(
                     lines(curves, "epoch", y_title, title=f"{name}, {group.title}"),
-                    f"{name}, {group.title}: images that are kept and images that are left out, as they were before "
-                    "mixing.",
+                    f"{name}, {group.title}: images kept and left out, as they were before mixing; of one batch in a "
+                    "hundred.",
                     slug(f"kept {metric} {group.dataset} {group.pair}"),
                 )
             )
@@ -232,13 +257,12 @@ def class_figures(group: Group) -> list[Figure]:
     ]
     if not members:
         return []
-    figures = [drawn_and_accuracy(group, members)]
-    random = next((accuracy for arm, _, accuracy in members if arm.family == "Random"), members[0][2])
-    order = easiest_first(random)
-    figures.append(sorted_accuracies(group, members, order))
+    members = [member for member in members if len(member[2]) == len(members[0][2])]
+    leader = next((member for member in members if member[0].family == "Random"), members[0])
+    figures = [drawn_and_accuracy(group, members), sorted_accuracies(group, members, leader)]
     maps = [(arm, counts_by_epoch(arm, easiest_first(accuracy))) for arm, _, accuracy in members]
     values = [value for _, rows in maps for row in rows for value in row]
-    limits = (min(values), max(values)) if values else None  # one scale, so that the maps compare
+    limits = span(values, 0.0)  # one scale, so that the maps compare
     return [*figures, *(selection_map(group, arm, rows, limits) for arm, rows in maps)]
 
 
@@ -249,9 +273,11 @@ def by_class(runs: Sequence[Run]) -> tuple[list[float], list[float]]:
         counts = [record["drawn_per_class"] for record in run.analysis if record.get("drawn_per_class")]
         last = [record["accuracy_per_class"] for record in run.analysis if record.get("accuracy_per_class")]
         if counts and last:
-            drawn.append([sum(of_class) for of_class in zip(*counts, strict=False)])
+            drawn.append([sum(of_class) for of_class in zip(*counts, strict=True)])
             accuracy.append([math.nan if percent is None else percent for percent in last[-1]])
-    means = [[statistics.fmean(one) for one in zip(*found, strict=False)] for found in (drawn, accuracy)]
+    if len(set(map(len, drawn))) > 1:
+        return [], []  # of other numbers of classes
+    means = [[statistics.fmean(one) for one in zip(*found, strict=True)] for found in (drawn, accuracy)]
     return means[0], means[1]
 
 
@@ -260,36 +286,36 @@ def easiest_first(accuracy: Sequence[float]) -> list[int]:
     return sorted(range(len(accuracy)), key=lambda place: (math.isnan(accuracy[place]), -accuracy[place]))
 
 
-def drawn_and_accuracy(group: Group, members: Sequence[tuple[Arm, list[float], list[float]]]) -> Figure:
+def like_figure(group: Group, number: str) -> str:
+    return f"Figure {number}" if group.pair == FIGURES_5_6 else f"As Figure {number}"
+
+
+def drawn_and_accuracy(group: Group, members: Sequence[Member]) -> Figure:
     points = [
         Point(x=images, y=percent, series=arm.label, label=f"class {place}")
         for arm, drawn, accuracy in members
-        for place, (images, percent) in enumerate(zip(drawn, accuracy, strict=False))
+        for place, (images, percent) in enumerate(zip(drawn, accuracy, strict=True))
     ]
+    title = f"{like_figure(group, '5a')}, {group.title}"
     return Figure(
-        scatter(
-            points, "images drawn of the class, whole training", "class accuracy, top-1 %",
-            title=f"Figure 5a, {group.title}",
-        ),
-        f"Figure 5a, {group.title}: each mark is a class.",
+        scatter(points, "images drawn of the class, whole training", "class accuracy, top-1 %", title=title),
+        f"{title}: each mark is a class.",
         slug(f"drawn {group.dataset} {group.pair}"),
-    )  # fmt: skip
+    )
 
 
-def sorted_accuracies(
-    group: Group, members: Sequence[tuple[Arm, list[float], list[float]]], order: Sequence[int]
-) -> Figure:
+def sorted_accuracies(group: Group, members: Sequence[Member], leader: Member) -> Figure:
+    order = easiest_first(leader[2])
     curves = [
         Line(arm.label, list(range(len(order))), [accuracy[place] for place in order]) for arm, _, accuracy in members
     ]
+    title = f"{like_figure(group, '5b')}, {group.title}"
+    axis = f"class, from the easiest to the hardest for {leader[0].label}"
     return Figure(
-        lines(
-            curves, "class, from the easiest to the hardest for Random", "class accuracy, top-1 %",
-            title=f"Figure 5b, {group.title}",
-        ),
-        f"Figure 5b, {group.title}: the classes in the order of Random's accuracy, or of the first arm's without one.",
+        lines(curves, axis, "class accuracy, top-1 %", title=title),
+        f"{title}: the accuracy of each class.",
         slug(f"classes {group.dataset} {group.pair}"),
-    )  # fmt: skip
+    )
 
 
 def counts_by_epoch(arm: Arm, order: Sequence[int]) -> list[list[float]]:
@@ -309,14 +335,11 @@ def counts_by_epoch(arm: Arm, order: Sequence[int]) -> list[list[float]]:
     ]
 
 
-def selection_map(
-    group: Group, arm: Arm, rows: Sequence[Sequence[float]], limits: tuple[float, float] | None
-) -> Figure:
+def selection_map(group: Group, arm: Arm, rows: Sequence[Sequence[float]], limits: tuple[float, float]) -> Figure:
+    title = f"{like_figure(group, '6')}, {group.title}, {arm.label}"
+    axis = "class, from the easiest to the hardest for it"
     return Figure(
-        heatmap(
-            rows, "class, from the easiest to the hardest", "epoch", "images drawn",
-            title=f"Figure 6, {arm.label}, {group.title}", limits=limits,
-        ),
-        f"Figure 6, {group.title}, {arm.label}: images drawn of each class in every epoch.",
+        heatmap(rows, axis, "epoch", "images drawn", title=title, limits=limits),
+        f"{title}: images drawn of each class in every epoch.",
         slug(f"map {arm.label} {group.dataset} {group.pair}"),
-    )  # fmt: skip
+    )

@@ -6,11 +6,11 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from unix_exp import paper
-from unix_exp.report.arms import Arm, Group, percent_of_kd
+from unix_exp.report.arms import Arm, Group, same_length, share_of_kd
 from unix_exp.report.blocks import MISSING, Block, Column, Notice, Table, slug
 from unix_exp.report.blocks import Cell as Shown
 from unix_exp.report.blocks import Group as Heading
-from unix_exp.report.published import Cell, students_alone
+from unix_exp.report.published import Cell
 from unix_exp.report.published import Table as Published
 from unix_exp.report.runs import Run, Skipped
 from unix_exp.report.stats import Summary, Welch, welch
@@ -19,27 +19,19 @@ from unix_exp.words import duration
 MINUS = "\N{MINUS SIGN}"
 
 
-def published_blocks(table: Published, runs: Sequence[Run]) -> list[Block]:
+def published_blocks(table: Published, others: Sequence[Published]) -> list[Block]:
     """A table of the paper beside ours, with what must be known to compare them."""
-    printed, blocks = table.printed, list[Block]()
-    differences = table.setting.differences(printed) if table.setting else []
-    if differences:
+    blocks = list[Block]()
+    if differences := table.differences():
         blocks.append(Notice("Not the paper's setting", [f"{', '.join(differences)}: the two columns do not compare"]))
-    blocks.append(beside(table, comparable=not differences, runs=runs))
+    blocks.append(beside(table, others))
     tests = against_kd(table)
     if tests is not None:
         blocks.append(tests)
     return blocks
 
 
-def anchor_of(table: Published) -> str:
-    if table.setting is None or not table.setting.differences(table.printed):
-        return table.name
-    setting = table.setting
-    return slug(f"{table.name} {setting.dataset} {setting.epochs} {setting.batch} {setting.rest}")
-
-
-def beside(table: Published, comparable: bool, runs: Sequence[Run]) -> Table:
+def beside(table: Published, others: Sequence[Published]) -> Table:
     printed = table.printed
     has_top5 = any(cell.top5 is not None for cell in table.cells)
     head: list[str | Column] = [
@@ -57,28 +49,42 @@ def beside(table: Published, comparable: bool, runs: Sequence[Run]) -> Table:
         Column("backward x2", "compute, % of KD", "ours; a backward pass priced at two forward passes"),
     ]
     rows: list[Sequence[str | Shown] | Heading] = []
-    alone = students_alone(runs, table.setting)
     for column, pair in enumerate(table.pairs):
-        cells = table.column(pair)
+        cells, comparable = table.column(pair), table.comparable(pair)
         rows.append(Heading(pair_title(pair)))
-        if "teacher" in printed:
-            rows.append(reference("teacher", teachers_of(cells), printed["teacher"][column], comparable, len(head)))
-            student = [run.top1 for run in alone.get(student_of(cells), [])]
-            rows.append(reference("student alone", student, printed["student"][column], comparable, len(head)))
+        printed_here = {name: printed[name][column] if name in printed else None for name in ("teacher", "student")}
+        if "teacher" in printed or any(cell.runs for cell in cells):
+            rows.append(reference("teacher", teachers_of(cells), printed_here["teacher"], comparable, len(head)))
+        alone = [run.top1 for run in table.alone.get(pair, [])]
+        if "student" in printed or alone:
+            rows.append(reference("student alone", alone, printed_here["student"], comparable, len(head)))
         rows += [row_of(cell, cells, comparable, has_top5) for cell in cells]
     if all("mean" in row for row in printed["rows"]):
         rows.append(Heading("mean of the pairs"))
-        rows += [mean_row(table, row, comparable, len(head)) for row in printed["rows"]]
-    notes = [note for note in (printed.get("note"), how_many(printed), *table.notes) if note]
-    return Table(caption_of(table), head, rows, anchor_of(table), notes=notes)
+        rows += [mean_row(table, row, len(head)) for row in printed["rows"]]
+    notes = [printed.get("note"), how_many(printed), *deviation_notes(table), *table.notes]
+    return Table(caption_of(table, others), head, rows, table.name, notes=[note for note in notes if note])
 
 
-def caption_of(table: Published) -> str:
-    printed, ours = table.printed, table.setting
-    dataset, epochs, batch = (
-        (ours.dataset, ours.epochs, ours.batch) if ours else (printed["dataset"], printed["epochs"], printed["batch"])
-    )
-    return f"Table {table.number}: {printed['title']}. {dataset}, {epochs} epochs, batch {batch}."
+def caption_of(table: Published, others: Sequence[Published]) -> str:
+    """What it shows and in which setting; where ours come in several settings, what is special in this one."""
+    recipe = paper.published()["recipes"][table.printed["dataset"]]
+    theirs = f"{table.printed['dataset']}, {recipe['epochs']} epochs, batch {recipe['batch']}"
+    told = f"Table {table.number}: {table.printed['title']}. {table.setting.title if table.setting else theirs}"
+    if table.setting is None:
+        return f"{told}."
+    same_title = [one.setting for one in others if one.setting not in (None, table.setting)]
+    special = [words for one in same_title if one and one.title == table.setting.title
+               for words in table.setting.apart_from(one)]  # fmt: skip
+    return f"{told}{''.join(f', {words}' for words in dict.fromkeys(special))}."
+
+
+def deviation_notes(table: Published) -> list[str]:
+    return [
+        f"{pair_title(pair)} does not compare with the paper: {', '.join(told)}."
+        for pair, told in table.deviations.items()
+        if told and not table.differences()
+    ]
 
 
 def how_many(printed: Mapping[str, Any]) -> str:
@@ -118,7 +124,7 @@ def reference(name: str, values: Sequence[float], printed: float | None, compara
     return row + [""] * (width - len(row))
 
 
-def mean_row(table: Published, row: Mapping[str, Any], comparable: bool, width: int) -> list:
+def mean_row(table: Published, row: Mapping[str, Any], width: int) -> list:
     """Over the pairs; ours only where every pair is there, for another mean would be of other pairs."""
     ours = [cell.ours for cell in table.cells if cell.row == row["name"]]
     means = [one.mean for one in ours if one is not None]
@@ -128,7 +134,7 @@ def mean_row(table: Published, row: Mapping[str, Any], comparable: bool, width: 
         row["name"],
         MISSING if whole is None else f"{whole.mean:.2f}",
         number(row["mean"]),
-        difference(whole, row["mean"] if comparable else None),
+        difference(whole, row["mean"] if all(map(table.comparable, table.pairs)) else None),
     ]
     cells += [""] * (width - len(cells) - 3)
     for name in ("percent_of_kd", None, "percent_of_kd_backward_2"):
@@ -183,7 +189,7 @@ def against_kd(table: Published) -> Table | None:
         f"UNIX against KD in Table {table.number}, Welch's t-test.",
         ["comparison", "difference", "95 % interval", "p", "runs"],
         rows,
-        f"{anchor_of(table)}-welch",
+        f"{table.name}-welch",
         notes=["Two-sided, not corrected for the number of comparisons: of twenty, one is below 0.05 by chance."],
     )
 
@@ -198,6 +204,7 @@ def test_row(what: str, test: Welch, unix: Cell, kd: Cell) -> list[str | Shown]:
 def group_table(group: Group) -> Table:
     """Every arm of a pair, whoever made the sweep."""
     top = max(arm.top1.mean for arm in group.arms)
+    comparable = len(group.arms) > 1 and same_length(group)
     return Table(
         f"{group.title}: every arm.",
         [
@@ -206,17 +213,17 @@ def group_table(group: Group) -> Table:
             Column("best", "top-1 %"),
             "top-5 %",
             "teacher %",
-            Column("% of KD", "compute", "a backward pass priced like a forward pass"),
+            Column("% of KD", "compute", "of KD as long as the arm; a backward pass priced like a forward pass"),
             Column("GFLOPs", "compute"),
             "time",
         ],
-        [arm_row(arm, group, strong=len(group.arms) > 1 and arm.top1.mean == top) for arm in group.arms],
+        [arm_row(arm, group, strong=comparable and arm.top1.mean == top) for arm in group.arms],
         slug(f"arms {group.dataset} {group.pair}"),
     )
 
 
 def arm_row(arm: Arm, group: Group, strong: bool) -> list[str | Shown]:
-    share, teacher = percent_of_kd(arm, group), arm.runs[0].result["teacher"]
+    share, teacher = share_of_kd(arm, group), arm.runs[0].result["teacher"]
     return [
         arm.label,
         Shown(str(arm.top1), strong=strong),
