@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -35,14 +36,19 @@ class Tape:
     def __init__(self) -> None:
         self.replays = 0
 
-    def __call__(self, work: Callable[[], Terms], device: torch.device) -> Recording:
+    def __call__(self, work: partial[Terms], device: torch.device) -> Recording:
         work()
         terms = work()
+        (group,) = work.func.__self__.optimiser.param_groups
+        frozen = dict(group)  # a number is repeated as it was, a tensor is read anew
 
         def replay() -> None:
             self.replays += 1
+            now = dict(group)
+            group.update(frozen)
             for name, term in work().items():
                 terms[name].copy_(term)
+            group.update(now)
 
         return Recording(replay, terms)
 
