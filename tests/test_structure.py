@@ -18,6 +18,7 @@ LAYERS = [
     {"cost", "checkpoint", "evaluate", "report", "frozen"},
     {"analysis"},
     {"loop", "folder"},
+    {"captured"},
     {"sinks", "build"},
     {"teachers"},
     {"experiment", "help"},

@@ -14,6 +14,7 @@ from omegaconf import DictConfig
 
 from unix_exp import build, config, provenance, teachers
 from unix_exp.analysis import Analysis
+from unix_exp.captured import CapturedStep
 from unix_exp.checkpoint import read_state, save_state, save_weights
 from unix_exp.config import Settings
 from unix_exp.cost import StepCost, price
@@ -21,7 +22,7 @@ from unix_exp.distillers.distiller import Distiller
 from unix_exp.folder import RunFolder
 from unix_exp.frozen import frozen
 from unix_exp.loop import Progress, Run, Step, train
-from unix_exp.recipe import Recipe
+from unix_exp.recipe import Recipe, optimiser_state
 from unix_exp.registry import check_settings
 from unix_exp.runtime import Runtime
 from unix_exp.sinks.console import Console
@@ -155,7 +156,7 @@ def carry_out(plan: Plan, console: Console) -> Outcome:
     teacher = told_of_teacher(plan, measured)
     if measured is not None:
         freeze_teacher(plan, measured, console)
-    run = begin_or_continue(plan, measured)
+    run = begin_or_continue(plan, measured, console.say)
     folder.keep_records(run.progress.epoch)
     introduce(plan, teacher, run, console.say)
 
@@ -234,12 +235,14 @@ def told_of_teacher(plan: Plan, measured: teachers.Measured | None) -> dict[str,
     }
 
 
-def begin_or_continue(plan: Plan, teacher: teachers.Measured | None) -> Run:
+def begin_or_continue(plan: Plan, teacher: teachers.Measured | None, say: Callable[[str], None] = print) -> Run:
     distiller, analysis = plan.distiller, None
     if plan.runtime.analysis:
         analysis = Analysis(distiller, plan.data, plan.runtime, teacher.centres if teacher is not None else None)
     weights = [weight for weight in distiller.parameters() if weight.requires_grad]
     step = Step(distiller, plan.recipe.optimiser(weights), plan.runtime)
+    if plan.runtime.captures:
+        step = CapturedStep(distiller, step.optimiser, plan.runtime, say)
     progress = Progress()
     if plan.folder.checkpoint.exists():
         try:
@@ -262,7 +265,7 @@ def state_of(run: Run) -> dict[str, Any]:
         "progress": run.progress.state(),
         "student": run.distiller.student.state_dict(),
         "criterion": run.distiller.criterion.state_dict(),
-        "optimiser": run.step.optimiser.state_dict(),
+        "optimiser": optimiser_state(run.step.optimiser),
         "analysis": run.analysis.state() if run.analysis is not None else {},
     }
 

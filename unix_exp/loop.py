@@ -14,7 +14,7 @@ from unix_exp.analysis import Analysis
 from unix_exp.cost import StepCost
 from unix_exp.distillers.distiller import Distiller
 from unix_exp.evaluate import evaluate
-from unix_exp.recipe import Recipe
+from unix_exp.recipe import Recipe, set_lr
 from unix_exp.runtime import Runtime
 from unix_exp.types import Batch, Dataset, Mistake, Record, Terms, Watch
 
@@ -97,8 +97,7 @@ def train_epoch(run: Run, watch: Watch) -> Record:
     progress, batch_size = run.progress, run.recipe.batch
     started = time.perf_counter()
     lr = run.recipe.lr_at(progress.epoch)
-    for group in run.step.optimiser.param_groups:
-        group["lr"] = lr
+    set_lr(run.step.optimiser, lr)
     # All chance is a function of (seed, epoch): an epoch begins alike after an interruption and without one.
     seed = epoch_seed(run.seed, progress.epoch)
     torch.manual_seed(seed + 1)  # the data draws from a generator of its own: not the same numbers

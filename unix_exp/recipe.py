@@ -5,10 +5,10 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from unix_exp.types import Mistake
 
@@ -67,3 +67,20 @@ class Recipe:
             weight_decay=self.weight_decay,
             fused=True,  # one kernel for all weights, on the CPU too
         )
+
+
+def set_lr(optimiser: torch.optim.Optimizer, lr: float) -> None:
+    """Where a captured step reads the learning rate from the device, it is written there, in place."""
+    for group in optimiser.param_groups:
+        if isinstance(group["lr"], Tensor):
+            group["lr"].fill_(lr)
+        else:
+            group["lr"] = lr
+
+
+def optimiser_state(optimiser: torch.optim.Optimizer) -> dict[str, Any]:
+    """The same for a captured step and an eager one, so that either continues the other's run."""
+    state = optimiser.state_dict()
+    for group in state["param_groups"]:
+        group["lr"] = float(group["lr"])
+    return state

@@ -21,6 +21,7 @@ class Runtime:
     teacher_precision: Literal["float32", "bf16"] | None = None
     memory_format: Literal["channels_last", "contiguous"] = "channels_last"
     compile: bool = False
+    capture: Literal["auto", True, False] = "auto"
     threads: int | None = None
     checkpoint_every: int = 1
     analysis: bool = True
@@ -30,7 +31,9 @@ class Runtime:
             raise Mistake(f"runtime.threads is {self.threads}; choose 1 or more, or null for all cores")
         if self.checkpoint_every < 1:
             raise Mistake(f"runtime.checkpoint_every is {self.checkpoint_every}; choose 1 or more epochs")
-        self.place()  # a device that isn't there is found before anything is built
+        place = self.place()  # a device that isn't there is found before anything is built
+        if self.capture is True and place.type != "cuda":
+            raise Mistake(f"runtime.capture is true, which needs a GPU, but this runs on {place}; choose auto or false")
 
     def place(self) -> torch.device:
         if self.device == "auto":
@@ -52,6 +55,11 @@ class Runtime:
     @property
     def precision_of_teacher(self) -> str:
         return self.teacher_precision or self.precision
+
+    @property
+    def captures(self) -> bool:
+        """Whether the step is to become one CUDA graph."""
+        return self.capture is not False and self.place().type == "cuda"
 
     def settle(self) -> None:
         """Set what PyTorch keeps for the whole process."""

@@ -1,0 +1,241 @@
+"""What only a GPU can show: the step as one CUDA graph, and an epoch in which the host never waits for it."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from itertools import islice
+from pathlib import Path
+
+import pytest
+import torch
+from conftest import Command, Small
+from torch import Tensor
+
+import unix_exp
+from unix_exp.analysis import Analysis
+from unix_exp.captured import CapturedStep, waiting_is_an_error
+from unix_exp.criteria.weighted import Weighted
+from unix_exp.data.shapes import Shapes
+from unix_exp.distillers.offline import Offline
+from unix_exp.evaluate import evaluate
+from unix_exp.loop import Means, Step, unwatched
+from unix_exp.recipe import Recipe, optimiser_state, set_lr
+from unix_exp.runtime import Runtime
+from unix_exp.types import Batch, Sampler, Scout
+
+pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no GPU here")
+
+DEVICE = "cuda"
+SAMPLERS = ("unix", "everything", "random", "uncertain", "mixup", "nonadaptive")
+RECIPE = Recipe(epochs=4, batch=16, lr=0.05, milestones=[2])
+
+
+@pytest.fixture(autouse=True)
+def exact(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """No TF32 and no choice of kernels by the clock, so that the same step gives the same numbers."""
+    for name, value in (("allow_tf32", False), ("benchmark", False), ("deterministic", True)):
+        monkeypatch.setattr(torch.backends.cudnn, name, value)
+    before = torch.get_float32_matmul_precision()
+    torch.set_float32_matmul_precision("highest")
+    yield
+    torch.set_float32_matmul_precision(before)
+
+
+@pytest.fixture(scope="module")
+def data() -> Shapes:
+    drawn = Shapes(train_count=192, test_count=96)
+    drawn.load(DEVICE)
+    return drawn
+
+
+def made(
+    kind: type[Step], data: Shapes, sampler: Sampler | None = None, small: bool = False, **settings: object
+) -> tuple[Step, Analysis]:
+    """A step on the GPU whose sampler is counted, at the beginning of a run."""
+    torch.manual_seed(0)
+    classes = len(data.classes)
+    student, teacher = (
+        (Small(), Small())
+        if small
+        else (unix_exp.model("resnet8", num_classes=classes), unix_exp.model("resnet14", num_classes=classes))
+    )
+    runtime = Runtime(device=DEVICE, **settings)
+    kd = Weighted({"kd": unix_exp.criterion("kd")}, {"kd": 1.0})
+    distiller = runtime.settled(Offline(student, teacher, sampler or unix_exp.sampler("unix"), kd))
+    analysis = Analysis(distiller, data, runtime)
+    weights = [weight for weight in distiller.parameters() if weight.requires_grad]
+    return kind(distiller, RECIPE.optimiser(weights), runtime), analysis
+
+
+def run(step: Callable[[Batch], dict[str, Tensor]], data: Shapes, seed: int, steps: int) -> list[float]:
+    """Some steps of an epoch, and their losses."""
+    torch.manual_seed(seed + 1)
+    told = [step(batch)["kd"] for batch in islice(data.train_batches(16, seed), steps)]
+    return [float(term) for term in told]
+
+
+def assert_alike(step: Step, other: Step) -> None:
+    """Weights and statistics within rounding, counts exactly."""
+    ours, theirs = step.distiller.state_dict(), other.distiller.state_dict()
+    torch.testing.assert_close(ours, theirs, rtol=1e-3, atol=1e-4)
+    assert torch.equal(step.distiller.sampler.draws, other.distiller.sampler.draws)
+    assert torch.equal(step.distiller.sampler.labels, other.distiller.sampler.labels)
+
+
+def assert_captured(step: Step) -> None:
+    assert isinstance(step, CapturedStep)
+    assert step.recording is not None
+
+
+@pytest.mark.parametrize("name", SAMPLERS)
+def test_the_captured_step_is_the_eager_step(data: Shapes, name: str) -> None:
+    """Also with an evaluation and another learning rate in between, and with the same chance after the same seed."""
+    (eager, _), (captured, _) = (made(kind, data, unix_exp.sampler(name)) for kind in (Step, CapturedStep))
+    for epoch in range(2):
+        losses, tops = [], []
+        for step in (eager, captured):
+            set_lr(step.optimiser, RECIPE.lr_at(epoch))
+            step.distiller.train()
+            losses.append(run(step, data, seed=epoch, steps=5))
+            tops.append(evaluate(step.distiller.student, data, 16, step.runtime, unwatched).top5)
+        assert losses[0] == pytest.approx(losses[1], rel=1e-3)
+        assert tops[0] == pytest.approx(tops[1], abs=3)
+    assert_captured(captured)
+    assert_alike(captured, eager)
+    assert captured.distiller.sampler.draws.sum() == 10 * (16 if name == "everything" else 12)
+
+
+@pytest.mark.parametrize("scout_mode", ["train", "frozen", "eval"])
+def test_every_way_of_scouting_is_captured(data: Shapes, scout_mode: str) -> None:
+    (eager, _), (captured, _) = (
+        made(kind, data, unix_exp.sampler("unix", scout_mode=scout_mode)) for kind in (Step, CapturedStep)
+    )
+    assert run(eager, data, seed=0, steps=5) == pytest.approx(run(captured, data, seed=0, steps=5), rel=1e-3)
+    assert_captured(captured)
+    assert_alike(captured, eager)
+
+
+def test_the_seed_steers_what_was_recorded(data: Shapes) -> None:
+    step, _ = made(CapturedStep, data)
+    set_lr(step.optimiser, 0.0)  # the weights stay, so a loss depends on images and chance alone
+    first, again, other = (run(step, data, seed, steps=3) for seed in (1, 1, 2))
+    assert first == pytest.approx(again, rel=1e-4)
+    assert first != pytest.approx(other, rel=1e-2)
+    one = next(data.train_batches(16, 0))
+    drawn = [float(step(one)["kd"]) for _ in range(4)]
+    assert max(drawn) - min(drawn) > 1e-3 * max(drawn), "each replay draws anew"
+    assert_captured(step)
+
+
+@pytest.mark.parametrize("kind", [Step, CapturedStep])
+@pytest.mark.parametrize("name", SAMPLERS)
+def test_an_epoch_waits_for_nothing_but_its_end(data: Shapes, name: str, kind: type[Step]) -> None:
+    step, analysis = made(kind, data, unix_exp.sampler(name))
+    run(step, data, seed=0, steps=1)  # compiles, records, allocates
+    observed, means = analysis.around(step), Means()
+    with waiting_is_an_error():
+        torch.manual_seed(2)
+        set_lr(step.optimiser, 0.01)
+        for batch in data.train_batches(16, seed=1):
+            means.add(observed(batch))
+    assert means.count == 12
+    assert means.read()["kd"] > 0
+    told, arrays = analysis.tell(None)
+    assert told["analysis/student_entropy_kept"] > 0
+    assert sum(arrays["drawn_per_class"]) == 13 * (16 if name == "everything" else 12)
+
+
+def test_a_continued_run_equals_an_unbroken_one(data: Shapes) -> None:
+    unbroken, _ = made(CapturedStep, data)
+    expected = [run(unbroken, data, seed, steps=5) for seed in (0, 1)][1]
+
+    begun, _ = made(CapturedStep, data)
+    run(begun, data, seed=0, steps=5)
+    continued, _ = made(CapturedStep, data)
+    continued.distiller.load_state_dict(begun.distiller.state_dict())
+    continued.optimiser.load_state_dict(optimiser_state(begun.optimiser))
+    set_lr(continued.optimiser, RECIPE.lr)
+    assert run(continued, data, seed=1, steps=5) == pytest.approx(expected, rel=1e-3)
+    ours, theirs = continued.distiller.state_dict(), unbroken.distiller.state_dict()
+    torch.testing.assert_close(ours, theirs, rtol=1e-3, atol=1e-4)
+
+
+@pytest.mark.parametrize("name", SAMPLERS)
+def test_bf16_stays_finite_when_captured(data: Shapes, name: str) -> None:
+    step, _ = made(CapturedStep, data, unix_exp.sampler(name), precision="bf16")
+    losses = run(step, data, seed=0, steps=12)
+    assert_captured(step)
+    assert all(torch.isfinite(torch.tensor(losses)))
+    assert all(torch.isfinite(weight).all() for weight in step.distiller.student.parameters())
+
+
+def test_a_compiled_step_is_captured_too(data: Shapes) -> None:
+    torch._dynamo.reset()
+    step, _ = made(CapturedStep, data, small=True, compile=True)
+    ten = Batch(torch.randn(16, 3, 32, 32), torch.eye(10)[torch.arange(16) % 10], torch.arange(16))
+    batch = Batch(*(tensor.to(DEVICE) for tensor in ten))
+    before = step.distiller.student.fc.weight.detach().clone()
+    assert all(torch.isfinite(step(batch)["kd"]) for _ in range(3))
+    assert_captured(step)
+    assert not torch.equal(before, step.distiller.student.fc.weight)
+
+
+def test_a_batch_of_another_shape_is_done_eagerly_in_between(data: Shapes) -> None:
+    (eager, _), (captured, _) = (made(kind, data) for kind in (Step, CapturedStep))
+    losses = []
+    for step in (eager, captured):
+        torch.manual_seed(0)
+        batches = list(islice(data.train_batches(16, 0), 4))
+        batches[2] = Batch(*(tensor[:8] for tensor in batches[2]))
+        losses.append([float(step(batch)["kd"]) for batch in batches])
+    assert losses[0] == pytest.approx(losses[1], rel=1e-3)
+    assert_captured(captured)
+    assert_alike(captured, eager)
+
+
+class Waiting:
+    """A sampler of somebody's own that asks the GPU for a number."""
+
+    def __init__(self, only_when_captured: bool = False) -> None:
+        self.only_when_captured = only_when_captured
+
+    def __call__(self, batch: Batch, scout: Scout) -> Batch:
+        if not self.only_when_captured or torch.cuda.is_current_stream_capturing():
+            batch.images.sum().item()
+        order = torch.rand(len(batch.index), device=batch.index.device).argsort()
+        return Batch(*(tensor[order] for tensor in batch))
+
+
+def check_that_it_goes_on_eagerly(data: Shapes, only_when_captured: bool) -> None:
+    (eager, _), (refused, _) = (made(kind, data, Waiting(only_when_captured)) for kind in (Step, CapturedStep))
+    said: list[str] = []
+    refused.say = said.append
+    assert run(eager, data, seed=0, steps=5) == pytest.approx(run(refused, data, seed=0, steps=5), rel=1e-3)
+    assert refused.recording is None
+    assert len(said) == 1, said
+    assert "runs eagerly" in said[0]
+    assert_alike(refused, eager)
+
+
+def test_a_sampler_that_waits_runs_eagerly_and_that_is_said(data: Shapes) -> None:
+    check_that_it_goes_on_eagerly(data, only_when_captured=False)
+
+
+def test_a_capture_that_breaks_is_survived() -> None:
+    """In a process of its own: a PyTorch that gets stuck here would spoil the tests that follow."""
+    script = (
+        "import test_gpu; data = test_gpu.Shapes(train_count=192, test_count=96); data.load('cuda'); "
+        "test_gpu.check_that_it_goes_on_eagerly(data, only_when_captured=True)"
+    )
+    here = Path(__file__).parent
+    words = [sys.executable, "-c", f"import sys; sys.path[:0] = {[str(here), str(here.parent)]}; {script}"]
+    done = subprocess.run(words, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+
+
+def test_a_whole_run_is_captured_and_continues(tiny: Command) -> None:
+    said = tiny("recipe.epochs=2", "runtime.device=cuda", "runtime.capture=true")
+    assert said.code == 0, said.err
+    assert "can't be captured" not in said.out
