@@ -54,18 +54,20 @@ def bench(given: argparse.Namespace) -> int:
     from unix_exp.bench import case, compare, table  # torch takes seconds to import, and --help needn't wait for it
     from unix_exp.bench.picture import picture
 
-    then = compare.read(given.compare) if given.compare is not None else None
+    if given.compare is not None:
+        compare.read(given.compare)  # a mistake in it is said before the minutes of timing
     told = timed(case.read(given.words), given)
-    print("\n".join(table.table(told)))
+    since = given.compare or compare.known(told)
+    then = compare.read(since) if since is not None else None  # now, for --json may be about to replace it
+    print("\n".join(table.table(told)), flush=True)
     if given.json is not None:
-        given.json.write_text(json.dumps(told, indent=1) + "\n")
+        put(given.json, json.dumps(told, indent=1) + "\n")
     if given.picture is not None:
-        given.picture.write_text(picture(told), encoding="utf-8")
-    then = then or compare.known(told)
-    if then is None:
+        put(given.picture, picture(told))
+    if since is None or then is None:
         return 0
     changes, differing = list(compare.changes(then, told)), compare.differences(then, told)
-    print("\n" + "\n".join(table.told_changes(changes, differing)))
+    print("\n".join(["", f"since {since.name}", *table.told_changes(changes, differing)]))
     return int(not differing and any(change.worse for change in changes))
 
 
@@ -83,6 +85,13 @@ def check(given: argparse.Namespace) -> None:
             raise Mistake(f"--{option} is {path}; give a file in a folder that is there")
 
 
+def put(path: Path, text: str) -> None:
+    try:
+        path.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise Mistake(f"cannot write {path}: {error.strerror}") from None
+
+
 def timed(case, given: argparse.Namespace) -> dict:
     from unix_exp.bench.contestants import warmed
     from unix_exp.bench.figures import result
@@ -92,10 +101,10 @@ def timed(case, given: argparse.Namespace) -> dict:
     device = case.runtime.place()
     case.data.load(device)
     workers = WORKERS[device.type] if given.workers is None else given.workers
-    block = BLOCK[device.type]
-    rounds = max(2, (given.steps or STEPS[device.type]) // block)
+    steps = given.steps or STEPS[device.type]
+    block = min(BLOCK[device.type], steps // 2)
     ready, memory = warmed(case, workers)
-    seconds = alternate(ready, rounds, block, waiting_for(device), Console(1).watch)
+    seconds = alternate(ready, steps // block, block, waiting_for(device), Console(1).watch)
     return result(case, seconds, block, memory)
 
 

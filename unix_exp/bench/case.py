@@ -15,7 +15,7 @@ from unix_exp.experiment import check_batch
 from unix_exp.recipe import Recipe
 from unix_exp.runtime import Runtime
 from unix_exp.sweeps import grid
-from unix_exp.types import Mistake
+from unix_exp.types import Dataset, Mistake
 
 SHAPES = ("dataset=shapes", "dataset.train_count=6400", "dataset.test_count=24")  # a hundred batches of 64
 
@@ -26,7 +26,7 @@ class Case(NamedTuple):
     settings: Settings
     recipe: Recipe
     runtime: Runtime
-    data: Resident
+    data: Dataset  # a Resident
     cost: StepCost
 
     @property

@@ -9,12 +9,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
-from importlib.resources import files
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from unix_exp.types import Mistake
 
+KNOWN = Path(__file__).parent / "known"
 LEAST = 0.01
 MORE_IS_BETTER = ("speed_over_plain", "speed_over_plain_workers")  # of all other ratios less is
 
@@ -40,12 +40,10 @@ def read(path: Path) -> dict[str, Any]:
     return told
 
 
-def known(now: Mapping[str, Any]) -> dict[str, Any] | None:
+def known(now: Mapping[str, Any]) -> Path | None:
     """The kept state of the same case on the same hardware, if there is one."""
-    for path in sorted(Path(str(files(__package__))).glob("known/*.json")):
-        if not differences(then := read(path), now):
-            return then
-    return None
+    kept = sorted(KNOWN.glob("*.json"))
+    return next((path for path in kept if not differences(read(path), now)), None)
 
 
 def differences(then: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:

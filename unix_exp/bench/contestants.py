@@ -50,7 +50,9 @@ def contestants(case: Case, workers: int) -> Iterator[Contestant]:
 def warmed(case: Case, workers: int) -> tuple[list[Contestant], dict[str, int]]:
     """Everyone ready to be timed, and on a GPU the bytes that each took at its fullest, its weights included."""
     device = case.runtime.place()
-    entering, ready, memory = contestants(case, workers), [], {}
+    entering = contestants(case, workers)
+    ready: list[Contestant] = []
+    memory: dict[str, int] = {}
     while True:
         before = on(device)
         if device.type == "cuda":

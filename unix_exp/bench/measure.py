@@ -38,7 +38,7 @@ class Spread(NamedTuple):
 
     @classmethod
     def of(cls, values: Sequence[float]) -> Spread:
-        low, _, high = quantiles(values, n=4, method="inclusive") if len(values) > 1 else values * 3
+        low, _, high = quantiles(values, n=4, method="inclusive") if len(values) > 1 else [values[0]] * 3
         return cls(median(values), low, high, len(values))
 
     def times(self, factor: float) -> Spread:

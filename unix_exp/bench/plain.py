@@ -19,6 +19,7 @@ from torch.utils.data import DataLoader, Dataset
 from torchvision import transforms
 
 from unix_exp.bench.case import Case
+from unix_exp.data.resident import Resident
 
 
 class Pictures(Dataset):
@@ -112,6 +113,7 @@ class Plain:
 
 def pictures(case: Case) -> Pictures:
     data = case.data
+    assert isinstance(data, Resident)
     margin = data.margin
     inner = slice(margin, margin + data.size)  # the resident set keeps its padding beside the images
     steps: list[Any] = [transforms.ToTensor(), transforms.Normalize(data.mean, data.std)]

@@ -8,59 +8,70 @@ from typing import Any
 from unix_exp.bench.compare import Change
 from unix_exp.bench.contestants import ABOUT
 
+TITLES = {
+    "step_over_floor": "full step / floor",
+    "speed_over_plain": "images/s / plain loop's",
+    "speed_over_plain_workers": "the same, processes load",
+    "time_of_kd": "full step / KD's",
+    "share_of_data": "data / full step",
+    "share_of_looks": "analysis's looks / full step",
+}
+
 
 def table(told: Mapping[str, Any]) -> Iterator[str]:
     yield heading(told)
     yield ""
-    yield f"{'':15}{'ms/step':>9}{'quartiles':>20}{'n':>5}{'img/s':>9}"
+    yield f"{'':15}{'ms/step':>10}{'quartiles':>21}{'n':>5}{'img/s':>10}"
     for name, spread in told["ms_per_step"].items():
-        between = f"{spread['low']:.2f} - {spread['high']:.2f}"
         speed = told["images_per_second"].get(name)
         said = "-" if speed is None else f"{speed:,.0f}"
-        yield f"{name:15}{spread['median']:9.2f}{between:>20}{spread['n']:5}{said:>9}  {ABOUT[name]}"
+        between = quartiles(spread, 2)
+        yield f"{name:15}{spread['median']:10.2f}{between:>21}{spread['n']:5}{said:>10}  {ABOUT[name]}"
     yield ""
-    ratios, compute = told["ratios"], told["compute"]
-    yield line("full step / floor", ratios["step_over_floor"])
-    for name, title in (("plain", "images/s against plain"), ("plain_workers", "the same, processes load")):
-        if (found := ratios.get(f"speed_over_{name}")) is not None:
-            yield line(title, found)
-    yield line("data, % of the step", ratios["share_of_data"], 100)
-    if "share_of_looks" in ratios:
-        yield line("analysis's looks, %", ratios["share_of_looks"], 100)
-    if "time_saved" in compute:
-        kd = ratios["time_of_kd"]
-        saved = {"median": compute["time_saved"], "low": 100 - 100 * kd["high"], "high": 100 - 100 * kd["low"]}
-        yield line("time saved against KD, %", saved)
-        for price, word in ((1, "one forward pass"), (2, "two")):
-            flops, behind = (compute[f"{name}_backward_{price}"] for name in ("flops_saved", "points_behind"))
-            yield f"{'FLOPs saved, %':26}{flops:8.2f}  backward priced at {word}: time is {behind:+.2f} points behind"
-    if told["peak"] is not None:
-        peak = told["peak"]
-        yield f"{'share of the peak, %':26}{peak['percent']:8.2f}  {peak['tflops']:.1f} of {peak['peak_tflops']} TFLOP/s"
-    held = told["bytes"]
-    of_ours = f"{held['ours'] / 2**20:,.0f} on the GPU by our step, " if "ours" in held else ""
-    yield f"{'memory at its fullest, MiB':26}  {of_ours}{held['process'] / 2**20:,.0f} by the process, all contestants"
+    for name, spread in told["ratios"].items():
+        yield f"{TITLES[name]:30}{spread['median']:9.4f}{quartiles(spread, 4):>19}"
+    yield from savings(told["compute"])
+    if (peak := told["peak"]) is not None:
+        reached = f"{peak['tflops']:.1f} of {peak['peak_tflops']} TFLOP/s"
+        yield f"{'share of the peak, %':30}{peak['percent']:9.2f}  {reached}"
+    held = {name: f"{count / 2**20:,.0f}" for name, count in told["bytes"].items()}
+    if "ours" in held:
+        yield f"{'most GPU memory of our step':30}{held['ours']:>9} MiB"
+    yield f"{'most memory of the process':30}{held['process']:>9} MiB, all contestants together"
 
 
 def heading(told: Mapping[str, Any]) -> str:
-    what, images = told["what"], told["compute"]["images"]
+    what, where, images = told["what"], told["where"], told["compute"]["images"]
     return (
         f"{what['pair']}: {what['sampler']['name']}, {images['learned']} of {what['batch']} images of "
         f"{what['pixels']} px, {what['runtime']['precision']}, {what['runtime']['memory_format']}\n"
-        f"{told['where']['hardware']}, PyTorch {told['where']['versions']['torch']}"
+        f"{where['hardware']}, PyTorch {where['versions']['torch']}"
     )
 
 
-def line(title: str, spread: Mapping[str, float], factor: float = 1) -> str:
-    median, low, high = (factor * spread[key] for key in ("median", "low", "high"))
-    return f"{title:26}{median:8.3f}  quartiles {low:.3f} - {high:.3f}"
+def quartiles(spread: Mapping[str, float], digits: int) -> str:
+    return f"{spread['low']:.{digits}f} - {spread['high']:.{digits}f}"
+
+
+def savings(compute: Mapping[str, Any]) -> Iterator[str]:
+    if "time_saved" not in compute:
+        return
+    yield f"{'time saved against KD, %':30}{compute['time_saved']:9.2f}"
+    for price, words in ((1, "one forward pass"), (2, "two forward passes")):
+        flops, behind = (compute[f"{name}_backward_{price}"] for name in ("flops_saved", "points_behind"))
+        side = "behind" if behind >= 0 else "ahead"
+        yield (
+            f"{'FLOPs saved against KD, %':30}{flops:9.2f}  backward priced at {words}: "
+            f"the time is {abs(behind):.2f} points {side}"
+        )
 
 
 def told_changes(changes: list[Change], differing: list[str]) -> Iterator[str]:
-    yield f"{'':22}{'then':>10}{'now':>10}{'change':>10}"
+    yield f"{'':30}{'then':>10}{'now':>10}{'change':>10}"
     for change in changes:
-        percent = 100 * (change.now / change.then - 1) if change.then else 0.0
+        percent = f"{100 * (change.now / change.then - 1):+.1f} %" if change.then else "-"
         mark = "  worse" if change.worse and not differing else ""
-        yield f"{change.name:22}{change.then:10.3f}{change.now:10.3f}{percent:+9.1f}%{mark}"
+        name = TITLES.get(change.name, change.name)
+        yield f"{name:30}{change.then:10.4g}{change.now:10.4g}{percent:>10}{mark}"
     if differing:
         yield "not judged, as these differ: " + "; ".join(differing)

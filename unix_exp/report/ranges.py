@@ -25,18 +25,21 @@ class Range(NamedTuple):
 def ranges(rows: Sequence[Range], x_title: str, *, title: str) -> Markup:
     """A bar from zero to each value, its name above it and its quartiles across its end."""
     x = Scale(0.0, max((row.high for row in rows), default=0.0) * 1.04 or 1.0, INDENT, WIDTH - 12)
-    bars, top = [], 0.0
+    heading = wrapped(title, WIDTH - 2 * INDENT)
+    first = top = len(heading) * LINE + 6
+    bars = [words(x.start, SIZE, heading, kind="title")]
     for row in rows:
         name = wrapped(f"{row.label}, {number(row.value)}", WIDTH - 2 * INDENT)
         middle = top + len(name) * LINE + 4 + ROW / 2
         bars.append(bar(row, x, middle, words(x.start, top + SIZE, name)))
         top = middle + ROW
     places, labels, middles = x_axis(x, whole=False)
-    grid = "".join(f"M{x(place):.1f} 0V{top:.1f}" for place in places)
+    grid = "".join(f"M{x(place):.1f} {first:.1f}V{top:.1f}" for place in places)
     stubs = "".join(f"M{x(place):.1f} {top:.1f}v4" for place in places)
     axis = [
-        tag("path", class_="frame", d=f"M{x.start:.1f} 0V{top:.1f}H{x.end:.1f}{stubs}"),
-        *(words(at, top + 5 + SIZE, label, "middle", "quiet x-tick") for at, label in zip(middles, labels, strict=True)),
+        tag("path", class_="frame", d=f"M{x.start:.1f} {first:.1f}V{top:.1f}H{x.end:.1f}{stubs}"),
+        *(words(middle, top + 5 + SIZE, label, "middle", "quiet x-tick")
+          for middle, label in zip(middles, labels, strict=True)),
         words(inside((x.start + x.end) / 2, x_title), top + 9 + SIZE + LINE, x_title, "middle", "title"),
     ]  # fmt: skip
     said = ", ".join(f"{row.label} {number(row.value)}" for row in rows)
