@@ -175,6 +175,8 @@ def test_the_plain_loop_augments_as_we_do(tiny: case.Case) -> None:
     kinds = [type(one).__name__ for one in plain.pictures(tiny).transform.transforms]
     assert kinds == ["RandomCrop", "RandomHorizontalFlip", "ToTensor", "Normalize"]
     assert plain.pictures(tiny).transform.transforms[0].padding == tiny.data.margin == 4
+    drawn = tiny.data.read(None)[0].pixels
+    assert np.array_equal(plain.pictures(tiny).pixels, drawn), "cropped from the image, not from its padding"
 
 
 @pytest.mark.parametrize("words", [(), ("sampler=everything",), ("sampler.uncertainty=margin", "sampler.w=1000")])
