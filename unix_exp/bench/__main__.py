@@ -6,8 +6,12 @@ import argparse
 import json
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from unix_exp.types import Mistake
+
+if TYPE_CHECKING:
+    from unix_exp.bench.case import Case
 
 STEPS = {"cpu": 20, "cuda": 300}  # timed, of each contestant: under three minutes on two cores
 BLOCK = {"cpu": 1, "cuda": 10}  # steps timed together: a GPU is waited for at their end alone, as in an epoch
@@ -92,7 +96,8 @@ def put(path: Path, text: str) -> None:
         raise Mistake(f"cannot write {path}: {error.strerror}") from None
 
 
-def timed(case, given: argparse.Namespace) -> dict:
+def timed(case: Case, given: argparse.Namespace) -> dict[str, Any]:
+    """Load the data, warm everyone up, and let them take turns."""
     from unix_exp.bench.contestants import warmed
     from unix_exp.bench.figures import result
     from unix_exp.bench.measure import alternate, waiting_for
