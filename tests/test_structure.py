@@ -24,7 +24,7 @@ LAYERS = [
     {"experiment", "help"},
     {"complaints"},
     {"outcomes", "sweeps"},
-    {"train", "dashboard"},
+    {"train", "dashboard", "bench"},
 ]
 LEVEL = {name: level for level, names in enumerate(LAYERS) for name in names}
 

@@ -1,0 +1,117 @@
+"""python -m unix_exp.bench: how long a step takes, beside its networks alone and beside a plain loop."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from unix_exp.types import Mistake
+
+if TYPE_CHECKING:
+    from unix_exp.bench.case import Case
+
+STEPS = {"cpu": 20, "cuda": 300}  # timed, of each contestant: under three minutes on two cores
+BLOCK = {"cpu": 1, "cuda": 10}  # steps timed together: a GPU is waited for at their end alone, as in an epoch
+WORKERS = {"cpu": 0, "cuda": 4}  # that load for the plain loop; on a CPU they would take the step's cores
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        prog="python -m unix_exp.bench",
+        description="Time our step beside the networks alone, conventional KD and a plain loop, in turns. "
+        "Random weights on drawn shapes: nothing is downloaded, no teacher is trained.",
+        epilog="For example: python -m unix_exp.bench pair=vgg13_vgg8 sampler.k=48 runtime.precision=bf16",
+    )
+    parser.add_argument("words", nargs="*", metavar="key=value", help="choices and settings, as for unix_exp.train")
+    parser.add_argument("--steps", type=int, metavar="N", help=f"timed steps of each contestant ({by_device(STEPS)})")
+    parser.add_argument("--workers", type=int, metavar="N", help="the plain loop also with N processes that load "
+                        f"({by_device(WORKERS)})")  # fmt: skip
+    parser.add_argument("--json", type=Path, metavar="PATH", help="write every figure there")
+    parser.add_argument("--picture", type=Path, metavar="PATH", help="write an SVG there")
+    parser.add_argument("--compare", type=Path, metavar="PATH", help="print what changed since that JSON, and exit "
+                        "with 1 where a ratio got worse (the one that comes with unix_exp, if it knows this case "
+                        "and hardware)")  # fmt: skip
+    given = parser.parse_intermixed_args()
+    try:
+        sys.exit(bench(given))
+    except KeyboardInterrupt:
+        sys.exit(130)
+    except Exception as error:
+        from unix_exp.complaints import in_one_line
+
+        complaint = in_one_line(error)
+        if complaint is None:
+            raise
+        print(f"error: {complaint}", file=sys.stderr)
+        sys.exit(2)
+
+
+def by_device(numbers: dict[str, int]) -> str:
+    return f"{numbers['cpu']} on a CPU, {numbers['cuda']} on a GPU"
+
+
+def bench(given: argparse.Namespace) -> int:
+    check(given)
+    from unix_exp.bench import case, compare, table  # torch takes seconds to import, and --help needn't wait for it
+    from unix_exp.bench.picture import picture
+
+    if given.compare is not None:
+        compare.read(given.compare)  # a mistake in it is said before the minutes of timing
+    told = timed(case.read(given.words), given)
+    since = given.compare or compare.known(told)
+    then = compare.read(since) if since is not None else None  # now, for --json may be about to replace it
+    print("\n".join(table.table(told)), flush=True)
+    if given.json is not None:
+        put(given.json, json.dumps(told, indent=1) + "\n")
+    if given.picture is not None:
+        put(given.picture, picture(told))
+    if since is None or then is None:
+        return 0
+    changes, differing = list(compare.changes(then, told)), compare.differences(then, told)
+    print("\n".join(["", f"since {since.name}", *table.told_changes(changes, differing)]))
+    return int(not differing and any(change.worse for change in changes))
+
+
+def check(given: argparse.Namespace) -> None:
+    for word in given.words:
+        if "=" not in word:
+            raise Mistake(f"'{word}' is no setting; write key=value, such as pair=vgg13_vgg8")
+    if given.steps is not None and given.steps < 2:
+        raise Mistake(f"--steps is {given.steps}; choose 2 or more")
+    if given.workers is not None and given.workers < 0:
+        raise Mistake(f"--workers is {given.workers}; choose 0 or more")
+    for option in ("json", "picture"):
+        path = getattr(given, option)
+        if path is not None and (path.is_dir() or not path.absolute().parent.is_dir()):
+            raise Mistake(f"--{option} is {path}; give a file in a folder that is there")
+
+
+def put(path: Path, text: str) -> None:
+    try:
+        path.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise Mistake(f"cannot write {path}: {error.strerror}") from None
+
+
+def timed(case: Case, given: argparse.Namespace) -> dict[str, Any]:
+    """Load the data, warm everyone up, and let them take turns."""
+    from unix_exp.bench.contestants import warmed
+    from unix_exp.bench.figures import result
+    from unix_exp.bench.measure import alternate, waiting_for
+    from unix_exp.sinks.console import Console
+
+    device = case.runtime.place()
+    case.data.load(device)
+    workers = WORKERS[device.type] if given.workers is None else given.workers
+    steps = given.steps or STEPS[device.type]
+    block = min(BLOCK[device.type], steps // 2)
+    ready, memory = warmed(case, workers)
+    seconds = alternate(ready, steps // block, block, waiting_for(device), Console(1).watch)
+    return result(case, seconds, block, memory)
+
+
+if __name__ == "__main__":
+    main()
