@@ -79,6 +79,15 @@ class CapturedStep(Step):
         return [*weights, *buffers, *momenta]
 
 
+def step_for(
+    distiller: Distiller, optimiser: torch.optim.Optimizer, runtime: Runtime, say: Callable[[str], None] = print
+) -> Step:
+    """The fastest step that this place and the settings allow."""
+    if runtime.captures:
+        return CapturedStep(distiller, optimiser, runtime, say)
+    return Step(distiller, optimiser, runtime)
+
+
 def shapes(batch: Batch) -> list[torch.Size]:
     return [tensor.shape for tensor in batch]
 

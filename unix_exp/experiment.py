@@ -14,14 +14,14 @@ from omegaconf import DictConfig
 
 from unix_exp import build, config, provenance, teachers
 from unix_exp.analysis import Analysis
-from unix_exp.captured import CapturedStep
+from unix_exp.captured import step_for
 from unix_exp.checkpoint import read_state, save_state, save_weights
 from unix_exp.config import Settings
 from unix_exp.cost import StepCost, price
 from unix_exp.distillers.distiller import Distiller
 from unix_exp.folder import RunFolder
 from unix_exp.frozen import frozen
-from unix_exp.loop import Progress, Run, Step, train
+from unix_exp.loop import Progress, Run, train
 from unix_exp.recipe import Recipe, optimiser_state
 from unix_exp.registry import check_settings
 from unix_exp.runtime import Runtime
@@ -240,9 +240,7 @@ def begin_or_continue(plan: Plan, teacher: teachers.Measured | None, say: Callab
     if plan.runtime.analysis:
         analysis = Analysis(distiller, plan.data, plan.runtime, teacher.centres if teacher is not None else None)
     weights = [weight for weight in distiller.parameters() if weight.requires_grad]
-    step = Step(distiller, plan.recipe.optimiser(weights), plan.runtime)
-    if plan.runtime.captures:
-        step = CapturedStep(distiller, step.optimiser, plan.runtime, say)
+    step = step_for(distiller, plan.recipe.optimiser(weights), plan.runtime, say)
     progress = Progress()
     if plan.folder.checkpoint.exists():
         try:

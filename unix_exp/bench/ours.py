@@ -10,7 +10,9 @@ from torch import nn
 from unix_exp import build
 from unix_exp.analysis import Analysis
 from unix_exp.bench.case import Case
+from unix_exp.captured import step_for
 from unix_exp.config import Settings
+from unix_exp.frozen import frozen
 from unix_exp.loop import Means, Step, epoch_seed
 from unix_exp.types import Batch
 
@@ -34,7 +36,8 @@ class Ours:
 def networks(case: Case) -> tuple[nn.Module, nn.Module]:
     """Student and teacher, where and as a run has them."""
     student, teacher = case.networks()
-    return case.runtime.settled(student), case.runtime.settled(teacher.eval().requires_grad_(False))
+    cheap = frozen(case.runtime.settled(teacher), case.runtime.precision_of_teacher, case.data.size)
+    return case.runtime.settled(student), cheap
 
 
 def assembled(case: Case, settings: Settings) -> tuple[Step, Analysis | None]:
@@ -42,7 +45,7 @@ def assembled(case: Case, settings: Settings) -> tuple[Step, Analysis | None]:
     case.runtime.settled(distiller)  # a criterion may have weights too
     analysis = Analysis(distiller, case.data, case.runtime) if case.runtime.analysis else None
     weights = [weight for weight in distiller.parameters() if weight.requires_grad]
-    return Step(distiller, case.recipe.optimiser(weights), case.runtime), analysis
+    return step_for(distiller, case.recipe.optimiser(weights), case.runtime), analysis
 
 
 def endless(case: Case) -> Iterator[Batch]:
