@@ -22,8 +22,8 @@ LAYERS = [
     {"sinks", "build"},
     {"teachers"},
     {"experiment", "help"},
-    {"complaints"},
-    {"outcomes", "sweeps"},
+    {"complaints", "sweeps"},
+    {"outcomes"},
     {"train", "dashboard", "bench"},
 ]
 LEVEL = {name: level for level, names in enumerate(LAYERS) for name in names}

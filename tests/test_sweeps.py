@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -15,9 +17,11 @@ import pytest
 import yaml
 from conftest import Command, Said, only
 from filelock import FileLock
+from hydra.errors import MissingConfigException
 
 import unix_exp
 from unix_exp import config, paper
+from unix_exp.complaints import in_one_line
 from unix_exp.outcomes import Outcomes
 from unix_exp.report.published import comparable_with_paper, place_of
 from unix_exp.report.runs import Run
@@ -90,6 +94,7 @@ def test_a_plan_tells_what_is_done_failed_running_begun_and_missing(command: Com
     for folder in (kd, random):
         (folder / "result.json").unlink()
     (kd / "failure.txt").write_text("Traceback\nRuntimeError: the disk is full\n")
+    lengthen(unix)
     (random / "metrics.jsonl").write_text((random / "metrics.jsonl").read_text().splitlines()[0] + "\n")
     words = ("plan", "demo", "scale=smoke", "recipe.epochs=2")
     with FileLock(unix / ".lock"):
@@ -110,6 +115,22 @@ def test_a_plan_tells_what_is_done_failed_running_begun_and_missing(command: Com
     assert "do it with: python -m unix_exp.train sweep=demo scale=smoke recipe.epochs=2" in said.out
 
 
+def lengthen(run: Path) -> None:
+    """Make a tiny run's result that of a longer one."""
+    result = json.loads((run / "result.json").read_text())
+    (run / "result.json").write_text(json.dumps(result | {"steps": 50}))
+
+
+def test_speed_is_learned_from_runs_of_some_length_with_the_same_batch(command: Command, sweeps: Sweeps) -> None:
+    words = ("scale=smoke", "experiment=scratch,kd")
+    assert command("sweep=demo", "logger=none", *words[:1], "experiment=scratch").code == 0
+    assert "no run here has shown a speed yet" in sweeps("plan", "demo", *words).out, "one step shows no speed"
+    lengthen(only(Path("runs")))
+    assert "by the median speed of 1 finished runs" in sweeps("plan", "demo", *words).out
+    other = sweeps("plan", "demo", *words, "recipe.batch=48", "teacher_recipe.batch=48")
+    assert "no run here has shown a speed yet" in other.out
+
+
 def test_the_plans_gflops_are_what_the_runs_then_count(command: Command, sweeps: Sweeps) -> None:
     before = sweeps("plan", "demo", "scale=smoke", "experiment=kd,unix").lines
     assert command(*SMALL, "experiment=kd,unix").code == 0
@@ -124,6 +145,25 @@ def test_a_plan_names_a_job_that_cannot_be_done(sweeps: Sweeps) -> None:
     said = sweeps("plan", "demo", "scale=smoke", "experiment=unix", "teacher.checkpoint=nowhere.pth")
     assert "impossible" in said.out
     assert "teacher.checkpoint nowhere.pth does not exist" in said.out
+    assert "1 of 1 jobs cannot be planned; the first: teacher.checkpoint nowhere.pth does not exist" in said.lines[-1]
+    assert "left:" not in said.out, "nothing can be done, so no command does it"
+
+
+def test_the_command_of_a_plan_can_be_pasted(sweeps: Sweeps) -> None:
+    said = sweeps("plan", "demo", "scale=smoke", "experiment=scratch", "runs=my runs")
+    assert said.lines[-1].endswith("sweep=demo scale=smoke experiment=scratch 'runs=my runs'")
+
+
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+def test_a_reader_that_has_seen_enough_is_no_error(tmp_path: Path, unbuffered: str) -> None:
+    words = [sys.executable, "-W", "ignore", "-m", "unix_exp.sweeps", "list"]
+    given = HERE | {"PYTHONUNBUFFERED": unbuffered}
+    process = subprocess.Popen(words, cwd=tmp_path, env=given, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    assert process.stdout is not None
+    process.stdout.close()
+    process.stdout = None
+    assert process.communicate()[1] == b""
+    assert process.returncode == 0
 
 
 def test_a_finished_sweep_says_how_to_see_it(command: Command, sweeps: Sweeps) -> None:
@@ -141,6 +181,9 @@ def test_a_finished_sweep_says_how_to_see_it(command: Command, sweeps: Sweeps) -
         (("plan", "demo", "pair=nobody"), "pair 'nobody' does not exist"),
         (("plan", "demo", "--speed", "0"), "--speed is 0.0; give GFLOPs a second, above 0"),
         (("wandb", "demo", "recipee.epochs=1"), "there is no setting 'recipee'"),
+        (("plan", "demo,table1"), "run them one after another: sweep=demo, then sweep=table1"),
+        (("wandb", "demo", "sweep=table1"), "run them one after another: sweep=demo, then sweep=table1"),
+        (("plan", "table1", "sampler.k=36"), "sampler 'everything' has no setting 'k'; that is experiment=kd"),
     ],
 )
 def test_a_mistake_is_one_line(sweeps: Sweeps, words: tuple[str, ...], complaint: str) -> None:
@@ -148,6 +191,71 @@ def test_a_mistake_is_one_line(sweeps: Sweeps, words: tuple[str, ...], complaint
     assert said.code == 2
     assert complaint in said.err
     assert "Traceback" not in said.err
+
+
+@pytest.mark.parametrize(
+    ("words", "complaint"),
+    [
+        ("sweep=demo,table1", "sweep takes one grid; run them one after another: sweep=demo, then sweep=table1"),
+        ("-m sweep=demo,table1", "sweep takes one grid; run them one after another: sweep=demo, then sweep=table1"),
+        ("sweep=[demo,table1]", "sweep takes one grid; run them one after another: sweep=demo, then sweep=table1"),
+        ("sweep=choice(demo,table1) -m", "run them one after another: sweep=demo, then sweep=table1"),
+        (
+            "sweep=table1 sampler.k=36",
+            "sampler 'everything' has no setting 'k'; that is experiment=kd, "
+            "which experiment=random,unix_k40,unix leaves out",
+        ),
+        ("sweep=table1 sampler.scout_mode=eval", "that is experiment=kd, which experiment=unix_k40,unix leaves out"),
+        (
+            "experiment=unix,kd sampler.k=4 -m",
+            "that is experiment=kd, which experiment=unix leaves out",
+        ),
+        ("sweep=demo seed=0,1 recipe.epohcs=3", "recipe has no setting 'epohcs'; did you mean 'epochs'?"),
+        ("sweep=demo sampler.kk=3", "sampler 'unix' has no setting 'kk'; did you mean 'k'?"),
+        (
+            "sweep=demo dataset.train_cont=5",
+            "'shapes' has no setting 'train_cont'; did you mean 'train_count'?",
+        ),
+        ("sweep=demo seed=0,1 hydra.mode=RUN", "'seed=0,1'; this command makes one run, so give one value"),
+        ("sweep=demo runs=occupied", "cannot write to occupied/.hydra: Not a directory; choose another place"),
+        ("--config-dir mine sweep=own seed=0,1 sampler.kk=4", "sampler 'unix' has no setting 'kk'; did you mean 'k'?"),
+        ("--config-dir mine sweep=own sampler.k=4", "that is experiment=kd, which experiment=random,own leaves out"),
+    ],
+)
+def test_a_mistake_beside_a_sweep_is_one_line(command: Command, words: str, complaint: str) -> None:
+    Path("occupied").write_text("a file where a folder should be")
+    for group, origin in (("sweep", "demo"), ("experiment", "unix")):
+        Path("mine", group).mkdir(parents=True)
+        text = (config.folder() / group / f"{origin}.yaml").read_text()
+        Path("mine", group, "own.yaml").write_text(text.replace("scratch,kd,random,unix", "kd,random,own"))
+    said = command(*words.split())
+    assert (said.code, said.out) == (2, "")
+    (line,) = said.err.splitlines()
+    assert line.startswith("error: ") and complaint in line
+
+
+def test_a_launcher_that_is_not_installed_is_named_with_what_installs_it() -> None:
+    for name, extra in (("joblib", "joblib"), ("submitit_slurm", "slurm")):
+        missing = MissingConfigException("", f"hydra/launcher/{name}", ["basic"])
+        assert in_one_line(missing) == f"hydra/launcher '{name}' is not installed; pip install 'unix_exp[{extra}]'"
+
+
+@pytest.mark.skipif(shutil.which("srun") is not None, reason="this is a cluster")
+def test_a_launcher_that_cannot_start_is_a_mistake_in_one_line(command: Command) -> None:
+    pytest.importorskip("hydra_plugins.hydra_submitit_launcher")
+    said = command(*SMALL, "hydra/launcher=submitit_slurm")
+    assert said.code == 2
+    (line,) = said.err.splitlines()
+    assert line.startswith("error: the launcher cannot start: ")
+
+
+def test_words_beside_a_wandb_sweep_are_read_as_hydra_reads_them(sweeps: Sweeps) -> None:
+    words = ("seed=range(0,3)", "sampler.k=choice(2,3)", "experiment=unix", "recipe.lr=0.1")
+    described = yaml.safe_load(sweeps("wandb", "demo", *words).out)
+    assert described["parameters"] == {
+        "experiment": {"values": ["unix"]}, "seed": {"values": [0, 1, 2]}, "sampler.k": {"values": [2, 3]},
+    }  # fmt: skip
+    assert described["command"][4:] == ["sweep=demo", "hydra.mode=RUN", "recipe.lr=0.1", "${args_no_hyphens}"]
 
 
 def test_the_command_of_the_wandb_sweep_runs_as_it_is(sweeps: Sweeps, tmp_path: Path) -> None:
@@ -189,6 +297,49 @@ def test_a_killed_sweep_goes_on_where_it_stopped(tmp_path: Path) -> None:
     assert len(list(tmp_path.glob("runs/*/result.json"))) == 4
 
 
+def test_an_interrupted_sweep_tells_what_is_done_and_leaves_nothing_behind(tmp_path: Path) -> None:
+    words = [sys.executable, "-W", "ignore", "-m", "unix_exp.train", *SMALL, "experiment=scratch,kd"]
+    process = subprocess.Popen(
+        [*words, "recipe.epochs=1,5000"], cwd=tmp_path, env=HERE, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+        text=True,
+    )  # fmt: skip
+
+    def long_run_goes_on() -> bool:
+        return any(len(path.read_text().splitlines()) > 2 for path in tmp_path.glob("runs/*/metrics.jsonl"))
+
+    while process.poll() is None and not long_run_goes_on():
+        time.sleep(0.005)
+    process.send_signal(signal.SIGINT)
+    out, err = process.communicate()
+    assert process.returncode == 130
+    assert "resnet8  scratch" in out[out.index("pair ") :]
+    assert "interrupted: job 2 (experiment=scratch" in err
+    assert err.splitlines()[-1] == "interrupted; the same command continues"
+    assert "Traceback" not in err
+    assert not list(tmp_path.glob("runs/.sweeps/*"))
+
+
+def test_two_sweeps_at_once_share_their_runs(tmp_path: Path) -> None:
+    words = [sys.executable, "-W", "ignore", "-u", "-m", "unix_exp.train", *SMALL, "experiment=scratch",
+             "recipe.epochs=30"]  # fmt: skip
+    first = subprocess.Popen(words, cwd=tmp_path, env=HERE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    try:
+        while first.poll() is None and not list(tmp_path.glob("runs/*/config.yaml")):
+            time.sleep(0.005)
+        first.send_signal(signal.SIGSTOP)  # it holds the run's folder
+        second = subprocess.Popen(
+            words, cwd=tmp_path, env=HERE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+        )
+        assert second.stdout is not None
+        assert any("waiting for the process at work in runs/" in line for line in second.stdout)
+    finally:
+        first.send_signal(signal.SIGCONT)
+    ours, theirs = first.communicate()[0], second.communicate()[0]
+    assert (first.returncode, second.returncode) == (0, 0), ours + theirs
+    assert " is finished: " in theirs
+    assert theirs.count("resnet8  scratch") == 1
+
+
 def test_two_jobs_at_once_share_a_teacher_that_one_of_them_trained(tmp_path: Path) -> None:
     words = (*SMALL, "experiment=kd,unix", "hydra/launcher=joblib", "hydra.launcher.n_jobs=2")
     done = subprocess.run(
@@ -211,3 +362,23 @@ def test_a_job_whose_process_died_is_named(tmp_path: Path, capsys: pytest.Captur
     said = capsys.readouterr().err
     assert "failed: job 1 (seed=0): ValueError: all is lost" in said
     assert "failed: job 2 (seed=1): its process died" in said
+
+
+def test_a_line_that_a_kill_cut_short_hides_no_other(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    outcomes = Outcomes(tmp_path / "sweep.jsonl")
+    outcomes._append({"job": 0, "words": "seed=0"})
+    with outcomes.path.open("a") as file:
+        file.write('7\n{"job": 1, "wor')
+    assert outcomes.conclude() == 1
+    assert "failed: job 1 (seed=0): its process died" in capsys.readouterr().err
+    assert not outcomes.path.exists()
+
+
+def test_a_sweep_takes_away_what_killed_ones_left_long_ago(command: Command) -> None:
+    folder = Path("runs/.sweeps")
+    folder.mkdir(parents=True)
+    for name, age in (("old", 40), ("young", 4)):
+        (folder / f"{name}.jsonl").touch()
+        os.utime(folder / f"{name}.jsonl", (0, time.time() - age * 24 * 3600))
+    assert command(*SMALL, "experiment=scratch").code == 0
+    assert [path.name for path in folder.iterdir()] == ["young.jsonl"]

@@ -2,46 +2,74 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from hydra.errors import HydraException, MissingConfigException, OverrideParseException
 from omegaconf import DictConfig
 from omegaconf.errors import OmegaConfBaseException
 
 from unix_exp.help import composed
+from unix_exp.sweeps import grid
 from unix_exp.types import Mistake
 from unix_exp.words import first_line, nearest
 
+EXTRAS = {"joblib": "joblib", "submitit_local": "slurm", "submitit_slurm": "slurm"}  # which launcher comes with which
 
-def in_one_line(error: BaseException) -> str | None:
-    """The complaint, or None where the error is ours and not the user's."""
+
+def in_one_line(error: BaseException, words: Sequence[str] = ()) -> str | None:
+    """The complaint, or None where the error is ours and not the user's; `words` are the command's overrides."""
     if isinstance(error, Mistake):
         return " ".join(str(error).split())
-    if isinstance(error, MissingConfigException):
-        return unknown_choice(error)
     if isinstance(error, OverrideParseException):
         return f"cannot read '{error.override}'; write key=value, and quote a value with brackets, commas or spaces"
+    if str(error).startswith("Config group override must be"):
+        return "a group takes a choice by name, such as teacher=resnet32x4; distiller=supervised needs no teacher"
+    if not isinstance(error, (HydraException, OmegaConfBaseException)):
+        return None
+    if not isinstance(error, MissingConfigException) and (said := of_grid(words)):
+        return said
+    return of_job(error, words)
+
+
+def of_grid(words: Sequence[str]) -> str | None:
+    """What is wrong with the first job that cannot be composed, and which choices leave it out; None if all can."""
+    with grid.hydra_ready():
+        spoiled = grid.spoiled(words)
+    if spoiled is None:
+        return None
+    said = of_job(spoiled.flaw, spoiled.job)
+    if not spoiled.better:
+        return said
+    what = said.partition("; ")[0]  # its advice is for a misspelt name, and elsewhere in the grid the name is known
+    return f"{what}; that is {spoiled.choice}, which {spoiled.better} leaves out"
+
+
+def of_job(error: HydraException | OmegaConfBaseException, words: Sequence[str]) -> str:
+    if isinstance(error, MissingConfigException):
+        return unknown_choice(error)
     cause = error if isinstance(error, OmegaConfBaseException) else error.__cause__
     if isinstance(cause, OmegaConfBaseException) and cause.full_key:
         if "not in struct" in str(cause) or "is not in" in str(cause):
-            return unknown_setting(cause.full_key)
+            return unknown_setting(cause.full_key, words)
         return f"{cause.full_key}: {first_line(cause)}"
     if str(error).startswith("Ambiguous value"):
+        if any(word.startswith("sweep=") for word in words):
+            return f"{first_line(error)}; this command makes one run, so give one value"
         return f"{first_line(error)}; add -m to run each of several values, or quote a list: 'key=[a,b]'"
-    if str(error).startswith("Config group override must be"):
-        return "a group takes a choice by name, such as teacher=resnet32x4; distiller=supervised needs no teacher"
-    if isinstance(error, (HydraException, OmegaConfBaseException)):
-        return first_line(error)
-    return None
+    return first_line(error)
 
 
 def unknown_choice(error: MissingConfigException) -> str:
     group, _, name = (error.missing_cfg_file or "").rpartition("/")
+    if group == "hydra/launcher" and name in EXTRAS:
+        return f"{group} '{name}' is not installed; pip install 'unix_exp[{EXTRAS[name]}]'"
     return f"{group or 'configuration'} '{name}' does not exist; {nearest(name, error.options or ())}"
 
 
-def unknown_setting(full_key: str) -> str:
+def unknown_setting(full_key: str, words: Sequence[str]) -> str:
     """Look up what the place would have taken, with the same groups chosen."""
     place, _, key = full_key.rpartition(".")
-    node = composed()
+    node = composed(words)
     for part in place.split(".") if place else ():
         node = node.get(part) if isinstance(node, DictConfig) else None
     known = [str(name) for name in node if name != "hydra"] if isinstance(node, DictConfig) else []

@@ -69,22 +69,28 @@ def perform(whole: DictConfig, wait: bool = False) -> Outcome:
     """Do a run, or continue it, or report it where it is done; `wait` for another process that is at it."""
     place = locate(whole)
     folder, console = place.folder, Console(place.recipe.epochs)
-    if (result := folder.result()) is not None:
-        console.say(f"{folder.path} is finished: {summary(result)}")
-        return Outcome(folder.path, result)
+    if (outcome := finished(folder, console)) is not None:
+        return outcome
 
     place.runtime.settle()
     plan = check(place)
     with folder.alone(
         wait=(lambda: console.say(f"waiting for the process at work in {folder.path}")) if wait else None
     ):
-        if (result := folder.result()) is not None:  # it was made while we waited
-            return Outcome(folder.path, result)
+        if (outcome := finished(folder, console)) is not None:  # it was made while we waited
+            return outcome
         try:
             return carry_out(plan, console)
         except Exception as error:
             folder.fail(f"{error}\n" if isinstance(error, Mistake) else traceback.format_exc())
             raise
+
+
+def finished(folder: RunFolder, console: Console) -> Outcome | None:
+    if (result := folder.result()) is None:
+        return None
+    console.say(f"{folder.path} is finished: {summary(result)}")
+    return Outcome(folder.path, result)
 
 
 def locate(whole: DictConfig) -> Place:

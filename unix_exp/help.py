@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import textwrap
+from collections.abc import Iterable
 
 from hydra import compose, initialize_config_dir
 from hydra.core.global_hydra import GlobalHydra
@@ -32,7 +33,7 @@ def help_text() -> str:
         )
         for group, names in groups().items()
     )
-    settings = textwrap.indent(OmegaConf.to_yaml(composed()), "  ")
+    settings = textwrap.indent(OmegaConf.to_yaml(composed(sys.argv[1:])), "  ")
     return "\n".join(
         [HEAD, "\nGroups, chosen with group=name:", *choices, "\nSettings, changed with key=value:", settings, FOOT]
     )
@@ -43,13 +44,13 @@ def groups() -> dict[str, list[str]]:
     return {path.name: sorted(choice.stem for choice in path.glob("*.yaml")) for path in folders}
 
 
-def composed() -> DictConfig:
-    """The configuration with the command line's choices of groups and none of its settings."""
-    known = groups()
-    chosen = [word for word in sys.argv[1:] if word.partition("=")[0] in known and "," not in word]
+def composed(words: Iterable[str]) -> DictConfig:
+    """The configuration with a command's choices of groups and none of its settings."""
+    known = {*groups(), "hydra.searchpath"}
+    chosen = [word for word in words if word.partition("=")[0] in known and "," not in word]
     GlobalHydra.instance().clear()
     with initialize_config_dir(str(config.folder()), version_base="1.3"):
         try:
-            return compose("config", overrides=[word for word in chosen if not word.startswith("sweep=")])
+            return compose("config", overrides=chosen)
         except HydraException:
             return compose("config")

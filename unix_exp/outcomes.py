@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from unix_exp.experiment import Outcome
 
 VARIABLE = "UNIX_EXP_OUTCOMES"  # launchers hand the environment on to their processes
+MONTH = 30 * 24 * 3600  # seconds; longer than a job takes, so that no living sweep loses its notes
 
 
 class BeginOutcomes(Callback):
@@ -28,8 +29,12 @@ class BeginOutcomes(Callback):
 
     def on_multirun_start(self, config: DictConfig, **_: Any) -> None:
         # Beside the runs, because that folder is what the nodes of a cluster share.
-        name = f"{time.strftime('%Y%m%d-%H%M%S')}-{os.getpid()}.jsonl"
-        os.environ[VARIABLE] = str(Path(config.runs).expanduser().absolute() / ".sweeps" / name)
+        folder = Path(config.runs).expanduser().absolute() / ".sweeps"
+        os.environ[VARIABLE] = str(folder / f"{time.strftime('%Y%m%d-%H%M%S')}-{os.getpid()}.jsonl")
+        for left in folder.glob("*.jsonl"):  # by a sweep that was killed
+            with suppress(OSError):
+                if time.time() - left.stat().st_mtime > MONTH:
+                    left.unlink()
 
 
 class Outcomes:
@@ -83,22 +88,32 @@ class Outcomes:
         with self.path.open("a") as file:
             file.write(json.dumps(line) + "\n")
 
-    def conclude(self) -> int:
+    def _last_lines(self) -> list[dict[str, Any]]:
+        """What was noted last of each job."""
+        jobs: dict[int, dict[str, Any]] = {}
+        for line in self.path.read_text(errors="replace").splitlines():
+            with suppress(ValueError, TypeError, KeyError):  # a kill may have cut it short
+                noted = json.loads(line)
+                jobs[noted["job"]] = noted
+        return [jobs[number] for number in sorted(jobs)]
+
+    def conclude(self, interrupted: bool = False) -> int:
         """Say what a sweep came to; the exit code: 0 where all is done."""
         if not self.path.exists():
             return 2  # no job could begin, and why was said
         from unix_exp.report.table import table
 
-        jobs: dict[int, dict[str, Any]] = {}
-        for line in self.path.read_text().splitlines():
-            last = json.loads(line)
-            jobs[last["job"]] = last
+        ended = self._last_lines()
         self.path.unlink()
-        ended = [jobs[number] for number in sorted(jobs)]
         done = [job["folder"] for job in ended if "folder" in job]
-        print("\n" + table([Path(folder) for folder in dict.fromkeys(done)]))
+        if done:
+            print("\n" + table([Path(folder) for folder in dict.fromkeys(done)]))
         for job in ended:
-            if "folder" not in job:
-                why = job.get("error", "its process died")
-                print(f"failed: job {job['job'] + 1} ({job['words']}): {why}", file=sys.stderr)
+            if "folder" in job:
+                continue
+            name = f"job {job['job'] + 1} ({job['words']})"
+            if interrupted and "error" not in job:
+                print(f"interrupted: {name}", file=sys.stderr)
+            else:
+                print(f"failed: {name}: {job.get('error', 'its process died')}", file=sys.stderr)
         return 0 if len(done) == len(ended) else 1

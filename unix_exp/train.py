@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import hydra
+from hydra._internal.utils import get_args_parser
 from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
 from omegaconf import DictConfig
@@ -17,7 +18,9 @@ from unix_exp import __version__, config
 from unix_exp.complaints import in_one_line
 from unix_exp.help import help_text
 from unix_exp.outcomes import VARIABLE, Outcomes
+from unix_exp.sweeps.grid import check_one_sweep
 from unix_exp.types import Mistake
+from unix_exp.words import first_line
 
 
 @hydra.main(version_base="1.3", config_path=str(config.folder()), config_name="config")
@@ -34,7 +37,7 @@ def run(whole: DictConfig) -> None:
     print(f"\njob {job.job.num + 1}: {words}", flush=True)
     with outcomes.noting(job.job.num, words) as note:
         check_single(job.runtime.choices, whole)
-        note(perform(whole))
+        note(perform(whole, wait=True))  # another sweep may have the same job
 
 
 def check_single(choices: Mapping[str, str], whole: DictConfig) -> None:
@@ -58,13 +61,15 @@ def main() -> None:
     sys.argv[1:] = sorted((at_home(word) for word in sys.argv[1:]), key=is_override)
     os.environ.pop(VARIABLE, None)  # a sweep that this command was started from has its own
     try:
-        run()
+        check_one_sweep(sys.argv[1:])
+        launch()
         Outcomes.raise_deferred()
     except KeyboardInterrupt:
+        conclude(interrupted=True)
         print("\ninterrupted; the same command continues", file=sys.stderr)
         sys.exit(130)
     except Exception as error:
-        complaint = in_one_line(error)
+        complaint = in_one_line(error, overrides())
         if complaint is None:
             traceback.print_exc()  # ours to mend, or a launcher's whose worker died
         else:
@@ -74,9 +79,32 @@ def main() -> None:
     sys.exit(conclude())
 
 
-def conclude() -> int:
+def launch() -> None:
+    """Hand over to Hydra; jobs keep their errors to themselves, so what comes back is the launcher's."""
+    try:
+        run()
+    except OSError as error:
+        if error.filename is None:
+            raise
+        raise Mistake(
+            f"cannot write to {error.filename}: {error.strerror or error}; choose another place with runs=PATH"
+        ) from error
+    except RuntimeError as error:
+        if (outcomes := Outcomes.of_this_sweep()) is None or outcomes.path.exists():
+            raise  # the jobs had begun
+        raise Mistake(f"the launcher cannot start: {first_line(error)}; choose another with hydra/launcher") from error
+
+
+def conclude(interrupted: bool = False) -> int:
     outcomes = Outcomes.of_this_sweep()
-    return outcomes.conclude() if outcomes is not None else 0
+    return outcomes.conclude(interrupted) if outcomes is not None else 0
+
+
+def overrides() -> list[str]:
+    """The command's own, and where it finds its choices."""
+    given, _ = get_args_parser().parse_known_args()
+    own = [f"hydra.searchpath=[file://{Path(given.config_dir).absolute()}]"] if given.config_dir else []
+    return [*own, *given.overrides]
 
 
 def is_override(word: str) -> bool:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import argparse
 import collections
-import math
+import os
+import shlex
 import sys
 from pathlib import Path
 
@@ -30,26 +31,30 @@ def main() -> None:
         command.add_argument("words", nargs="*", metavar="key=value", help="changes, as beside sweep=NAME")
     given = parser.parse_args()
     try:
-        if given.command == "list":
-            list_sweeps()
-        else:
+        if given.command != "list":
+            grid.check_one_sweep(words_of(given))
             check_words(given.words)
-            with grid.hydra_ready():
-                act = show_plan if given.command == "plan" else show_wandb
-                sys.exit(act(given))
+        with grid.hydra_ready():
+            {"list": list_sweeps, "plan": show_plan, "wandb": show_wandb}[given.command](given)
+        sys.stdout.flush()
     except KeyboardInterrupt:
         sys.exit(130)
     except BrokenPipeError:
-        sys.stderr.close()  # the reader, such as head, has seen enough
-        sys.exit(0)
+        # The reader, such as head, has seen enough; what it left would be flushed into the pipe at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     except Exception as error:
         from unix_exp.complaints import in_one_line
 
-        complaint = in_one_line(error)
+        complaint = in_one_line(error, words_of(given))
         if complaint is None:
             raise
         print(f"error: {complaint}", file=sys.stderr)
         sys.exit(2)
+
+
+def words_of(given: argparse.Namespace) -> list[str]:
+    """What one would type to run the sweep."""
+    return [f"sweep={given.sweep}", *given.words] if "sweep" in given else []
 
 
 def check_words(words: list[str]) -> None:
@@ -58,14 +63,13 @@ def check_words(words: list[str]) -> None:
             raise Mistake(f"'{word}' is no change; write key=value, such as seed=0")
 
 
-def list_sweeps() -> None:
+def list_sweeps(_: argparse.Namespace) -> None:
     for name in grid.names():
         sweep = grid.read(name)
-        number = math.prod(len(values.split(",")) for values in sweep.parameters.values())
-        print(f"{name:22}{number:4} jobs  {sweep.about}")
+        print(f"{name:22}{len(grid.jobs(sweep)):4} jobs  {sweep.about}")
 
 
-def show_plan(given: argparse.Namespace) -> int:
+def show_plan(given: argparse.Namespace) -> None:
     from unix_exp.sweeps import plan  # torch takes seconds to import, and mistakes in the name needn't wait for it
 
     sweep, words = grid.read(given.sweep), tuple(given.words)
@@ -73,7 +77,7 @@ def show_plan(given: argparse.Namespace) -> int:
         raise Mistake(f"--speed is {given.speed}; give GFLOPs a second, above 0")
     jobs = plan.plan(sweep, words)
     stores = [Path(found).expanduser() for found in stores_of(sweep, words)]
-    speed = plan.Speed({}, given.speed, 0, []) if given.speed else plan.measured(*stores)
+    speed = plan.Speed({}, given.speed, 0, []) if given.speed else plan.measured(jobs, *stores)
 
     width = max(len(job.words) for job in jobs)
     print(f"{'state':11}{'job':{width}}{'GFLOPs':>14}{'time left':>13}")
@@ -83,13 +87,14 @@ def show_plan(given: argparse.Namespace) -> int:
         print(f"{job.state:11}{job.words:{width}}{cost:>14}{left:>13}" + (f"  {job.why}" if job.why else ""))
     states = collections.Counter(job.state for job in jobs)
     print("\n" + f"{sweep.name}: " + ", ".join(f"{number} {state}" for state, number in states.items()))
+    if impossible := [job.why for job in jobs if job.state == plan.IMPOSSIBLE]:
+        print(f"{len(impossible)} of {len(jobs)} jobs cannot be planned; the first: {impossible[0]}")
     if states[plan.DONE] == len(jobs):
-        print("see them with: python -m unix_exp.report " + " ".join(str(store) for store in stores[:1]))
-        return 0
-    rest = sum(job.left * job.gflops for job in jobs)
-    print(f"left: {rest:,.0f} GFLOPs, a backward pass priced at two forward passes; {how_long(speed, jobs)}")
-    print("do it with: " + " ".join(["python -m unix_exp.train", f"sweep={sweep.name}", *words]))
-    return 0
+        print("see them with: " + shlex.join(["python", "-m", "unix_exp.report", *map(str, stores[:1])]))
+    elif states[plan.DONE] + len(impossible) < len(jobs):
+        rest = sum(job.left * job.gflops for job in jobs)
+        print(f"left: {rest:,.0f} GFLOPs, a backward pass priced at two forward passes; {how_long(speed, jobs)}")
+        print("do it with: " + shlex.join(["python", "-m", "unix_exp.train", *words_of(given)]))
 
 
 def how_long(speed: object, jobs: list) -> str:
@@ -111,13 +116,12 @@ def stores_of(sweep: grid.Sweep, words: tuple[str, ...]) -> list[str]:
     return [str(whole.runs), str(whole.teachers)]
 
 
-def show_wandb(given: argparse.Namespace) -> int:
+def show_wandb(given: argparse.Namespace) -> None:
     from unix_exp.sweeps.wandb import wandb_sweep
 
     sweep, words = grid.read(given.sweep), tuple(given.words)
     grid.composed(grid.jobs(sweep, words)[0])  # a misspelt word is found here and not on every machine
     print(wandb_sweep(sweep, words, given.project), end="")
-    return 0
 
 
 if __name__ == "__main__":

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import statistics
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -24,6 +24,18 @@ WARM = 50  # steps; a shorter run shows how fast things start and not how fast t
 DONE, RUNNING, FAILED, BEGUN, MISSING, IMPOSSIBLE = "done", "running", "failed", "begun", "missing", "impossible"
 
 
+class Kind(NamedTuple):
+    """What a speed depends on: the batch, and networks and images, told by what one image costs in GFLOPs."""
+
+    batch: int
+    student: float
+    teacher: float
+
+    @classmethod
+    def of(cls, batch: int, student: float, teacher: float) -> Kind:
+        return cls(batch, round(student, 6), round(teacher, 6))  # sums of floats, made in another order
+
+
 class Job(NamedTuple):
     """A run of a sweep, or a teacher that runs of it wait for."""
 
@@ -32,8 +44,7 @@ class Job(NamedTuple):
     why: str = ""  # it failed, or cannot be done
     gflops: float = 0.0  # of the whole run, the backward pass priced at two forward passes
     left: float = 1.0  # share of it still to do
-    pair: str = ""
-    folder: Path | None = None
+    kind: Kind | None = None
 
 
 def plan(sweep: Sweep, words: tuple[str, ...]) -> list[Job]:
@@ -41,7 +52,7 @@ def plan(sweep: Sweep, words: tuple[str, ...]) -> list[Job]:
     teachers: dict[str, Job] = {}
     runs: dict[str, Job] = {}
     for job in jobs(sweep, words):
-        text = " ".join(word for word in job if word not in (f"sweep={sweep.name}", *words))
+        text = " ".join(word for word in job if word not in (f"sweep={sweep.name}", *words)) or sweep.name
         try:
             place = locate(whole := composed(job))
             runs.setdefault(place.identity, look(text, place))
@@ -57,8 +68,9 @@ def look(words: str, place: Place) -> Job:
     state, why = state_of(place.folder)
     steps = place.recipe.epochs * (place.data.train_count // place.recipe.batch)
     left = 0.0 if state == DONE else 1 - epochs_of(place.folder) / place.recipe.epochs
-    cost = cost_of(place.settings, place.data).total(backward_price=2)
-    return Job(words, state, why, steps * cost, left, config.pair_name(place.settings), place.folder.path)
+    cost = cost_of(place.settings, place.data)
+    kind = Kind.of(place.recipe.batch, cost.student, cost.teacher)
+    return Job(words, state, why, steps * cost.total(backward_price=2), left, kind)
 
 
 def state_of(folder: RunFolder) -> tuple[str, str]:
@@ -122,33 +134,35 @@ def images_of(chosen: str, batch: int) -> Images:
 class Speed(NamedTuple):
     """What finished runs here reached, backward passes priced at two forward passes."""
 
-    by_pair: dict[str, float]  # GFLOPs a second
+    by_kind: dict[Kind, float]  # GFLOPs a second
     overall: float
     runs: int
     hardware: list[str]
 
     def seconds(self, job: Job) -> float:
-        return job.left * job.gflops / self.by_pair.get(job.pair, self.overall)
+        return job.left * job.gflops / (self.by_kind.get(job.kind, self.overall) if job.kind else self.overall)
 
 
-def measured(*folders: Path) -> Speed | None:
-    """The speed of the finished runs in some folders; None where there are none."""
-    found: dict[str, list[float]] = {}
+def measured(jobs: Iterable[Job], *folders: Path) -> Speed | None:
+    """The speed of finished runs with a batch of these jobs; None where there are none."""
+    batches = {job.kind.batch for job in jobs if job.kind is not None}
+    found: dict[Kind, list[float]] = {}
     hardware = set()
-    results = list(finished(*folders))
-    longer = [result for result in results if result.get("steps", 0) >= WARM]
-    for result in longer or results:
+    for result in finished(*folders):
         try:
+            kind = Kind.of(result["settings"]["recipe"]["batch"], **result["cost"]["gflops_per_image"])
+            if result["steps"] < WARM or kind.batch not in batches:
+                continue
             rate = result["cost"]["gflops"]["total_gflops_backward_2"] / result["time"]["train_seconds"]
-            found.setdefault(result["pair"], []).append(rate)
             hardware.add(result["hardware"])
         except (KeyError, TypeError, ZeroDivisionError):
             continue
+        found.setdefault(kind, []).append(rate)
     if not found:
         return None
-    rates = [rate for of_pair in found.values() for rate in of_pair]
-    by_pair = {pair: statistics.median(of_pair) for pair, of_pair in found.items()}
-    return Speed(by_pair, statistics.median(rates), len(rates), sorted(hardware))
+    rates = [rate for of_kind in found.values() for rate in of_kind]
+    by_kind = {kind: statistics.median(of_kind) for kind, of_kind in found.items()}
+    return Speed(by_kind, statistics.median(rates), len(rates), sorted(hardware))
 
 
 def finished(*folders: Path) -> Iterator[dict[str, Any]]:

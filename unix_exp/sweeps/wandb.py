@@ -5,18 +5,13 @@ from __future__ import annotations
 import yaml
 
 from unix_exp.sweeps.grid import Sweep, values
-from unix_exp.types import Mistake
 
 
 def wandb_sweep(sweep: Sweep, words: tuple[str, ...], project: str) -> str:
     """Its YAML; every agent runs `python -m unix_exp.train` with one point of the grid."""
-    fixed = dict(word.split("=", 1) for word in words)
-    varied = {key: found for key, found in values(sweep).items() if key not in fixed}
-    for key, value in fixed.items():
-        if "," in value and not value.startswith(("[", "{", "'", '"')):
-            varied[key] = [yaml.safe_load(one) for one in value.split(",")]
-    if not varied:
-        raise Mistake(f"nothing of sweep '{sweep.name}' varies any more; a grid needs two values of something")
+    varied = {
+        key: found for key, found in values([*sweep.words, *words]).items() if key in sweep.parameters or len(found) > 1
+    }
     one_job = [word for word in words if word.split("=", 1)[0] not in varied]
     described = {
         "name": sweep.name,
