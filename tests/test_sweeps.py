@@ -297,11 +297,16 @@ def test_a_killed_sweep_goes_on_where_it_stopped(tmp_path: Path) -> None:
     assert len(list(tmp_path.glob("runs/*/result.json"))) == 4
 
 
+def listening() -> None:
+    """Ctrl-C is heard, as on a terminal: what a script starts in the background is told to ignore it."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 def test_an_interrupted_sweep_tells_what_is_done_and_leaves_nothing_behind(tmp_path: Path) -> None:
     words = [sys.executable, "-W", "ignore", "-m", "unix_exp.train", *SMALL, "experiment=scratch,kd"]
     process = subprocess.Popen(
         [*words, "recipe.epochs=1,5000"], cwd=tmp_path, env=HERE, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-        text=True,
+        text=True, preexec_fn=listening,
     )  # fmt: skip
 
     def long_run_goes_on() -> bool:
@@ -310,7 +315,10 @@ def test_an_interrupted_sweep_tells_what_is_done_and_leaves_nothing_behind(tmp_p
     while process.poll() is None and not long_run_goes_on():
         time.sleep(0.005)
     process.send_signal(signal.SIGINT)
-    out, err = process.communicate()
+    try:
+        out, err = process.communicate(timeout=60)
+    finally:
+        process.kill()
     assert process.returncode == 130
     assert "resnet8  scratch" in out[out.index("pair ") :]
     assert "interrupted: job 2 (experiment=scratch" in err
