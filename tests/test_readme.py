@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+import pytest
 import torch
 
 import unix_exp
@@ -12,7 +13,8 @@ from unix_exp import config
 from unix_exp.registry import samplers
 from unix_exp.types import Batch
 
-README = (Path(__file__).parents[1] / "README.md").read_text()
+ROOT = Path(__file__).parents[1]
+README = (ROOT / "README.md").read_text()
 
 
 def block(language: str, containing: str) -> str:
@@ -50,6 +52,14 @@ def test_every_choice_the_readme_names_exists() -> None:
         known = {path.stem for path in (config.folder() / group).glob("*.yaml")}
         named = set(re.findall(r"`(\w+)`", text)) | set(re.findall(r"(\w+)`", text))
         assert named - known <= {"NAME"}, (group, named - known)
+
+
+@pytest.mark.parametrize(
+    "page", [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))], ids=lambda page: page.name
+)
+def test_every_page_that_is_linked_is_there(page: Path) -> None:
+    linked = re.findall(r"\]\((?!https?:|#)([^)#]+)", page.read_text())
+    assert [link for link in linked if not (page.parent / link).exists()] == []
 
 
 def test_a_model_gives_logits_features_and_embedding() -> None:
