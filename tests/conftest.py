@@ -55,6 +55,28 @@ def command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.Captu
 
 
 @pytest.fixture
+def typed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> Callable[[Callable[[], None]], Command]:
+    """In an empty folder: from a command's main to typing its words."""
+    monkeypatch.chdir(tmp_path)
+
+    def typing(main: Callable[[], None]) -> Command:
+        def type_it(*words: str) -> Said:
+            monkeypatch.setattr(sys, "argv", ["command", *words])
+            code = 0
+            try:
+                main()
+            except SystemExit as ended:
+                code = int(ended.code or 0)
+            return Said(code, *capfd.readouterr())
+
+        return type_it
+
+    return typing
+
+
+@pytest.fixture
 def tiny(command: Command) -> Command:
     """A run of seconds, with changes."""
     return lambda *words: command(*TINY, *words)

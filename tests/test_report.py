@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 from browser import Seen
-from conftest import Said
+from conftest import Command
 from made_runs import made
 
 from unix_exp.report import __main__ as command
@@ -21,24 +21,13 @@ from unix_exp.report.arms import groups
 from unix_exp.report.runs import read
 from unix_exp.report.stats import Summary, student_t_quantile, student_t_tails, welch
 
-Report = Callable[..., Said]
+Report = Command
 
 
 @pytest.fixture
-def report(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Report:
+def report(typed: Callable[..., Command]) -> Report:
     """Type `python -m unix_exp.report WORDS` in an empty folder."""
-    monkeypatch.chdir(tmp_path)
-
-    def type_it(*words: str) -> Said:
-        monkeypatch.setattr(sys, "argv", ["report", *words])
-        try:
-            command.main()
-            code = 0
-        except SystemExit as ended:
-            code = int(ended.code or 0)
-        return Said(code, *capsys.readouterr())
-
-    return type_it
+    return typed(command.main)
 
 
 def table(name: str) -> list[dict[str, str]]:

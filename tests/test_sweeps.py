@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 import yaml
-from conftest import Command, Said, only
+from conftest import Command, only
 from filelock import FileLock
 from hydra.errors import MissingConfigException
 
@@ -31,24 +31,13 @@ from unix_exp.sweeps import grid
 SMALL = ("sweep=demo", "scale=smoke", "logger=none")
 HERE = {**os.environ, "PYTHONPATH": str(Path(unix_exp.__file__).parents[1]), "OMP_NUM_THREADS": "1"}
 
-Sweeps = Callable[..., Said]
+Sweeps = Command
 
 
 @pytest.fixture
-def sweeps(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> Sweeps:
+def sweeps(typed: Callable[..., Command]) -> Sweeps:
     """Type `python -m unix_exp.sweeps WORDS` where `command` works too."""
-    monkeypatch.chdir(tmp_path)
-
-    def type_it(*words: str) -> Said:
-        monkeypatch.setattr(sys, "argv", ["sweeps", *words])
-        try:
-            command_line.main()
-            code = 0
-        except SystemExit as ended:
-            code = int(ended.code or 0)
-        return Said(code, *capfd.readouterr())
-
-    return type_it
+    return typed(command_line.main)
 
 
 @pytest.fixture
