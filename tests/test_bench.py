@@ -238,6 +238,22 @@ def test_kd_is_not_compared_with_itself(bench: Bench) -> None:
     assert "kd " not in said.out and "saved" not in said.out and "look" not in said.out
 
 
+def test_several_runs_at_once_are_timed_in_processes_of_their_own(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(command_line, "TURNS", 2)
+    monkeypatch.setattr(command_line, "SECONDS", 0.3)
+    said = bench(*TINY, "--together", "1,2", "--json", "told.json")
+    assert said.code == 0, said.err
+    assert not multiprocessing.active_children()
+    told = json.loads(Path("told.json").read_text())
+    speed = told["images_per_second"]
+    assert [spread["n"] for spread in speed.values()] == [2, 2]
+    assert told["over_the_first"] == {"1": 1.0, "2": speed["2"]["median"] / speed["1"]["median"]}
+    assert 0.2 < told["over_the_first"]["2"] < 5
+    assert [line.split()[0] for line in said.lines[-2:]] == ["1", "2"]
+
+
 @pytest.fixture
 def again(bench: Bench, told: dict, monkeypatch: pytest.MonkeyPatch) -> Bench:
     """The bench, which measures what it measured before."""
@@ -324,6 +340,7 @@ def test_a_chip_is_known_by_its_whole_name() -> None:
         (["vgg13_vgg8"], "'vgg13_vgg8' is no setting; write key=value"),
         (["--steps", "1"], "--steps is 1; choose 2 or more"),
         (["--workers", "-1"], "--workers is -1; choose 0 or more"),
+        (["--together", "1,2", "--steps", "9"], "--together times whole runs; leave out --steps"),
         (["--json", "nowhere/told.json"], "--json is nowhere/told.json; give a file in a folder that is there"),
         (["--compare", "nowhere.json"], "cannot read nowhere.json: No such file or directory"),
         (["--compare", "empty.json"], "empty.json is none of the bench's"),

@@ -134,7 +134,8 @@ def test_a_teacher_that_loses_accuracy_is_said(tiny: Command, monkeypatch: pytes
     assert f"and not {found:.2f} %; runtime.teacher_precision=float32 may keep more" in said.out
 
 
-def test_the_teachers_precision_makes_another_run_only_where_it_differs(tiny: Command) -> None:
+@pytest.mark.parametrize("whose", ["teacher", "scout"])
+def test_a_precision_of_its_own_makes_another_run_only_where_it_differs(tiny: Command, whose: str) -> None:
     tiny()
-    assert "is finished" in tiny("runtime.teacher_precision=float32").out
-    assert "is finished" not in tiny("runtime.teacher_precision=bf16").out
+    assert "is finished" in tiny(f"runtime.{whose}_precision=float32").out
+    assert "is finished" not in tiny(f"runtime.{whose}_precision=bf16").out

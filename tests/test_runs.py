@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -19,6 +20,8 @@ from safetensors.torch import load_file
 
 import unix_exp
 from unix_exp import config
+from unix_exp.data.resident import Resident
+from unix_exp.types import Batch
 
 
 def results(folder: str = "runs") -> dict:
@@ -62,6 +65,22 @@ def test_a_pipe_reads_one_aligned_line_per_epoch(tiny: Command) -> None:
     epochs = lines[title + 1 : title + 4]
     assert [line.split()[0] for line in epochs] == ["1/3", "2/3", "3/3"]
     assert len({len(line) for line in (lines[title], *epochs)}) == 1
+
+
+def test_waiting_for_images_is_said_once_where_it_limits(tiny: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert "waiting for images" not in tiny("recipe.epochs=2").out
+    epoch = Resident._epoch
+
+    def slowly(self: Resident, batch: int, seed: int) -> Iterator[Batch]:
+        for one in epoch(self, batch, seed):
+            time.sleep(0.5)
+            yield one
+
+    monkeypatch.setattr(Resident, "_epoch", slowly)
+    said = tiny("recipe.epochs=2", "seed=1")
+    assert said.out.count("waiting for images: loading is what limits") == 1
+    last = json.loads((only(Path("runs"), "*-s1-*") / "metrics.jsonl").read_text().splitlines()[-1])
+    assert 50 < last["time/waited_for_images_percent"] < 100
 
 
 def test_the_same_command_again_reports_and_repeats_nothing(tiny: Command) -> None:

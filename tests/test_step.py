@@ -183,6 +183,18 @@ def test_a_step_in_bf16_stays_finite() -> None:
     assert all(weight.grad is not None for weight in made.student.parameters()), "scouting must not cut the weights off"
 
 
+@pytest.mark.parametrize(("own", "scouting"), [("float32", "bf16"), ("bf16", "float32")])
+def test_the_student_may_scout_in_a_precision_of_its_own(own: str, scouting: str) -> None:
+    made, seen = distiller("unix"), []
+    made.student.register_forward_hook(
+        lambda _, images, said: seen.append((torch.is_grad_enabled(), said.logits.dtype))
+    )
+    runtime = Runtime(device="cpu", precision=own, scout_precision=scouting)
+    Step(made, RECIPE.optimiser(made.student.parameters()), runtime)(some_batch())
+    dtypes = {"float32": torch.float32, "bf16": torch.bfloat16}
+    assert seen == [(False, dtypes[scouting]), (True, dtypes[own])]
+
+
 def test_losses_stay_in_float32_whatever_the_networks_precision() -> None:
     torch.manual_seed(0)
     near, other = torch.randn(8, 6, 4, 4), 1e-2 * torch.randn(8, 6, 4, 4)

@@ -122,9 +122,10 @@ def what_determines(settings: Settings, fingerprint: str, teacher: str | None) -
 
 
 def precisions(runtime: Mapping[str, Any]) -> Settings:
-    """The arithmetic of a run; the teacher's is the same unless another was chosen."""
-    own, teacher = runtime.get("precision"), runtime.get("teacher_precision")
-    return {"precision": own} if teacher in (None, own) else {"precision": own, "teacher_precision": teacher}
+    """The arithmetic of a run; the teacher's and scouting's is the same unless another was chosen."""
+    own = runtime.get("precision")
+    others = {name: runtime.get(name) for name in ("teacher_precision", "scout_precision")}
+    return {"precision": own, **{name: value for name, value in others.items() if value not in (None, own)}}
 
 
 def identity(determining: Settings) -> str:

@@ -13,6 +13,7 @@ from torch.nn.utils.fusion import fuse_conv_bn_weights
 from torch.overrides import TorchFunctionMode
 from torch.utils._pytree import tree_leaves
 
+from unix_exp.processor import LearnsInFloat32
 from unix_exp.types import Output
 
 DTYPES = {"float32": torch.float32, "bf16": torch.bfloat16}
@@ -59,7 +60,7 @@ def only_readers(network: nn.Module, size: int) -> list[tuple[nn.Conv2d, nn.Batc
     watch = Watch()
     hooks = []
     for module in network.modules():
-        if type(module) is nn.Conv2d:
+        if type(module) in (nn.Conv2d, LearnsInFloat32):
             hooks.append(module.register_forward_hook(watch.made))
         elif type(module) is nn.BatchNorm2d and module.track_running_stats:
             hooks += [module.register_forward_pre_hook(watch.reads), module.register_forward_hook(watch.has_read)]

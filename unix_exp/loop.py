@@ -26,6 +26,8 @@ class Step:
         self.distiller = distiller
         self.optimiser = optimiser
         self.runtime = runtime
+        if runtime.scouts_otherwise:
+            distiller.look = runtime.scouting
         self.look = torch.compile(distiller, fullgraph=True) if runtime.compile else distiller
 
     def __call__(self, batch: Batch) -> Terms:
@@ -51,6 +53,23 @@ class Means:
 
     def read(self) -> dict[str, float]:
         return {name: float(total) / self.count for name, total in self.sums.items()}
+
+
+class Waited:
+    """Things as they come, and the seconds that were spent waiting for them."""
+
+    def __init__(self, things: Iterable[Batch]) -> None:
+        self.things, self.seconds = iter(things), 0.0
+
+    def __iter__(self) -> Waited:
+        return self
+
+    def __next__(self) -> Batch:
+        started = time.perf_counter()
+        try:
+            return next(self.things)
+        finally:
+            self.seconds += time.perf_counter() - started
 
 
 @dataclass
@@ -104,10 +123,15 @@ def train_epoch(run: Run, watch: Watch) -> Record:
     run.distiller.train()
     means, steps = Means(), run.data.train_count // batch_size
     step = run.analysis.around(run.step) if run.analysis is not None else run.step
-    for batch in watch(run.data.train_batches(batch_size, seed), f"epoch {progress.epoch + 1}", steps):
+    batches = Waited(run.data.train_batches(batch_size, seed))
+    for batch in watch(batches, f"epoch {progress.epoch + 1}", steps):
         means.add(step(batch))
+    launched = time.perf_counter()
     terms = means.read()  # the one wait for the device
-    seconds = time.perf_counter() - started
+    ended = time.perf_counter()
+    seconds = ended - started
+    # While the host waited for images the device may have had work left: as much as it still has in the end.
+    idle = max(0.0, batches.seconds - (ended - launched))
     progress.epoch += 1
     progress.steps += means.count
     progress.images += means.count * batch_size
@@ -135,6 +159,7 @@ def train_epoch(run: Run, watch: Watch) -> Record:
         if percent is not None:
             values[name] = percent
     values |= {"time/epoch_seconds": seconds, "time/train_seconds": progress.seconds}
+    values["time/waited_for_images_percent"] = 100 * idle / seconds
     values["time/images_per_second"] = means.count * batch_size / seconds
     return Record(progress.epoch, values, arrays)
 

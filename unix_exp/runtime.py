@@ -9,6 +9,7 @@ from typing import Literal
 import torch
 from torch import nn
 
+from unix_exp.processor import cpu_name, keep_freed_memory, without_slow_kernels
 from unix_exp.types import Mistake
 
 
@@ -19,6 +20,7 @@ class Runtime:
     device: str = "auto"
     precision: Literal["float32", "bf16"] = "float32"
     teacher_precision: Literal["float32", "bf16"] | None = None
+    scout_precision: Literal["float32", "bf16"] | None = None
     memory_format: Literal["channels_last", "contiguous"] = "channels_last"
     compile: bool = False
     capture: Literal["auto", True, False] = "auto"
@@ -57,6 +59,11 @@ class Runtime:
         return self.teacher_precision or self.precision
 
     @property
+    def scouts_otherwise(self) -> bool:
+        """Whether the student looks in another precision than it learns in."""
+        return self.scout_precision not in (None, self.precision)
+
+    @property
     def captures(self) -> bool:
         """Whether the step is to become one CUDA graph."""
         return self.capture is not False and self.place().type == "cuda"
@@ -67,14 +74,25 @@ class Runtime:
         torch.backends.cudnn.benchmark = True  # every step has the same shapes
         if self.threads is not None:
             torch.set_num_threads(self.threads)
+        if self.place().type == "cpu":
+            keep_freed_memory()
 
     def settled(self, network: nn.Module) -> nn.Module:
         layout = torch.channels_last if self.memory_format == "channels_last" else torch.contiguous_format
-        return network.to(self.place()).to(memory_format=layout)
+        network = network.to(self.place()).to(memory_format=layout)
+        slow = self.place().type == "cpu" and self.precision == "bf16"
+        return without_slow_kernels(network) if slow else network
 
     def autocast(self) -> AbstractContextManager[None]:
+        return self._in(self.precision)
+
+    def scouting(self) -> AbstractContextManager[None]:
+        """Around the student's look at a batch, inside `autocast`."""
+        return self._in(self.scout_precision or self.precision)
+
+    def _in(self, precision: str) -> AbstractContextManager[None]:
         # No cache: older PyTorch keeps what it cast while scouting, without gradient, for the pass that learns.
-        enabled = self.precision == "bf16"
+        enabled = precision == "bf16"
         return torch.autocast(self.place().type, torch.bfloat16, enabled=enabled, cache_enabled=False)
 
     def hardware(self) -> str:
@@ -82,11 +100,3 @@ class Runtime:
         if device.type == "cuda":
             return torch.cuda.get_device_name(device)
         return f"{cpu_name()}, {torch.get_num_threads()} threads"
-
-
-def cpu_name() -> str:
-    try:
-        with open("/proc/cpuinfo") as lines:
-            return next(line.split(":", 1)[1].strip() for line in lines if line.startswith("model name"))
-    except (OSError, StopIteration):
-        return "CPU"

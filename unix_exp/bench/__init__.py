@@ -8,5 +8,6 @@ weights on drawn shapes, because speed depends on neither: nothing is downloaded
     ours.py        our step, as a run assembles it    floor.py      the networks alone
     plain.py       the loop as people write it        contestants.py    all of them, ready to be timed
     figures.py     what the times say                 compare.py    what changed since a known state
-    chips.py       what a GPU could do                table.py  picture.py
+    chips.py       what a GPU could do                together.py    several runs at once
+    table.py  picture.py
 """

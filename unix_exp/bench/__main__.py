@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 STEPS = {"cpu": 20, "cuda": 300}  # timed, of each contestant: under three minutes on two cores
 BLOCK = {"cpu": 1, "cuda": 10}  # steps timed together: a GPU is waited for at their end alone, as in an epoch
+TURNS, SECONDS = 5, 8.0  # of several runs at once: how many turns each number of them has, and how long one is
 WORKERS = {"cpu": 0, "cuda": 4}  # that load for the plain loop; on a CPU they would take the step's cores
 
 
@@ -34,6 +35,8 @@ def main() -> None:
     parser.add_argument("--compare", type=Path, metavar="PATH", help="print what changed since that JSON, and exit "
                         "with 1 where a ratio got worse (the one that comes with unix_exp, if it knows this case "
                         "and hardware)")  # fmt: skip
+    parser.add_argument("--together", type=counts, metavar="N,N", help="time whole runs instead, so many at once on "
+                        "the device, such as 1,2,4: images a second in all")  # fmt: skip
     given = parser.parse_intermixed_args()
     try:
         sys.exit(bench(given))
@@ -49,6 +52,13 @@ def main() -> None:
         sys.exit(2)
 
 
+def counts(text: str) -> list[int]:
+    words = text.split(",")
+    if not all(word.isdecimal() and int(word) for word in words):
+        raise argparse.ArgumentTypeError(f"'{text}' are no numbers of runs; give some from 1 on, such as 1,2,4")
+    return [int(word) for word in words]
+
+
 def by_device(numbers: dict[str, int]) -> str:
     return f"{numbers['cpu']} on a CPU, {numbers['cuda']} on a GPU"
 
@@ -58,6 +68,8 @@ def bench(given: argparse.Namespace) -> int:
     from unix_exp.bench import case, compare, table  # torch takes seconds to import, and --help needn't wait for it
     from unix_exp.bench.picture import picture
 
+    if given.together is not None:
+        return bench_together(given)
     if given.compare is not None:
         compare.read(given.compare)  # a mistake in it is said before the minutes of timing
     told = timed(case.read(given.words), given)
@@ -75,6 +87,18 @@ def bench(given: argparse.Namespace) -> int:
     return int(not differing and any(change.worse for change in changes))
 
 
+def bench_together(given: argparse.Namespace) -> int:
+    from unix_exp.bench import table
+    from unix_exp.bench.together import together
+    from unix_exp.sinks.console import Console
+
+    told = together(given.words, given.together, TURNS, SECONDS, BLOCK, Console(1).watch)
+    print("\n".join(table.together(told)), flush=True)
+    if given.json is not None:
+        put(given.json, json.dumps(told, indent=1) + "\n")
+    return 0
+
+
 def check(given: argparse.Namespace) -> None:
     for word in given.words:
         if "=" not in word:
@@ -83,6 +107,9 @@ def check(given: argparse.Namespace) -> None:
         raise Mistake(f"--steps is {given.steps}; choose 2 or more")
     if given.workers is not None and given.workers < 0:
         raise Mistake(f"--workers is {given.workers}; choose 0 or more")
+    for option in ("steps", "workers", "picture", "compare"):
+        if given.together is not None and getattr(given, option) is not None:
+            raise Mistake(f"--together times whole runs; leave out --{option}")
     for option in ("json", "picture"):
         path = getattr(given, option)
         if path is not None and (path.is_dir() or not path.absolute().parent.is_dir()):

@@ -33,7 +33,8 @@ class Floor:
         with self.runtime.autocast():
             with torch.no_grad():
                 if self.scouted is not None:
-                    student(self.scouted)
+                    with self.runtime.scouting():
+                        student(self.scouted)
                 if self.taught is not None:
                     teacher(self.taught)
             logits = student(self.learned).logits

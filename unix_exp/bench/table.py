@@ -49,6 +49,17 @@ def heading(told: Mapping[str, Any]) -> str:
     )
 
 
+def together(told: Mapping[str, Any]) -> Iterator[str]:
+    what, where = told["what"], told["where"]
+    yield f"{what['pair']}: {what['sampler']['name']}, batch {what['batch']}, {what['runtime']['precision']}"
+    yield f"{where['hardware']}, PyTorch {where['versions']['torch']}; turns of {told['how']['seconds']:g} seconds"
+    yield ""
+    yield f"{'runs at once':12}{'img/s in all':>14}{'quartiles':>21}{'n':>5}{'over the first':>16}"
+    for count, spread in told["images_per_second"].items():
+        ratio = told["over_the_first"][count]
+        yield f"{count:>12}{spread['median']:14,.1f}{quartiles(spread, 1):>21}{spread['n']:5}{ratio:16.3f}"
+
+
 def quartiles(spread: Mapping[str, float], digits: int) -> str:
     return f"{spread['low']:.{digits}f} - {spread['high']:.{digits}f}"
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from typing import ClassVar
 
 from torch import Tensor, nn
@@ -21,8 +23,11 @@ class Distiller(nn.Module):
     sampler: Sampler
     criterion: Weighted
 
+    look: Callable[[], AbstractContextManager[object]] = nullcontext  # around scouting: its arithmetic, set by the step
+
     def scout(self, images: Tensor, mode: str) -> Tensor:
-        return scout(self.student, images, mode)
+        with self.look():
+            return scout(self.student, images, mode)
 
     def forward(self, batch: Batch) -> Terms:
         raise NotImplementedError

@@ -52,7 +52,8 @@ class Setting:
             for name, value in theirs.items()
             if ours.get(name, plain(value)) != plain(value)
         ]
-        return told + (["the teacher in bf16"] if "teacher_precision" in ours else [])
+        others = {"teacher_precision": "the teacher", "scout_precision": "scouting"}
+        return told + [f"{who} in {ours[name]}" for name, who in others.items() if name in ours]
 
     def apart_from(self, other: Setting) -> list[str]:
         """Where two settings of ours differ, in words."""

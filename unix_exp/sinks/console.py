@@ -22,6 +22,8 @@ COLUMNS = (  # title, width, value of a record
     ("img/s", 8, lambda values: f"{values['time/images_per_second']:,.0f}"),
 )
 
+WAITED = 20  # per cent of an epoch spent waiting for images, from which on it is said
+
 
 def percent(value: float | None) -> str:
     return "-" if value is None else f"{value:.2f}"
@@ -34,7 +36,7 @@ class Console:
         self.epochs = epochs
         self.rich = RichConsole(highlight=False, soft_wrap=True)
         self.width = max(5, len(f"{epochs}/{epochs}"))
-        self.titled = False
+        self.titled = self.warned = False
         self.left = ""  # of the whole run, once an epoch has shown how long one takes
         self.since = time.monotonic()
 
@@ -47,6 +49,10 @@ class Console:
             self.titled = True
         cells = "".join(cell(record.values).rjust(width) for _, width, cell in COLUMNS)
         self.say(f"{record.epoch}/{self.epochs}".rjust(self.width) + cells)
+        if (waited := record.values["time/waited_for_images_percent"]) > WAITED and not self.warned:
+            self.say(f"{waited:.0f} % of this epoch went by waiting for images: loading is what limits; more "
+                     "dataset.workers, if there are cores for them, or smaller files would help")  # fmt: skip
+            self.warned = True
         sys.stdout.flush()  # a pipe's reader sees an epoch when it ends
         now = time.monotonic()
         self.left = f" (run {duration((self.epochs - record.epoch) * (now - self.since))} left)"

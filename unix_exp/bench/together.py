@@ -1,0 +1,120 @@
+"""Several runs at once on one device: what each does, and what they do together.
+
+Each run is a process of its own, as the runs of a sweep are. All are there from the beginning; in a turn some of them
+train for the same seconds, and on a CPU they share its cores evenly.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import signal
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from multiprocessing.connection import Connection
+from typing import Any, NamedTuple
+
+import torch
+
+from unix_exp import provenance
+from unix_exp.bench import case
+from unix_exp.bench.measure import WARM, Spread, Watch, waiting_for
+from unix_exp.bench.ours import Ours
+from unix_exp.types import Mistake
+
+LEAD = 0.1  # seconds in which all are told of a turn before it begins
+
+
+class Turn(NamedTuple):
+    """Train with so many threads, from this moment on (of the clock that all processes share) and for so long."""
+
+    threads: int
+    start: float
+    seconds: float
+    block: int  # steps between two looks at the clock
+
+
+def together(
+    words: Sequence[str], counts: Sequence[int], rounds: int, seconds: float, block: dict[str, int], watch: Watch
+) -> dict[str, Any]:
+    """Images a second of the device, by how many runs are on it at once."""
+    timed = case.read(words)  # a mistake in the words is found before any process begins
+    cores, steps = torch.get_num_threads(), block[timed.runtime.place().type]
+    totals: dict[int, list[float]] = {count: [] for count in counts}
+    with runners(words, max(counts)) as runs:
+        for turn in watch(range(rounds), "timing", rounds):
+            for count in counts if turn % 2 == 0 else reversed(counts):
+                now = Turn(max(1, cores // count), time.monotonic() + LEAD, seconds, steps)
+                speeds = told_by(runs[:count], now)
+                totals[count].append(timed.recipe.batch * sum(speeds))
+    alone = Spread.of(totals[counts[0]]).median
+    return {
+        "what": timed.what(),
+        "where": {
+            "hardware": timed.runtime.hardware(),
+            "threads": cores,
+            "versions": provenance.versions(),
+            "commit": provenance.commit(),
+        },
+        "how": {"seconds": seconds, "warm": WARM},
+        "images_per_second": {str(count): Spread.of(values)._asdict() for count, values in totals.items()},
+        "over_the_first": {str(count): Spread.of(values).median / alone for count, values in totals.items()},
+    }
+
+
+@contextmanager
+def runners(words: Sequence[str], count: int) -> Iterator[list[Connection]]:
+    """Processes that are ready to train, and gone afterwards."""
+    context = multiprocessing.get_context("spawn")  # a GPU does not survive a fork
+    lines: list[Connection] = []
+    processes = []
+    for _ in range(count):
+        ours, theirs = context.Pipe()
+        process = context.Process(target=run, args=(theirs, tuple(words)), daemon=True)
+        process.start()
+        theirs.close()  # so that its end is seen here
+        lines.append(ours)
+        processes.append(process)
+    try:
+        answers(lines)
+        yield lines
+    finally:
+        for process in processes:
+            process.terminate()
+            process.join()
+
+
+def told_by(lines: Sequence[Connection], turn: Turn) -> list[float]:
+    for line in lines:
+        line.send(turn)
+    return answers(lines)
+
+
+def answers(lines: Sequence[Connection]) -> list[float]:
+    try:
+        return [line.recv() for line in lines]
+    except EOFError:
+        raise Mistake(f"one of {len(lines)} runs at once has ended, perhaps for want of memory; try fewer") from None
+
+
+def run(line: Connection, words: Sequence[str]) -> None:
+    """One process: steps a second, turn by turn."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # who interrupts the bench ends this from outside
+    timed = case.read(words)
+    timed.data.load(timed.runtime.place())
+    step, wait = Ours(timed, timed.settings), waiting_for(timed.runtime.place())
+    for _ in range(WARM):
+        step()
+    wait()
+    line.send(0.0)
+    while True:
+        turn: Turn = line.recv()
+        torch.set_num_threads(turn.threads)
+        time.sleep(max(0.0, turn.start - time.monotonic()))
+        steps = 0
+        while time.monotonic() < turn.start + turn.seconds:
+            for _ in range(turn.block):
+                step()
+            wait()
+            steps += turn.block
+        line.send(steps / (time.monotonic() - turn.start))
