@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import random
+import shlex
 import signal
 import subprocess
 import sys
@@ -55,6 +56,7 @@ def test_a_run_leaves_its_whole_record(tiny: Command) -> None:
         == records[1]["cost/percent_of_kd"]
     )
     assert result["teacher"]["top1"] == results("teachers")["last"]["top1"]
+    assert result["command"] == shlex.join(["python", "-m", "unix_exp.train", *TINY, "recipe.epochs=2", "sampler.k=10"])
     student = unix_exp.model("wrn_16_1", num_classes=24)
     student.load_state_dict(load_file(run / "student.safetensors"))
 

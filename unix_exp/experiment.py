@@ -330,6 +330,7 @@ def result_of(plan: Plan, teacher: dict[str, Any] | None, progress: Progress) ->
         "steps": progress.steps,
         "versions": provenance.versions(),
         "commit": provenance.commit(),
+        "command": provenance.command(),
         "hardware": plan.runtime.hardware(),
         "runtime": {**asdict(plan.runtime), "device": str(plan.runtime.place())},
         "finished": time.strftime("%Y-%m-%dT%H:%M:%S%z"),

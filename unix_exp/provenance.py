@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import platform
+import shlex
 import subprocess
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+
+from hydra.core.hydra_config import HydraConfig
 
 PACKAGES = ("unix_exp", "torch", "torchvision", "hydra-core", "omegaconf", "wandb", "timm", "fvcore")
 
@@ -33,3 +36,10 @@ def commit() -> str | None:
         return git("rev-parse", "HEAD") + ("-dirty" if git("status", "--porcelain") else "")
     except (OSError, subprocess.CalledProcessError):
         return None
+
+
+def command() -> str | None:
+    """The line that makes this run again; None where Python called us."""
+    if not HydraConfig.initialized():
+        return None
+    return shlex.join(["python", "-m", "unix_exp.train", *HydraConfig.get().overrides.task])
