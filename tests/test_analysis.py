@@ -150,7 +150,7 @@ def test_without_a_teacher_nothing_is_told_of_one(run: Command) -> None:
 
 def test_centres_of_the_teacher_are_measured_where_they_are_missing_and_wanted(run: Command) -> None:
     assert run().code == 0
-    files = list(Path("teachers/accuracy").glob("*.safetensors"))
+    files = list(Path("teachers/.accuracy").glob("*.safetensors"))
     assert len(files) == 2, "the teacher's as it is, and as it is frozen"
     before = [load_file(centres) for centres in files]
     assert before[0]["centres"].shape == (24, 64)

@@ -139,3 +139,10 @@ def test_a_precision_of_its_own_makes_another_run_only_where_it_differs(tiny: Co
     tiny()
     assert "is finished" in tiny(f"runtime.{whose}_precision=float32").out
     assert "is finished" not in tiny(f"runtime.{whose}_precision=bf16").out
+
+
+def test_students_of_any_precision_share_a_teacher(tiny: Command) -> None:
+    tiny()
+    assert "training it first" not in tiny("runtime=fast").out
+    assert "training it first" not in tiny("runtime.teacher_precision=bf16").out
+    assert json.loads((only(Path("teachers")) / "result.json").read_text())["runtime"]["precision"] == "float32"

@@ -243,7 +243,7 @@ def test_a_teacher_that_another_process_finishes_meanwhile_is_loaded(
     monkeypatch.setattr(experiment, "tried", finish_the_teacher_first)
     assert tiny().code == 0
     assert results()["teacher"]["top5"] == results("teachers")["last"]["top5"]
-    assert len(list(Path("teachers/accuracy").glob("*.json"))) == 2, "as it is, and as it is frozen"
+    assert len(list(Path("teachers/.accuracy").glob("*.json"))) == 2, "as it is, and as it is frozen"
 
 
 def test_a_method_name_does_not_make_another_run(tiny: Command) -> None:

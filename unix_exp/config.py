@@ -87,6 +87,8 @@ def of_teacher(config: DictConfig) -> DictConfig:
     # Unresolved values travel, so that what follows the student (its learning rate) now follows the teacher.
     made.student = {key: value for key, value in raw(config.teacher).items() if key not in own}
     made.recipe = raw(config.teacher_recipe)
+    # In the arithmetic of the tables: one teacher for students in any, so that they compare.
+    made.runtime = raw(config.runtime) | {"precision": "float32", "teacher_precision": None, "scout_precision": None}
     made.teacher = {}
     made.distiller = {"name": "supervised"}
     made.sampler = {"name": "everything"}

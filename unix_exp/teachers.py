@@ -106,7 +106,7 @@ def measure(
     """Measured once for the same weights, images and arithmetic, then remembered."""
     images = config.what_determines(settings, data.fingerprint(), None)["dataset"]
     key = config.identity({"teacher": source.identity, "dataset": images, "precision": arithmetic})
-    accuracy = Path(settings["teachers"]).expanduser() / "accuracy" / f"{key}.json"
+    accuracy = Path(settings["teachers"]).expanduser() / ".accuracy" / f"{key}.json"
     centres = accuracy.with_suffix(".safetensors")
     try:
         found = json.loads(accuracy.read_text())

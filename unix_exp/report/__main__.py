@@ -8,7 +8,7 @@ import webbrowser
 from pathlib import Path
 
 from unix_exp.report import contents
-from unix_exp.report.blocks import csv_of, figures_in
+from unix_exp.report.blocks import Section, csv_of, figures_in
 from unix_exp.report.charts import standalone
 from unix_exp.report.markdown import markdown
 from unix_exp.report.page import page
@@ -24,35 +24,67 @@ def main() -> None:
     )
     parser.add_argument("runs", nargs="+", type=Path, metavar="RUNS", help="run folders, or folders that hold them")
     parser.add_argument("--out", type=Path, default=Path("report"), metavar="DIR", help="where to write (report)")
+    parser.add_argument("--markdown", type=Path, metavar="PATH", help="write the Markdown there instead, its figures "
+                        "beside it in a folder of its name, and nothing else")  # fmt: skip
+    parser.add_argument("--notes", type=Path, metavar="PATH", help="with --markdown: Markdown of yours that stands "
+                        "before the tables, word for word")  # fmt: skip
     parser.add_argument("--open", action="store_true", help="show the page in a browser")
     given = parser.parse_args()
     try:
-        write(given.runs, given.out)
+        if given.markdown is not None:
+            write_markdown(given.runs, given.markdown, given.notes)
+        elif given.notes is not None:
+            raise Mistake("--notes stand in one Markdown file; say which with --markdown PATH")
+        else:
+            write(given.runs, given.out)
     except Mistake as mistake:
         print(f"error: {mistake}", file=sys.stderr)
         sys.exit(2)
-    if given.open:
+    if given.open and given.markdown is None:
         webbrowser.open((given.out / "index.html").absolute().as_uri())
 
 
+Told = tuple[str, str, list[Section]]  # title, lead, sections
+
+
 def write(paths: list[Path], out: Path) -> None:
+    count, told = made(paths, out)
+    files = {out / "index.html": page(*told), out / "report.md": markdown(*told)}
+    files |= {out / f"figures/{figure.anchor}.svg": standalone(figure.chart) for figure in figures_in(told[2])}
+    files |= {out / f"tables/{table.anchor}.csv": csv_of(table) for table in contents.tables_in(told[2])}
+    put(files, "--out")
+    print(f"{count} runs -> {out / 'index.html'}, {out / 'report.md'}, {out / 'tables'}/*.csv")
+
+
+def write_markdown(paths: list[Path], target: Path, notes: Path | None) -> None:
+    count, told = made(paths)
+    try:
+        preface = notes.read_text(encoding="utf-8") if notes is not None else ""
+    except (OSError, ValueError) as error:
+        raise Mistake(f"cannot read {notes}: {getattr(error, 'strerror', None) or 'it is no text'}") from None
+    beside = target.with_suffix("")
+    files = {target: markdown(*told, notes=preface, figures=beside.name)}
+    files |= {beside / f"{figure.anchor}.svg": standalone(figure.chart) for figure in figures_in(told[2])}
+    put(files, "--markdown")
+    print(f"{count} runs -> {target}, {beside}/*.svg")
+
+
+def made(paths: list[Path], out: Path | None = None) -> tuple[int, Told]:
     runs, skipped = read([path.expanduser() for path in paths], out)
     for one in skipped:
         print(f"skipped {one.path}: {one.why}", file=sys.stderr)
     if not runs:
         raise Mistake(f"no finished run in {', '.join(map(str, paths))}")
-    made = contents.sections(runs, skipped)
-    told = contents.TITLE, contents.lead(runs, skipped), made
-    files = {"index.html": page(*told), "report.md": markdown(*told)}
-    files |= {f"figures/{figure.anchor}.svg": standalone(figure.chart) for figure in figures_in(made)}
-    files |= {f"tables/{table.anchor}.csv": csv_of(table) for table in contents.tables_in(made)}
+    return len(runs), (contents.TITLE, contents.lead(runs, skipped), contents.sections(runs, skipped))
+
+
+def put(files: dict[Path, str], option: str) -> None:
     try:
-        for name, text in files.items():
-            (out / name).parent.mkdir(parents=True, exist_ok=True)
-            (out / name).write_text(text, encoding="utf-8")
+        for path, text in files.items():
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(text, encoding="utf-8")
     except OSError as error:
-        raise Mistake(f"cannot write to {out}: {error.strerror}; choose another place with --out") from None
-    print(f"{len(runs)} runs -> {out / 'index.html'}, {out / 'report.md'}, {out / 'tables'}/*.csv")
+        raise Mistake(f"cannot write to {path.parent}: {error.strerror}; choose another place with {option}") from None
 
 
 if __name__ == "__main__":

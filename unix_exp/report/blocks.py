@@ -7,6 +7,7 @@
         rows: of str, Cell(text, strong=False, hint="") or MISSING; or Group(title), a heading between rows
         texts: how many columns are words, to the left; all others are figures, to the right
     Figure(chart, caption, anchor), Figures(figures) side by side
+    Code(caption, text)            lines to be copied as they are
     Notice(title, lines=())        what the reader ought to know first, such as folders that were skipped
 
 Anchors are unique in a report and safe as file names: see `slug`.
@@ -95,7 +96,13 @@ class Notice:
     lines: Sequence[str] = ()
 
 
-Block = Text | Table | Figure | Figures | Notice
+@dataclass(frozen=True)
+class Code:
+    caption: str
+    text: str
+
+
+Block = Text | Table | Figure | Figures | Code | Notice
 
 
 @dataclass(frozen=True)

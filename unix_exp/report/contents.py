@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
-from unix_exp.report import figures, published, tables
+from unix_exp.report import against, figures, origins, published, tables
 from unix_exp.report.arms import Group, groups
 from unix_exp.report.blocks import Block, Figure, Figures, Section, Table, Text
 from unix_exp.report.runs import Run, Skipped
@@ -34,16 +34,18 @@ def lead(runs: Sequence[Run], skipped: Sequence[Skipped]) -> str:
 def sections(runs: Sequence[Run], skipped: Sequence[Skipped]) -> list[Section]:
     students = [run for run in runs if run.result["method"] != "teacher"]
     found = groups(students)
-    made = [drawn("Accuracy against compute", "compute", [figures.accuracy_against_compute(one) for one in found])]
+    costs = [figure for one in found for figure in figures.accuracy_against_cost(one)]
+    made = [drawn("Accuracy against compute and time", "compute", costs)]
     made += paper_sections(students)
     made += [
         drawn("Learning curves", "learning", [figure for one in found for figure in figures.learning_curves(one)]),
         selection(found),
         drawn("One setting at a time", "settings", [figure for one in found for figure in figures.over_settings(one)]),
-        Section("Every arm", "arms", [tables.group_table(one) for one in found]),
+        Section("Every arm", "arms", [block for one in found for block in every_arm(one)]),
     ]
     if teachers := [run for run in runs if run.result["method"] == "teacher"]:
         made.append(Section("Teachers", "teachers", [tables.teacher_table(teachers)]))
+    made.append(Section("Where it comes from", "origins", origins_of(runs, found)))
     if skipped:
         made.append(Section("Skipped", "skipped", [tables.skipped_notice(skipped)]))
     return with_own_anchors([section for section in made if section.blocks])
@@ -87,6 +89,15 @@ def paper_sections(students: Sequence[Run]) -> list[Section]:
         for number in dict.fromkeys(table.number for table in printed)
         for same in [[table for table in printed if table.number == number]]
     ]
+
+
+def every_arm(group: Group) -> list[Block]:
+    compared = against.against_others(group)
+    return [tables.group_table(group), *([compared] if compared else [])]
+
+
+def origins_of(runs: Sequence[Run], found: Sequence[Group]) -> list[Block]:
+    return [origins.origins(runs), *filter(None, map(origins.commands, found))]
 
 
 def drawn(title: str, anchor: str, found: Sequence[Figure]) -> Section:

@@ -22,43 +22,61 @@ Member: TypeAlias = "tuple[Arm, list[float], list[float]]"  # images drawn and a
 FIGURE_1 = FIGURE_4 = "resnet32x4_shufflev2"  # the paper does not name the pair of Figure 1
 FIGURES_5_6 = "resnet32x4_resnet8x4"
 MOST_CURVES = 8  # that a reader can tell apart
+FRONT = "joins the arms that none beats with less"
 ORDER = (*FAMILIES.values(), "from scratch")  # so that a method wears one colour in all scatters
+
+
+def accuracy_against_cost(group: Group) -> list[Figure]:
+    """Against compute, and against time where all arms ran on the same hardware."""
+    machines = {run.result["hardware"] for arm in group.arms for run in arm.runs}
+    timed = [accuracy_against_time(group, *machines)] if len(machines) == 1 and len(group.arms) > 1 else []
+    return [accuracy_against_compute(group), *timed]
 
 
 def accuracy_against_compute(group: Group) -> Figure:
     """Figure 1: what each arm reached and what it took, with the front that none beats."""
     shares = same_length(group) and any(arm.percent is not None for arm in group.arms)
-    points = [
-        Point(
-            x=(share_of_kd(arm, group) or 0.0) if shares else arm.gflops,
-            y=arm.top1.mean,
-            series=arm.family,
-            label=arm.label,
-            error=arm.top1.std,
-            named=True,
-        )
-        for arm in group.arms
-    ]
+    points = [point(arm, (share_of_kd(arm, group) or 0.0) if shares else arm.gflops) for arm in group.arms]
     published = published_points(group) if shares else []
+    title = f"Figure 1: {group.title}" if group.pair == FIGURE_1 else group.title
+    return Figure(
+        against("compute", group, points, "compute, % of conventional KD" if shares else "compute, GFLOPs", published),
+        f"{title}: accuracy against compute, mean and standard deviation over seeds. The stepped line {FRONT} compute."
+        + (" Diamonds are the paper's figures." if published else ""),
+        slug(f"compute {group.dataset} {group.pair}"),
+    )
+
+
+def accuracy_against_time(group: Group, hardware: str) -> Figure:
+    longest = max(arm.seconds for arm in group.arms)
+    unit, seconds = next(
+        one for one in (("hours", 3600), ("minutes", 60), ("seconds", 1)) if longest > 2 * one[1] or one[1] == 1
+    )
+    return Figure(
+        against("time", group, [point(arm, arm.seconds / seconds) for arm in group.arms], f"training time, {unit}"),
+        f"{group.title}: accuracy against the time that a training took on {hardware}, evaluation and the teacher's "
+        f"own training apart; means over seeds. The stepped line {FRONT} time.",
+        slug(f"time {group.dataset} {group.pair}"),
+    )
+
+
+def point(arm: Arm, x: float) -> Point:
+    return Point(x=x, y=arm.top1.mean, series=arm.family, label=arm.label, error=arm.top1.std, named=True)
+
+
+def against(cost: str, group: Group, points: Sequence[Point], axis: str, published: Sequence[Point] = ()) -> str:
     teachers = sorted(
         {run.result["teacher"]["top1"] for arm in group.arms for run in arm.runs if run.result["teacher"]}
     )
     near = max(point.y for point in points) + 5
-    title = f"Figure 1: {group.title}" if group.pair == FIGURE_1 else group.title
-    words = "joins the arms that none beats with less compute"
-    return Figure(
-        scatter(
-            [*points, *published],
-            "compute, % of conventional KD" if shares else "compute, GFLOPs",
-            "test accuracy, top-1 %",
-            title=f"Accuracy against compute, {group.title}",
-            fronts=[Front("best for its compute", points)],
-            rules=[Rule(f"teacher {teacher:.2f}", y=teacher) for teacher in teachers if teacher <= near],
-            order=ORDER,
-        ),
-        f"{title}: accuracy against compute, mean and standard deviation over seeds. The stepped line {words}."
-        + (" Diamonds are the paper's figures." if published else ""),
-        slug(f"compute {group.dataset} {group.pair}"),
+    return scatter(
+        [*points, *published],
+        axis,
+        "test accuracy, top-1 %",
+        title=f"Accuracy against {cost}, {group.title}",
+        fronts=[Front(f"best for its {cost}", points)],
+        rules=[Rule(f"teacher {teacher:.2f}", y=teacher) for teacher in teachers if teacher <= near],
+        order=ORDER,
     )
 
 

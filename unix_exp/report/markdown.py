@@ -1,4 +1,4 @@
-"""The report as GitHub's Markdown: `markdown(title, lead, sections)`; figures are links to figures/ANCHOR.svg."""
+"""The report as GitHub's Markdown: `markdown(title, lead, sections)`; figures are links to FIGURES/ANCHOR.svg."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from unix_exp.report.blocks import (
     Block,
     Cell,
+    Code,
     Figure,
     Group,
     Notice,
@@ -20,13 +21,14 @@ from unix_exp.report.blocks import (
 from unix_exp.report.markup import clean
 
 
-def markdown(title: str, lead: str, sections: Sequence[Section]) -> str:
+def markdown(title: str, lead: str, sections: Sequence[Section], notes: str = "", figures: str = "figures") -> str:
+    """`notes` is Markdown already and stands before the sections."""
     check_anchors(sections)
-    parts = [f"# {plain(title)}", *map(plain, Text(lead).paragraphs)]
+    parts = [f"# {plain(title)}", *map(plain, Text(lead).paragraphs), *filter(None, [notes.strip()])]
     for section in sections:
         parts.append(f"## {plain(section.title)}")
         for block in section.blocks:
-            parts += written(block)
+            parts += written(block, figures)
     return "\n\n".join(parts) + "\n"
 
 
@@ -37,19 +39,29 @@ def plain(text: str) -> str:
     return re.sub(r"^(\d+)([.)]\s)|^([-+=])", lambda match: (match[1] or "") + "\\" + (match[2] or match[3]), escaped)
 
 
-def written(block: Block) -> Iterator[str]:
+def written(block: Block, figures: str) -> Iterator[str]:
     if isinstance(block, Text):
         yield from map(plain, block.paragraphs)
     elif isinstance(block, Table):
         yield f"**{plain(block.caption)}**"
         yield "\n".join(pipe_table(block))
         yield from map(plain, block.notes)
+    elif isinstance(block, Code):
+        yield plain(block.caption)
+        yield fenced(block.text)
     elif isinstance(block, Notice):
         yield "\n".join([f"> **{plain(block.title)}**", *(f"> - {plain(line)}" for line in block.lines)])
     else:
         for figure in [block] if isinstance(block, Figure) else block.figures:
-            yield f"![{plain(figure.caption)}](figures/{figure.anchor}.svg)"
+            yield f"![{plain(figure.caption)}]({figures}/{figure.anchor}.svg)"
             yield plain(figure.caption)
+
+
+def fenced(text: str) -> str:
+    """Between fences longer than any run of backticks inside."""
+    longest = max(map(len, re.findall("`+", text)), default=0)
+    fence = "`" * max(3, longest + 1)
+    return f"{fence}sh\n{clean(text)}\n{fence}"
 
 
 def pipe_table(table: Table) -> Iterator[str]:

@@ -12,6 +12,7 @@ from unix_exp.report.blocks import (
     MISSING,
     Block,
     Cell,
+    Code,
     Column,
     Figure,
     Figures,
@@ -61,6 +62,8 @@ def drawn(block: Block) -> Markup:
         return figure_of(block, "lone")
     if isinstance(block, Figures):
         return tag("div", *map(figure_of, block.figures), class_="figures")
+    if isinstance(block, Code):
+        return tag("figure", tag("figcaption", block.caption), tag("pre", block.text, tabindex=0), class_="code")
     return notice_of(block)
 
 

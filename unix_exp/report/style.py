@@ -101,7 +101,8 @@ gap:0 34px;align-items:start}
 grid-template-columns:minmax(0,560px) minmax(0,32em);gap:0 34px}
 .lone figcaption{margin-top:26px}}
 .table figcaption{margin:0 0 .4em;color:var(--ink)}
-.window{overflow-x:auto;max-width:100%}
+.window,.code pre{overflow-x:auto;max-width:100%}
+.code pre{font-size:.85em;line-height:1.5}
 .window:focus-visible{outline:2px solid var(--link);outline-offset:2px}
 table{border-collapse:separate;border-spacing:0;font-size:.87em;line-height:1.35;font-variant-numeric:tabular-nums;
 border-top:1.5px solid var(--ink);border-bottom:1.5px solid var(--ink)}

@@ -195,10 +195,14 @@ def against_kd(table: Published) -> Table | None:
 
 
 def test_row(what: str, test: Welch, unix: Cell, kd: Cell) -> list[str | Shown]:
-    low, high = test.interval
     p = f"{test.p:.3f}" if test.p >= 0.001 else "< 0.001"
     runs = f"{len(unix.runs)} and {len(kd.runs)}"
-    return [what, signed(test.difference), f"{signed(low)} to {signed(high)}", p, runs]
+    return [what, signed(test.difference), spread_of(test), p, runs]
+
+
+def spread_of(test: Welch) -> str:
+    low, high = test.interval
+    return f"{signed(low)} to {signed(high)}"
 
 
 def group_table(group: Group) -> Table:

@@ -1,0 +1,64 @@
+"""Where the figures come from, and how to get them again."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Sequence
+from typing import Any
+
+from unix_exp.report.arms import Arm, Group
+from unix_exp.report.blocks import Code, Table
+from unix_exp.report.runs import Run
+
+
+def origins(runs: Sequence[Run]) -> Table:
+    """Runs and hours by machine and code."""
+    by_place: dict[tuple[str, str, str, str], list[Run]] = {}
+    for run in runs:
+        by_place.setdefault(place_of(run.result), []).append(run)
+    rows = [
+        [*place, str(len(found)), f"{sum(run.result['time']['train_seconds'] for run in found) / 3600:.2f}"]
+        for place, found in sorted(by_place.items())
+    ]
+    head = ["hardware", "Python", "PyTorch", "commit", "runs", "hours"]
+    return Table(
+        "Runs by machine and code, teachers included; hours of training, evaluation apart.",
+        head,
+        rows,
+        "origins-table",
+        texts=4,
+    )
+
+
+def place_of(result: dict[str, Any]) -> tuple[str, str, str, str]:
+    versions = result.get("versions")
+    versions = versions if isinstance(versions, dict) else {}
+    commit = str(result.get("commit") or "unknown")
+    short = commit[:12] + ("-dirty" if commit.endswith("-dirty") else "")
+    return str(result["hardware"]), str(versions.get("python", "")), str(versions.get("torch", "")), short
+
+
+def commands(group: Group) -> Code | None:
+    """A line for each arm that makes all its runs again."""
+    lines = [(arm.label, line) for arm in group.arms for line in lines_of(arm)]
+    if not lines:
+        return None
+    return Code(
+        f"{group.title}: each line makes a row's runs, and its teacher where there is none yet.",
+        "\n".join(f"# {label}\n{line}" for label, line in lines),
+    )
+
+
+def lines_of(arm: Arm) -> list[str]:
+    """One where the runs differ in their seeds alone, else one for each that knows its line."""
+    told = [run.result.get("command") for run in arm.runs]
+    known = [line for line in told if isinstance(line, str) and "\n" not in line]
+    try:
+        words = [shlex.split(line) for line in known]
+    except ValueError:
+        return known
+    seedless = [[word for word in one if not word.startswith("seed=")] for one in words]
+    if len(known) < 2 or len(known) < len(told) or any(one != seedless[0] for one in seedless):
+        return known
+    seeds = ",".join(str(run.result["seed"]) for run in arm.runs)
+    return [shlex.join([*seedless[0], f"seed={seeds}", "-m"])]
