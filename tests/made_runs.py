@@ -75,3 +75,16 @@ def made(
         (folder / "analysis.jsonl").write_text("".join(json.dumps(record) + "\n" for record in analysis))
     (folder / "result.json").write_text(json.dumps(result))
     return folder
+
+
+def changed(folder: Path, **changes: Any) -> Path:
+    """A run as if its settings had been others, by dotted name."""
+    result = json.loads((folder / "result.json").read_text())
+    for name, value in changes.items():
+        *path, key = name.split("__")
+        place = result
+        for part in path:
+            place = place[part]
+        place[key] = value
+    (folder / "result.json").write_text(json.dumps(result))
+    return folder

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 from browser import Seen
 from conftest import Command
-from made_runs import made
+from made_runs import changed, made
 
 from unix_exp.report import __main__ as command
 from unix_exp.report.arms import groups
@@ -250,19 +250,6 @@ def test_a_mistake_is_one_line(report: Report, words: tuple[str, ...], complaint
     assert said.code == 2
     assert complaint in said.err
     assert "Traceback" not in said.err
-
-
-def changed(folder: Path, **changes: Any) -> Path:
-    """A run as if its settings had been others, by dotted name."""
-    result = json.loads((folder / "result.json").read_text())
-    for name, value in changes.items():
-        *path, key = name.split("__")
-        place = result
-        for part in path:
-            place = place[part]
-        place[key] = value
-    (folder / "result.json").write_text(json.dumps(result))
-    return folder
 
 
 DEVIATING = {

@@ -35,9 +35,9 @@ def keep_freed_memory() -> None:
 def without_slow_kernels(network: nn.Module) -> nn.Module:
     """The same network, for learning in bf16.
 
-    For one kind of layer oneDNN has no fast bf16 kernel: the gradient for the input of a depthwise convolution with a
-    stride takes 25 to 80 times as long as in float32 (PyTorch 2.15, AVX-512 with bf16). The few of them in a network
-    for phones were half of its step.
+    For one kind of layer oneDNN chooses badly: the gradient for the input of a depthwise convolution with a stride is
+    left to a kernel for dense ones (brgconv_strided) and takes 25 to 80 times as long as in float32 (PyTorch 2.15,
+    AVX-512 with bf16). The few of them in a network for phones took half of its learning.
     """
     for module in network.modules():
         if type(module) is nn.Conv2d and module.groups == module.in_channels > 1 and max(module.stride) > 1:

@@ -23,7 +23,8 @@ def lead(runs: Sequence[Run], skipped: Sequence[Skipped]) -> str:
     versions = [run.result.get("versions") for run in runs]
     torch = sorted({str(one.get("torch", "unknown")) for one in versions if isinstance(one, dict)})
     machines = ", ".join(f"{name} ({count})" for name, count in sorted(hardware.items()))
-    left = f" {len(skipped)} folders were skipped; the last section names them." if skipped else ""
+    some = "1 folder was" if len(skipped) == 1 else f"{len(skipped)} folders were"
+    left = f" {some} skipped; the last section says why." if skipped else ""
     return (
         f"{len(runs)} finished runs. Accuracies are of the last epoch, mean ± standard deviation over seeds and in "
         "brackets their number. Compute is counted, not declared. "

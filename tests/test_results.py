@@ -1,0 +1,139 @@
+"""What a report says of a comparison, of its origin and of how to repeat it, and the one that is kept in docs/."""
+
+from __future__ import annotations
+
+import csv
+import re
+import statistics
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from conftest import Command
+from made_runs import changed, made
+
+from unix_exp import paper
+from unix_exp.report import __main__ as command
+from unix_exp.report.stats import welch
+
+ROOT = Path(__file__).parent.parent
+
+
+@pytest.fixture
+def report(typed: Callable[..., Command]) -> Command:
+    """Type `python -m unix_exp.report WORDS` in an empty folder."""
+    return typed(command.main)
+
+
+def against() -> dict[str, dict[str, str]]:
+    with Path("report/tables/against-cifar100-vgg13-vgg8.csv").open() as file:
+        return {one["comparison"]: one for one in csv.DictReader(file)}
+
+
+KD, UNIX = (73.0, 73.5, 74.2), (74.0, 74.4, 75.5)
+
+
+def several(method: str, accuracies: tuple[float, ...], **changes: object) -> None:
+    for seed, top1 in enumerate(accuracies):
+        changed(made(Path("runs"), method, seed=seed, top1=top1), **changes)
+
+
+def test_every_arm_is_held_against_kd_with_the_papers_gains_beside_it(report: Command) -> None:
+    several("kd", KD)
+    several("unix", UNIX)
+    several("random", (70.0,))
+    report("runs")
+    test = welch(UNIX, KD)
+    row = against()["unix \N{MINUS SIGN} kd"]
+    assert row["top-1 %: difference"] == f"{test.difference:+.2f}"
+    assert row["p"] == f"{test.p:.3f}"
+    assert row["runs"] == "3 and 3"
+    gains = [
+        unix - kd
+        for name in ("table1", "table2")
+        for rows in [{one["name"]: one["accuracy"] for one in paper.tables()[name]["rows"]}]
+        for unix, kd in zip(rows["UNIX k=48"], rows["KD"], strict=True)
+    ]
+    assert len(gains) == 12
+    assert row["the paper's gain: mean"] == f"{statistics.fmean(gains):+.2f}"
+    assert row["the paper's gain: pairs"] == "12"
+    assert against()["random \N{MINUS SIGN} kd"]["p"] == "", "one run has no spread"
+
+
+def test_kd_of_another_setting_is_no_counterpart(report: Command) -> None:
+    several("kd", KD, settings__recipe__lr=0.1)
+    several("unix", UNIX)
+    report("runs")
+    assert not Path("report/tables/against-cifar100-vgg13-vgg8.csv").exists()
+
+
+def test_another_arithmetic_is_held_against_float32(report: Command) -> None:
+    several("unix", UNIX)
+    for seed, top1 in enumerate(KD):
+        folder = made(Path("runs"), "unix", seed=seed + 10, top1=top1)
+        changed(folder, settings__runtime__precision="bf16")
+    report("runs")
+    (name,) = against()
+    assert name == "unix precision=bf16 \N{MINUS SIGN} unix precision=float32"
+    assert against()[name]["top-1 %: difference"] == f"{welch(KD, UNIX).difference:+.2f}".replace("-", "\N{MINUS SIGN}")
+
+
+def test_one_line_repeats_an_arm(report: Command) -> None:
+    for seed in (0, 2):
+        line = f"python -m unix_exp.train pair=vgg13_vgg8 seed={seed} 'criterion=[kd,at]'"
+        changed(made(Path("runs"), "unix", seed=seed), command=line)
+    changed(made(Path("runs"), "random"), command="python -m unix_exp.train seed=0 sampler=random")
+    made(Path("runs"), "kd")  # from Python, or before lines were kept
+    report("runs")
+    told = re.search("```sh\n(.*?)```", Path("report/report.md").read_text(), re.DOTALL)[1].splitlines()
+    assert told == [
+        "# random",
+        "python -m unix_exp.train seed=0 sampler=random",
+        "# unix",
+        "python -m unix_exp.train pair=vgg13_vgg8 'criterion=[kd,at]' seed=0,2 -m",
+    ]
+
+
+def test_accuracy_against_time_is_drawn_for_one_machine(report: Command) -> None:
+    several("kd", KD)
+    several("unix", UNIX)
+    report("runs")
+    assert Path("report/figures/time-cifar100-vgg13-vgg8.svg").exists()
+    several("random", (70.0,), hardware="another machine")
+    report("runs", "--out", "two")
+    assert not Path("two/figures/time-cifar100-vgg13-vgg8.svg").exists()
+
+
+def test_the_origin_of_every_run_is_told(report: Command) -> None:
+    several("kd", KD, commit="0123456789abcdef", versions={"python": "3.11.7", "torch": "2.15.0"})
+    report("runs")
+    with Path("report/tables/origins-table.csv").open() as file:
+        (row,) = csv.DictReader(file)
+    assert (row["commit"], row["Python"], row["runs"], row["hours"]) == ("0123456789ab", "3.11.7", "3", "3.00")
+
+
+def test_markdown_may_stand_alone_with_notes_and_its_figures_beside_it(report: Command) -> None:
+    several("kd", KD)
+    Path("notes.md").write_text("## In short\n\nNothing *surprising*.\n")
+    assert report("runs", "--markdown", "docs/results.md", "--notes", "notes.md").code == 0
+    text = Path("docs/results.md").read_text()
+    assert text.index("## In short\n\nNothing *surprising*.") < text.index("## Accuracy against compute")
+    drawn = re.findall(r"\]\((.*?\.svg)\)", text)
+    assert drawn and all(Path("docs", name).exists() for name in drawn)
+    assert not Path("report").exists()
+
+
+@pytest.mark.parametrize(
+    ("words", "complaint"),
+    [
+        (("--notes", "notes.md"), "say which with --markdown PATH"),
+        (("--markdown", "told.md", "--notes", "nowhere.md"), "cannot read nowhere.md"),
+        (("--markdown", "file/below.md"), "cannot write to file"),
+    ],
+)
+def test_a_mistake_is_one_line(report: Command, words: tuple[str, ...], complaint: str) -> None:
+    made(Path("runs"), "unix")
+    Path("file").write_text("")
+    said = report("runs", *words)
+    assert said.code == 2
+    assert complaint in said.err and "Traceback" not in said.err
