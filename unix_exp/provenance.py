@@ -42,4 +42,9 @@ def command() -> str | None:
     """The line that makes this run again; None where Python called us."""
     if not HydraConfig.initialized():
         return None
-    return shlex.join(["python", "-m", "unix_exp.train", *HydraConfig.get().overrides.task])
+    job = HydraConfig.get()
+    # Choices of the user's own come from folders that the line has to name.
+    folders = [source.path for source in job.runtime.config_sources if source.provider == "command-line"]
+    flags = [word for folder in folders for word in ("--config-dir", folder)]
+    searched = [word for word in job.overrides.hydra if word.startswith("hydra.searchpath=")]
+    return shlex.join(["python", "-m", "unix_exp.train", *flags, *searched, *job.overrides.task])

@@ -15,7 +15,7 @@ from unix_exp.types import Mistake
 
 @dataclass(frozen=True)
 class Runtime:
-    """The machine's side of a run; of these only the precision is part of a run's identity."""
+    """The machine's side of a run; of these only the precisions are part of a run's identity."""
 
     device: str = "auto"
     precision: Literal["float32", "bf16"] = "float32"

@@ -36,7 +36,7 @@ def read(path: Path) -> dict[str, Any]:
     except OSError as error:
         raise Mistake(f"cannot read {path}: {error.strerror}") from None
     except (ValueError, TypeError):
-        raise Mistake(f"{path} is none of the bench's; give a file that --json wrote") from None
+        raise Mistake(f"{path} is none of the bench's; give a file that --json wrote, without --together") from None
     return told
 
 

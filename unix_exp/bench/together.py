@@ -1,7 +1,7 @@
 """Several runs at once on one device: what each does, and what they do together.
 
-Each run is a process of its own, as the runs of a sweep are. All are there from the beginning; in a turn some of them
-train for the same seconds, and on a CPU they share its cores evenly.
+Each run is a process of its own, as a launcher such as joblib makes them. All are there from the beginning; in a turn
+some of them train for the same seconds, and on a CPU they share its cores evenly.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ def together(
         for turn in watch(range(rounds), "timing", rounds):
             for count in counts if turn % 2 == 0 else reversed(counts):
                 now = Turn(max(1, cores // count), time.monotonic() + LEAD, seconds, steps)
-                speeds = told_by(runs[:count], now)
+                speeds = answers(runs[:count], now)
                 totals[count].append(timed.recipe.batch * sum(speeds))
     alone = Spread.of(totals[counts[0]]).median
     return {
@@ -68,13 +68,17 @@ def runners(words: Sequence[str], count: int) -> Iterator[list[Connection]]:
     context = multiprocessing.get_context("spawn")  # a GPU does not survive a fork
     lines: list[Connection] = []
     processes = []
-    for _ in range(count):
-        ours, theirs = context.Pipe()
-        process = context.Process(target=run, args=(theirs, tuple(words)), daemon=True)
-        process.start()
-        theirs.close()  # so that its end is seen here
-        lines.append(ours)
-        processes.append(process)
+    interrupts = signal.signal(signal.SIGINT, signal.SIG_IGN)  # inherited: who interrupts the bench ends them from here
+    try:
+        for _ in range(count):
+            ours, theirs = context.Pipe()
+            process = context.Process(target=run, args=(theirs, tuple(words)), daemon=True)
+            process.start()
+            theirs.close()  # so that its end is seen here
+            lines.append(ours)
+            processes.append(process)
+    finally:
+        signal.signal(signal.SIGINT, interrupts)
     try:
         answers(lines)
         yield lines
@@ -84,22 +88,19 @@ def runners(words: Sequence[str], count: int) -> Iterator[list[Connection]]:
             process.join()
 
 
-def told_by(lines: Sequence[Connection], turn: Turn) -> list[float]:
-    for line in lines:
-        line.send(turn)
-    return answers(lines)
-
-
-def answers(lines: Sequence[Connection]) -> list[float]:
+def answers(lines: Sequence[Connection], turn: Turn | None = None) -> list[float]:
+    """One from each; where there is a turn, it is told to all before."""
     try:
+        for line in lines:
+            if turn is not None:
+                line.send(turn)
         return [line.recv() for line in lines]
-    except EOFError:
+    except (EOFError, OSError):
         raise Mistake(f"one of {len(lines)} runs at once has ended, perhaps for want of memory; try fewer") from None
 
 
 def run(line: Connection, words: Sequence[str]) -> None:
     """One process: steps a second, turn by turn."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # who interrupts the bench ends this from outside
     timed = case.read(words)
     timed.data.load(timed.runtime.place())
     step, wait = Ours(timed, timed.settings), waiting_for(timed.runtime.place())

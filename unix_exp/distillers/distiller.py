@@ -23,10 +23,10 @@ class Distiller(nn.Module):
     sampler: Sampler
     criterion: Weighted
 
-    look: Callable[[], AbstractContextManager[object]] = nullcontext  # around scouting: its arithmetic, set by the step
+    scouting: Callable[[], AbstractContextManager[object]] = nullcontext  # the arithmetic of it, set by the step
 
     def scout(self, images: Tensor, mode: str) -> Tensor:
-        with self.look():
+        with self.scouting():
             return scout(self.student, images, mode)
 
     def forward(self, batch: Batch) -> Terms:

@@ -22,11 +22,12 @@ def main() -> None:
         description="Tables beside the paper's, figures and curves of finished runs, as one HTML page, Markdown and "
         "CSV. Reads run folders only: no W&B, no GPU, no network.",
     )
-    parser.add_argument("runs", nargs="+", type=Path, metavar="RUNS", help="run folders, or folders that hold them")
-    parser.add_argument("--out", type=Path, default=Path("report"), metavar="DIR", help="where to write (report)")
-    parser.add_argument("--markdown", type=Path, metavar="PATH", help="write the Markdown there instead, its figures "
-                        "beside it in a folder of its name, and nothing else")  # fmt: skip
-    parser.add_argument("--notes", type=Path, metavar="PATH", help="with --markdown: Markdown of yours that stands "
+    parser.add_argument("runs", nargs="+", type=path, metavar="RUNS", help="run folders, or folders that hold them")
+    where = parser.add_mutually_exclusive_group()
+    where.add_argument("--out", type=path, default=Path("report"), metavar="DIR", help="where to write (report)")
+    where.add_argument("--markdown", type=path, metavar="FILE.md", help="write one Markdown file, its figures beside "
+                       "it in a folder of its name, and nothing else")  # fmt: skip
+    parser.add_argument("--notes", type=path, metavar="FILE", help="with --markdown: Markdown of yours that stands "
                         "before the tables, word for word")  # fmt: skip
     parser.add_argument("--open", action="store_true", help="show the page in a browser")
     given = parser.parse_args()
@@ -34,14 +35,19 @@ def main() -> None:
         if given.markdown is not None:
             write_markdown(given.runs, given.markdown, given.notes)
         elif given.notes is not None:
-            raise Mistake("--notes stand in one Markdown file; say which with --markdown PATH")
+            raise Mistake("--notes stand in one Markdown file; say which with --markdown FILE.md")
         else:
             write(given.runs, given.out)
     except Mistake as mistake:
         print(f"error: {mistake}", file=sys.stderr)
         sys.exit(2)
-    if given.open and given.markdown is None:
-        webbrowser.open((given.out / "index.html").absolute().as_uri())
+    if given.open:
+        shown = given.markdown or given.out / "index.html"
+        webbrowser.open(shown.absolute().as_uri())
+
+
+def path(text: str) -> Path:
+    return Path(text).expanduser()
 
 
 Told = tuple[str, str, list[Section]]  # title, lead, sections
@@ -57,20 +63,29 @@ def write(paths: list[Path], out: Path) -> None:
 
 
 def write_markdown(paths: list[Path], target: Path, notes: Path | None) -> None:
-    count, told = made(paths)
-    try:
-        preface = notes.read_text(encoding="utf-8") if notes is not None else ""
-    except (OSError, ValueError) as error:
-        raise Mistake(f"cannot read {notes}: {getattr(error, 'strerror', None) or 'it is no text'}") from None
+    if not target.suffix or target.is_dir():
+        raise Mistake(f"--markdown is {target}; give a file with a suffix, such as results.md")
+    if notes is not None and notes.resolve() == target.resolve():
+        raise Mistake(f"--notes and --markdown are both {target}; the notes would be written over")
     beside = target.with_suffix("")
-    files = {target: markdown(*told, notes=preface, figures=beside.name)}
+    count, told = made(paths, beside)
+    files = {target: markdown(*told, notes=read_notes(notes), figures=beside.name)}
     files |= {beside / f"{figure.anchor}.svg": standalone(figure.chart) for figure in figures_in(told[2])}
     put(files, "--markdown")
     print(f"{count} runs -> {target}, {beside}/*.svg")
 
 
-def made(paths: list[Path], out: Path | None = None) -> tuple[int, Told]:
-    runs, skipped = read([path.expanduser() for path in paths], out)
+def read_notes(notes: Path | None) -> str:
+    try:
+        return notes.read_text(encoding="utf-8-sig") if notes is not None else ""
+    except OSError as error:
+        raise Mistake(f"cannot read {notes}: {error.strerror}") from None
+    except UnicodeDecodeError:
+        raise Mistake(f"cannot read {notes}: it is not UTF-8") from None
+
+
+def made(paths: list[Path], out: Path) -> tuple[int, Told]:
+    runs, skipped = read(paths, out)
     for one in skipped:
         print(f"skipped {one.path}: {one.why}", file=sys.stderr)
     if not runs:

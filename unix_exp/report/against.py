@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from statistics import fmean
 from typing import Any
 
 from unix_exp import config, paper
-from unix_exp.report.arms import Arm, Group, share_of_kd
-from unix_exp.report.blocks import Cell, Column, Table, slug
+from unix_exp.report.arms import Arm, Group, share_of_kd, what_matters
+from unix_exp.report.blocks import MISSING, Cell, Column, Table, slug
 from unix_exp.report.published import same
 from unix_exp.report.stats import welch
-from unix_exp.report.tables import number, signed, spread_of
+from unix_exp.report.tables import UNCORRECTED, number, p_of, signed, spread_of
 
-NOTE = "Welch's t-test, two-sided, not corrected for the number of comparisons: of twenty, one is below 0.05 by chance."
+PRECISIONS = {"precision", "teacher_precision", "scout_precision"}
+NOTE = f"Welch's t-test. {UNCORRECTED} It needs two runs of each."
 THEIRS = (
     "The paper's gains are those of the same method over KD on its own pairs of the same data set: "
     "they say in which direction to look, not what this pair should reach."
@@ -22,11 +23,11 @@ THEIRS = (
 
 def against_others(group: Group) -> Table | None:
     """Every arm that has a counterpart: KD, or for an arm in another arithmetic the same arm in float32."""
-    rows = [row for arm in group.arms for other in counterparts(arm, group) for row in compared(arm, other, group)]
+    rows = [compared(arm, other, group) for arm in group.arms for other in counterparts(arm, group)]
     if not rows:
         return None
     printed = any(row[-1] for row in rows)
-    head = [
+    head: list[str | Column] = [
         "comparison",
         Column("difference", "top-1 %", "of the means over seeds, last epoch"),
         Column("95 % interval", "top-1 %"),
@@ -50,28 +51,32 @@ def against_others(group: Group) -> Table | None:
 
 
 def counterparts(arm: Arm, group: Group) -> Iterator[Arm]:
-    others = [other for other in group.arms if other is not arm]
-    kd = [other for other in others if is_kd(other) and in_one_setting(arm, other)]
-    if taught(arm):
-        kd = [other for other in kd if other.settings["criterion"] == arm.settings["criterion"]]
-    if len(kd) == 1 and not is_kd(arm):
-        yield kd[0]
-    own = precisions(arm)
-    if own != {"precision": "float32"}:
-        yield from (one for one in others if precisions(one) == {"precision": "float32"} and alike(arm, one))
+    mine = what_matters(arm.runs[0])
+    for other in group.arms:
+        theirs = what_matters(other.runs[0])
+        differing = {key for key in mine.keys() | theirs.keys() if mine.get(key) != theirs.get(key)}
+        in_method = is_kd(other) and all(key.startswith(beside_the_method(arm)) for key in differing)
+        in_precision = differing <= PRECISIONS and config.precisions(other.settings) == {"precision": "float32"}
+        if other is not arm and (in_method or in_precision):
+            yield other
 
 
-def compared(arm: Arm, other: Arm, group: Group) -> Iterator[list[str | Cell]]:
+def beside_the_method(arm: Arm) -> tuple[str, ...]:
+    """Settings in which an arm and its KD may differ: all that makes the method, and nothing of how long or on what."""
+    own = ("sampler.", "distiller.", "scout_precision")  # KD doesn't scout
+    return own if taught(arm) else (*own, "criterion.", "teacher")
+
+
+def compared(arm: Arm, other: Arm, group: Group) -> list[str | Cell]:
     test = welch(arm.accuracies, other.accuracies)
-    share = share_of_kd(arm, group)
     gains = gains_in_the_paper(arm, group) if is_kd(other) else []
-    yield [
+    return [
         f"{arm.label} \N{MINUS SIGN} {other.label}",
         signed(arm.top1.mean - other.top1.mean),
-        "" if test is None else spread_of(test),
-        "" if test is None else f"{test.p:.3f}" if test.p >= 0.001 else "< 0.001",
+        MISSING if test is None else spread_of(test),
+        MISSING if test is None else p_of(test),
         f"{len(arm.runs)} and {len(other.runs)}",
-        number(share),
+        number(share_of_kd(arm, group)),
         signed(fmean(gains)) if gains else "",
         f"{signed(min(gains))} to {signed(max(gains))}" if gains else "",
         str(len(gains)) if gains else "",
@@ -79,7 +84,10 @@ def compared(arm: Arm, other: Arm, group: Group) -> Iterator[list[str | Cell]]:
 
 
 def gains_in_the_paper(arm: Arm, group: Group) -> list[float]:
-    """Of this method over KD, pair by pair; a pair that several tables print counts once."""
+    """Of this method over KD, pair by pair; of a pair that several tables print, the last counts.
+
+    Table 2 prints for WRN-40-2 -> WRN-16-2 what Table 5 has for w = 1; Table 5 comes later.
+    """
     published = paper.published()
     gains: dict[str, float] = {}
     for printed in paper.tables().values():
@@ -89,7 +97,7 @@ def gains_in_the_paper(arm: Arm, group: Group) -> list[float]:
         for row in printed["rows"]:
             for column, pair in enumerate(printed["pairs"]):
                 if row["sampler"] != "everything" and same(arm.settings, row, column, printed, published):
-                    gains.setdefault(pair, row["accuracy"][column] - kd[objective(row)][column])
+                    gains[pair] = row["accuracy"][column] - kd[objective(row)][column]
     return list(gains.values())
 
 
@@ -102,23 +110,6 @@ def taught(arm: Arm) -> bool:
 
 
 def is_kd(arm: Arm) -> bool:
-    return taught(arm) and arm.settings["sampler"]["name"] == "everything"
-
-
-def precisions(arm: Arm) -> dict[str, Any]:
-    return config.precisions(arm.settings.get("runtime") or {})
-
-
-def in_one_setting(arm: Arm, other: Arm) -> bool:
-    """The same schedule and arithmetic, and where both have one the same teacher."""
-    teachers = {one.runs[0].result["teacher"]["identity"] for one in (arm, other) if one.runs[0].result["teacher"]}
-    return (
-        arm.settings["recipe"] == other.settings["recipe"]
-        and precisions(arm) == precisions(other)
-        and len(teachers) < 2
-    )
-
-
-def alike(arm: Arm, other: Arm) -> bool:
-    keys: Sequence[str] = ("distiller", "sampler", "criterion", "recipe")
-    return all(arm.settings[key] == other.settings[key] for key in keys)
+    settings = arm.settings
+    conventional = settings["distiller"]["name"] == "offline" and settings["sampler"]["name"] == "everything"
+    return conventional and "kd" in settings["criterion"]

@@ -155,7 +155,7 @@ def what_matters(run: Run) -> dict[str, Any]:
         "student": config.without(settings["student"], "pace"),
         "dataset": config.without(settings["dataset"], *config.PLACES),
         **{key: settings[key] for key in ("distiller", "sampler", "criterion", "recipe")},
-        **config.precisions(settings.get("runtime") or {}),
+        **config.precisions(settings),
     }
     teacher = run.result["teacher"]
     return {**flat(chosen), "teacher": teacher and teacher["identity"]}

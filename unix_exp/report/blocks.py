@@ -137,8 +137,8 @@ def check_anchors(sections: Sequence[Section]) -> None:
 
 
 def slug(text: str) -> str:
-    """A name for links and files: lower case letters, digits and hyphens."""
-    return re.sub(r"[^a-z0-9]+", "-", text.lower()).strip("-") or "unnamed"
+    """A name for links and files, which may not be long: lower case letters, digits and hyphens."""
+    return re.sub(r"[^a-z0-9]+", "-", text.lower())[:100].strip("-") or "unnamed"
 
 
 def csv_of(table: Table) -> str:

@@ -25,10 +25,10 @@ def lead(runs: Sequence[Run], skipped: Sequence[Skipped]) -> str:
     machines = ", ".join(f"{name} ({count})" for name, count in sorted(hardware.items()))
     some = "1 folder was" if len(skipped) == 1 else f"{len(skipped)} folders were"
     left = f" {some} skipped; the last section says why." if skipped else ""
+    count = "1 finished run" if len(runs) == 1 else f"{len(runs)} finished runs"
     return (
-        f"{len(runs)} finished runs. Accuracies are of the last epoch, mean ± standard deviation over seeds and in "
-        "brackets their number. Compute is counted, not declared. "
-        f"Hardware: {machines}. PyTorch {', '.join(torch)}.{left}"
+        f"{count}. Accuracies are of the last epoch, mean ± standard deviation over seeds and in brackets their "
+        f"number. Compute is counted, not declared. Hardware: {machines}. PyTorch {', '.join(torch)}.{left}"
     )
 
 

@@ -13,6 +13,7 @@ from unix_exp import paper
 from unix_exp.report.arms import FAMILIES, Arm, Group, same_length, share_of_kd, short, what_matters
 from unix_exp.report.blocks import Figure, slug
 from unix_exp.report.charts import Front, Line, Point, Rule, heatmap, lines, scatter
+from unix_exp.report.origins import place_of
 from unix_exp.report.published import comparable_with_paper
 from unix_exp.report.runs import Run
 from unix_exp.report.svg import span
@@ -27,9 +28,9 @@ ORDER = (*FAMILIES.values(), "from scratch")  # so that a method wears one colou
 
 
 def accuracy_against_cost(group: Group) -> list[Figure]:
-    """Against compute, and against time where all arms ran on the same hardware."""
-    machines = {run.result["hardware"] for arm in group.arms for run in arm.runs}
-    timed = [accuracy_against_time(group, *machines)] if len(machines) == 1 and len(group.arms) > 1 else []
+    """Against compute, and against time where all arms ran on the same hardware with the same PyTorch."""
+    places = {place_of(run.result)[::2] for arm in group.arms for run in arm.runs}
+    timed = [accuracy_against_time(group, *places.pop())] if len(places) == 1 and len(group.arms) > 1 else []
     return [accuracy_against_compute(group), *timed]
 
 
@@ -47,15 +48,15 @@ def accuracy_against_compute(group: Group) -> Figure:
     )
 
 
-def accuracy_against_time(group: Group, hardware: str) -> Figure:
+def accuracy_against_time(group: Group, hardware: str, torch: str) -> Figure:
     longest = max(arm.seconds for arm in group.arms)
     unit, seconds = next(
         one for one in (("hours", 3600), ("minutes", 60), ("seconds", 1)) if longest > 2 * one[1] or one[1] == 1
     )
     return Figure(
         against("time", group, [point(arm, arm.seconds / seconds) for arm in group.arms], f"training time, {unit}"),
-        f"{group.title}: accuracy against the time that a training took on {hardware}, evaluation and the teacher's "
-        f"own training apart; means over seeds. The stepped line {FRONT} time.",
+        f"{group.title}: accuracy against the time that a training took on {hardware}, PyTorch {torch}; evaluation and "
+        f"the teacher's own training apart, whatever else the machine did in it. The stepped line {FRONT} time.",
         slug(f"time {group.dataset} {group.pair}"),
     )
 

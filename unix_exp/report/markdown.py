@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
+from urllib.parse import quote
 
 from unix_exp.report.blocks import (
     Block,
@@ -24,7 +25,7 @@ from unix_exp.report.markup import clean
 def markdown(title: str, lead: str, sections: Sequence[Section], notes: str = "", figures: str = "figures") -> str:
     """`notes` is Markdown already and stands before the sections."""
     check_anchors(sections)
-    parts = [f"# {plain(title)}", *map(plain, Text(lead).paragraphs), *filter(None, [notes.strip()])]
+    parts = [f"# {plain(title)}", *map(plain, Text(lead).paragraphs), *filter(None, [notes.strip("\n")])]
     for section in sections:
         parts.append(f"## {plain(section.title)}")
         for block in section.blocks:
@@ -53,7 +54,7 @@ def written(block: Block, figures: str) -> Iterator[str]:
         yield "\n".join([f"> **{plain(block.title)}**", *(f"> - {plain(line)}" for line in block.lines)])
     else:
         for figure in [block] if isinstance(block, Figure) else block.figures:
-            yield f"![{plain(figure.caption)}]({figures}/{figure.anchor}.svg)"
+            yield f"![{plain(figure.caption)}]({quote(figures)}/{figure.anchor}.svg)"
             yield plain(figure.caption)
 
 

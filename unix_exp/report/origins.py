@@ -40,25 +40,34 @@ def place_of(result: dict[str, Any]) -> tuple[str, str, str, str]:
 
 def commands(group: Group) -> Code | None:
     """A line for each arm that makes all its runs again."""
-    lines = [(arm.label, line) for arm in group.arms for line in lines_of(arm)]
+    lines = [line for arm in group.arms for line in lines_of(arm)]
     if not lines:
         return None
     return Code(
-        f"{group.title}: each line makes a row's runs, and its teacher where there is none yet.",
-        "\n".join(f"# {label}\n{line}" for label, line in lines),
+        f"{group.title}: lines that make runs again, and their teacher where there is none yet.", "\n".join(lines)
     )
 
 
 def lines_of(arm: Arm) -> list[str]:
-    """One where the runs differ in their seeds alone, else one for each that knows its line."""
-    told = [run.result.get("command") for run in arm.runs]
-    known = [line for line in told if isinstance(line, str) and "\n" not in line]
+    """One where the runs differ in their seeds alone, else one for each that knows its line; a comment before them."""
+    known = [words for run in arm.runs if (words := words_of(run.result.get("command")))]
+    if not known:
+        return []
+    label = " ".join(arm.label.split())
+    if len(known) < len(arm.runs):
+        label += f", {len(known)} of {len(arm.runs)} runs"
+    seedless = [[word for word in words if not word.startswith("seed=")] for words in known]
+    if len(known) > 1 and len(known) == len(arm.runs) and all(one == seedless[0] for one in seedless):
+        seeds = ",".join(str(run.result["seed"]) for run in arm.runs)
+        known = [[*seedless[0], f"seed={seeds}", "-m"]]
+    return [f"# {label}", *map(shlex.join, known)]
+
+
+def words_of(line: Any) -> list[str] | None:
+    """Of a command of ours; a record may hold anything, and the reader is going to run it."""
     try:
-        words = [shlex.split(line) for line in known]
+        words = shlex.split(line) if isinstance(line, str) else []
     except ValueError:
-        return known
-    seedless = [[word for word in one if not word.startswith("seed=")] for one in words]
-    if len(known) < 2 or len(known) < len(told) or any(one != seedless[0] for one in seedless):
-        return known
-    seeds = ",".join(str(run.result["seed"]) for run in arm.runs)
-    return [shlex.join([*seedless[0], f"seed={seeds}", "-m"])]
+        return None
+    ours = words[:3] == ["python", "-m", "unix_exp.train"]
+    return words if ours and all(word.isprintable() for word in words) else None

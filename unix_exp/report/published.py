@@ -30,7 +30,7 @@ class Setting:
             **schedule(settings["recipe"]),
             **data,
             "fingerprint": run.result.get("fingerprint"),
-            **config.precisions(settings["runtime"]),
+            **config.precisions(settings),
         }
         return cls(config.dataset_name(settings), tuple((key, plain(value)) for key, value in details.items()))
 

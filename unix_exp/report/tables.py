@@ -16,6 +16,7 @@ from unix_exp.report.runs import Run, Skipped
 from unix_exp.report.stats import Summary, Welch, welch
 from unix_exp.words import duration
 
+UNCORRECTED = "Two-sided, not corrected for the number of comparisons: of twenty, one is below 0.05 by chance."
 MINUS = "\N{MINUS SIGN}"
 
 
@@ -190,14 +191,17 @@ def against_kd(table: Published) -> Table | None:
         ["comparison", "difference", "95 % interval", "p", "runs"],
         rows,
         f"{table.name}-welch",
-        notes=["Two-sided, not corrected for the number of comparisons: of twenty, one is below 0.05 by chance."],
+        notes=[UNCORRECTED],
     )
 
 
 def test_row(what: str, test: Welch, unix: Cell, kd: Cell) -> list[str | Shown]:
-    p = f"{test.p:.3f}" if test.p >= 0.001 else "< 0.001"
     runs = f"{len(unix.runs)} and {len(kd.runs)}"
-    return [what, signed(test.difference), spread_of(test), p, runs]
+    return [what, signed(test.difference), spread_of(test), p_of(test), runs]
+
+
+def p_of(test: Welch) -> str:
+    return f"{test.p:.3f}" if test.p >= 0.001 else "< 0.001"
 
 
 def spread_of(test: Welch) -> str:

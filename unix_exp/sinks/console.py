@@ -50,8 +50,8 @@ class Console:
         cells = "".join(cell(record.values).rjust(width) for _, width, cell in COLUMNS)
         self.say(f"{record.epoch}/{self.epochs}".rjust(self.width) + cells)
         if (waited := record.values["time/waited_for_images_percent"]) > WAITED and not self.warned:
-            self.say(f"{waited:.0f} % of this epoch went by waiting for images: loading is what limits; more "
-                     "dataset.workers, if there are cores for them, or smaller files would help")  # fmt: skip
+            self.say(f"{waited:.0f} % of this epoch went by waiting for images: loading is what limits; where they are "
+                     "read from the disk, more dataset.workers or smaller files help")  # fmt: skip
             self.warned = True
         sys.stdout.flush()  # a pipe's reader sees an epoch when it ends
         now = time.monotonic()
