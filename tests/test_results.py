@@ -15,6 +15,7 @@ from made_runs import changed, made
 from unix_exp import paper
 from unix_exp.report import __main__ as command
 from unix_exp.report.stats import welch
+from unix_exp.words import duration
 
 ROOT = Path(__file__).parent.parent
 
@@ -129,6 +130,15 @@ def test_accuracy_against_time_is_drawn_for_one_machine(report: Command) -> None
     several("random", (70.0,), hardware="another machine")
     report("runs", "--out", "two")
     assert not Path("two/figures/time-cifar100-vgg13-vgg8.svg").exists()
+
+
+def test_one_disturbed_run_is_not_a_methods_time(report: Command) -> None:
+    for seed, seconds in enumerate((60.0, 61.0, 6000.0)):
+        changed(made(Path("runs"), "kd", seed=seed), time={"train_seconds": seconds})
+    report("runs")
+    with Path("report/tables/arms-cifar100-vgg13-vgg8.csv").open() as file:
+        (row,) = csv.DictReader(file)
+    assert row["time"] == duration(61)
 
 
 def test_the_origin_of_every_run_is_told(report: Command) -> None:

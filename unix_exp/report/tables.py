@@ -223,7 +223,7 @@ def group_table(group: Group) -> Table:
             "teacher %",
             Column("% of KD", "compute", "of KD as long as the arm; a backward pass priced like a forward pass"),
             Column("GFLOPs", "compute"),
-            "time",
+            Column("time", hint="of training, median over seeds"),
         ],
         [arm_row(arm, group, strong=comparable and arm.top1.mean == top) for arm in group.arms],
         slug(f"arms {group.dataset} {group.pair}"),
