@@ -20,7 +20,7 @@ from unix_exp.criteria.weighted import Weighted
 from unix_exp.data.shapes import Shapes
 from unix_exp.distillers.offline import Offline
 from unix_exp.evaluate import evaluate
-from unix_exp.loop import Means, Step, unwatched
+from unix_exp.loop import Between, Means, Step, unwatched
 from unix_exp.recipe import Recipe, optimiser_state, set_lr
 from unix_exp.runtime import Runtime
 from unix_exp.types import Batch, Sampler, Scout
@@ -162,9 +162,10 @@ def test_a_continued_run_equals_an_unbroken_one(data: Shapes) -> None:
     torch.testing.assert_close(ours, theirs, rtol=1e-3, atol=1e-4)
 
 
+@pytest.mark.parametrize("precision", ["precision", "scout_precision"])
 @pytest.mark.parametrize("name", SAMPLERS)
-def test_bf16_stays_finite_when_captured(data: Shapes, name: str) -> None:
-    step, _ = made(CapturedStep, data, unix_exp.sampler(name), precision="bf16")
+def test_bf16_stays_finite_when_captured(data: Shapes, name: str, precision: str) -> None:
+    step, _ = made(CapturedStep, data, unix_exp.sampler(name), **{precision: "bf16"})
     losses = run(step, data, seed=0, steps=12)
     assert_captured(step)
     assert all(torch.isfinite(torch.tensor(losses)))
@@ -239,3 +240,18 @@ def test_a_whole_run_is_captured_and_continues(tiny: Command) -> None:
     said = tiny("recipe.epochs=2", "runtime.device=cuda", "runtime.capture=true")
     assert said.code == 0, said.err
     assert "can't be captured" not in said.out
+
+
+def test_the_time_between_steps_is_the_gpus_own() -> None:
+    """The host is far ahead, so its clock would tell nothing."""
+    between, cycles = Between(torch.device(DEVICE)), 20_000_000
+    begun, ended = (torch.cuda.Event(enable_timing=True) for _ in range(2))
+    begun.record()
+    for _ in range(3):
+        torch.cuda._sleep(cycles)  # images are awaited
+        between.mark()
+        torch.cuda._sleep(3 * cycles)  # a step
+        between.mark()
+    ended.record()
+    torch.cuda.synchronize()
+    assert 0.15 < between.seconds() / (begun.elapsed_time(ended) / 1000) < 0.4

@@ -55,8 +55,9 @@ def accuracy_against_time(group: Group, hardware: str, torch: str) -> Figure:
     )
     return Figure(
         against("time", group, [point(arm, arm.seconds / seconds) for arm in group.arms], f"training time, {unit}"),
-        f"{group.title}: accuracy against the time that a training took on {hardware}, PyTorch {torch}; evaluation and "
-        f"the teacher's own training apart, whatever else the machine did in it, medians over seeds. The stepped line {FRONT} time.",
+        f"{group.title}: accuracy against the time that a training took on {hardware}, PyTorch {torch}, medians over "
+        "seeds; evaluation and the teacher's own training apart, whatever else the machine did in it. The stepped line "
+        f"{FRONT} time.",
         slug(f"time {group.dataset} {group.pair}"),
     )
 
