@@ -12,9 +12,13 @@ import pytest
 from conftest import Command
 from made_runs import changed, made
 
-from unix_exp import paper
+from unix_exp import config, paper
 from unix_exp.report import __main__ as command
+from unix_exp.report.arms import flat
+from unix_exp.report.origins import words_of
+from unix_exp.report.runs import read
 from unix_exp.report.stats import welch
+from unix_exp.sweeps import grid
 from unix_exp.words import duration
 
 ROOT = Path(__file__).parent.parent
@@ -178,3 +182,31 @@ def test_a_mistake_is_one_line(report: Command, words: tuple[str, ...], complain
     said = report("runs", *words)
     assert said.code == 2
     assert complaint in said.err and "Traceback" not in said.err
+
+
+def test_the_kept_results_regenerate_to_the_same_bytes(report: Command, tmp_path: Path) -> None:
+    """What `make results` writes is what lies in docs/."""
+    line = next(line for line in (ROOT / "Makefile").read_text().splitlines() if "unix_exp.report results" in line)
+    words = [word.replace("docs/", f"{tmp_path}/docs/") for word in line.split()[3:]]
+    (tmp_path / "results").symlink_to(ROOT / "results")
+    assert report(*words).code == 0
+    kept = {path.relative_to(ROOT / "docs") for path in (ROOT / "docs/results").iterdir()} | {Path("results.md")}
+    fresh = {path.relative_to(tmp_path / "docs") for path in (tmp_path / "docs").rglob("*") if path.is_file()}
+    assert kept == fresh and len(kept) > 5
+    old, new = ({name: (place / name).read_bytes() for name in kept} for place in (ROOT / "docs", tmp_path / "docs"))
+    assert [str(name) for name in sorted(kept) if old[name] != new[name]] == []
+
+
+def test_the_lines_of_the_kept_results_mean_their_runs() -> None:
+    """Composed again, a line gives every setting that its run had."""
+    runs, skipped = read([ROOT / "results"])
+    assert len(runs) > 15 and not skipped
+    for run in runs:
+        words = words_of(run.result.get("command"))
+        if words is None:
+            assert run.result["method"] == "teacher", run.path.name
+            continue
+        with grid.hydra_ready():
+            now = flat(config.resolve(grid.composed(words[3:])))
+        differing = {key: now.get(key) for key, value in flat(run.settings).items() if now.get(key) != value}
+        assert not differing, run.path.name

@@ -11,7 +11,7 @@ import unix_exp
 PACKAGE = Path(unix_exp.__file__).parent
 LAYERS = [
     {"types", "words"},
-    {"registry"},
+    {"registry", "processor"},
     {"recipe", "runtime", "config", "paper", "provenance"},
     {"models", "data", "samplers", "criteria"},
     {"distillers"},
