@@ -8,6 +8,7 @@ import random
 from unix_exp.report.blocks import (
     MISSING,
     Cell,
+    Code,
     Column,
     Figure,
     Figures,
@@ -146,6 +147,7 @@ def sections() -> list[Section]:
         ])]),
         Section(f"Names {SCRIPT} {LONG}", "names", [
             Text(f"{SCRIPT}\n\n{LONG}"), Figure(hostile(), f"{SCRIPT} {QUOTES} {LONG}", "hostile"),
+            Code(f"Lines {SCRIPT}", f"# {SCRIPT}\npython -m unix_exp.train {LONG} {QUOTES} ```"),
             Notice("Many", [f"folder {LONG} {place}" for place in range(20)]),
         ]),
     ]  # fmt: skip
