@@ -59,14 +59,15 @@ class Between:
     """The time between steps, when the device waits for images or makes them ready; on a GPU as the GPU sees it."""
 
     def __init__(self, device: torch.device) -> None:
-        self.on_gpu = device.type == "cuda"
+        self.device, self.on_gpu = device, device.type == "cuda"
         self.marks: list[Any] = []  # the beginning, then before and after every step
         self.mark()
 
     def mark(self) -> None:
         if self.on_gpu:
             self.marks.append(torch.cuda.Event(enable_timing=True))
-            self.marks[-1].record()  # the host goes on: the GPU notes the time when it comes there
+            # The host goes on; the run's own GPU, which need not be the current one, notes when it comes there.
+            self.marks[-1].record(torch.cuda.current_stream(self.device))
         else:
             self.marks.append(time.perf_counter())
 

@@ -50,9 +50,7 @@ def accuracy_against_compute(group: Group) -> Figure:
 
 def accuracy_against_time(group: Group, hardware: str, torch: str) -> Figure:
     longest = max(arm.seconds for arm in group.arms)
-    unit, seconds = next(
-        one for one in (("hours", 3600), ("minutes", 60), ("seconds", 1)) if longest > 2 * one[1] or one[1] == 1
-    )
+    unit, seconds = ("hours", 3600) if longest > 7200 else ("minutes", 60) if longest > 120 else ("seconds", 1)
     return Figure(
         against("time", group, [point(arm, arm.seconds / seconds) for arm in group.arms], f"training time, {unit}"),
         f"{group.title}: accuracy against the time that a training took on {hardware}, PyTorch {torch}, medians over "
