@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import random
 
+from unix_exp.plots.charts import Front, Line, Point, Rule, heatmap, lines, scatter
 from unix_exp.report.blocks import (
     MISSING,
     Cell,
@@ -18,7 +19,6 @@ from unix_exp.report.blocks import (
     Table,
     Text,
 )
-from unix_exp.report.charts import Front, Line, Point, Rule, heatmap, lines, scatter
 
 SCRIPT = "<script>alert(1)</script>"
 QUOTES = "\"&'</title><img src=http://example.org/x onerror=alert(2)>"

@@ -15,12 +15,13 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 
 import unix_exp
-from unix_exp import analysis, experiment
-from unix_exp.analysis import Analysis
 from unix_exp.criteria.weighted import Weighted
 from unix_exp.distillers.offline import Offline
-from unix_exp.evaluate import evaluate
-from unix_exp.runtime import Runtime
+from unix_exp.engine import analysis
+from unix_exp.engine.analysis import Analysis
+from unix_exp.engine.evaluate import evaluate
+from unix_exp.engine.runtime import Runtime
+from unix_exp.run import perform as experiment
 from unix_exp.samplers.uncertainty import entropy
 from unix_exp.samplers.unix import Unix
 from unix_exp.types import Batch, Output, Scout, Terms

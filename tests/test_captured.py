@@ -14,15 +14,15 @@ from conftest import Command, Small
 from torch import Tensor
 
 import unix_exp
-from unix_exp import captured
-from unix_exp.analysis import Analysis
-from unix_exp.captured import CapturedStep, Recording
-from unix_exp.checkpoint import read_state, save_state
 from unix_exp.criteria.weighted import Weighted
 from unix_exp.distillers.offline import Offline
-from unix_exp.loop import Means, Step
-from unix_exp.recipe import Recipe, optimiser_state, set_lr
-from unix_exp.runtime import Runtime
+from unix_exp.engine import cuda_graph as captured
+from unix_exp.engine.analysis import Analysis
+from unix_exp.engine.cuda_graph import CapturedStep, Recording
+from unix_exp.engine.loop import Means, Step
+from unix_exp.engine.recipe import Recipe, optimiser_state, set_lr
+from unix_exp.engine.runtime import Runtime
+from unix_exp.run.checkpoint import read_state, save_state
 from unix_exp.types import Batch, Mistake, Terms
 
 CPU = Runtime(device="cpu")

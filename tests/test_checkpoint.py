@@ -8,7 +8,7 @@ import torch
 from safetensors.torch import save_file
 
 import unix_exp
-from unix_exp.checkpoint import load_weights, save_state
+from unix_exp.run.checkpoint import load_weights, save_state
 from unix_exp.types import Mistake
 
 

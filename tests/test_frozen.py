@@ -14,7 +14,7 @@ from torch import Tensor, nn
 import unix_exp
 from unix_exp.criteria.weighted import Weighted
 from unix_exp.distillers.offline import Offline
-from unix_exp.frozen import Frozen, frozen, only_readers
+from unix_exp.engine.folding import Frozen, frozen, only_readers
 from unix_exp.types import Batch, Output
 
 

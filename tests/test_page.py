@@ -14,12 +14,12 @@ import pages
 import pytest
 from browser import Seen
 
+from unix_exp.plots.charts import Front, Line, Point, best, heatmap, lines, scatter, standalone
+from unix_exp.plots.style import ramp
+from unix_exp.plots.svg import numbers, ticks
 from unix_exp.report.blocks import Cell, Figures, Section, Table, csv_of, figures_in
-from unix_exp.report.charts import Front, Line, Point, best, heatmap, lines, scatter, standalone
 from unix_exp.report.markdown import markdown
 from unix_exp.report.page import page
-from unix_exp.report.style import ramp
-from unix_exp.report.svg import numbers, ticks
 
 TITLE = f"Distillation {pages.SCRIPT}"
 NARROW, WIDE = 400, 1400

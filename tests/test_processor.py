@@ -13,9 +13,9 @@ from torch import nn
 from torch.utils._python_dispatch import TorchDispatchMode
 
 import unix_exp
-from unix_exp.frozen import frozen
-from unix_exp.processor import without_slow_kernels
-from unix_exp.runtime import Runtime
+from unix_exp.engine.cpu import without_slow_kernels
+from unix_exp.engine.folding import frozen
+from unix_exp.engine.runtime import Runtime
 
 LIGHT = ("mobilenetv2", "shufflev1", "shufflev2")
 
@@ -67,7 +67,7 @@ def test_float32_networks_are_left_alone() -> None:
 FAULTS = """
 import ctypes, resource, sys
 if sys.argv[1] == "keep":
-    from unix_exp.processor import keep_freed_memory
+    from unix_exp.engine.cpu import keep_freed_memory
     keep_freed_memory()
 libc = ctypes.CDLL(None)
 libc.malloc.restype, libc.free.argtypes = ctypes.c_void_p, [ctypes.c_void_p]

@@ -13,12 +13,12 @@ from conftest import Command
 from made_runs import changed, made
 
 from unix_exp import config, paper
+from unix_exp.config import compose
 from unix_exp.report import __main__ as command
 from unix_exp.report.arms import flat
 from unix_exp.report.origins import words_of
 from unix_exp.report.runs import read
 from unix_exp.report.stats import welch
-from unix_exp.sweeps import grid
 from unix_exp.words import duration
 
 ROOT = Path(__file__).parent.parent
@@ -206,7 +206,7 @@ def test_the_lines_of_the_kept_results_mean_their_runs() -> None:
         if words is None:
             assert run.result["method"] == "teacher", run.path.name
             continue
-        with grid.hydra_ready():
-            now = flat(config.resolve(grid.composed(words[3:])))
+        with compose.hydra_ready():
+            now = flat(config.resolve(compose.composed(words[3:])))
         differing = {key: now.get(key) for key, value in flat(run.settings).items() if now.get(key) != value}
         assert not differing, run.path.name

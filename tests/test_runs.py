@@ -230,7 +230,7 @@ def test_a_teacher_that_another_process_finishes_meanwhile_is_loaded(
     tiny: Command, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Between the check and the training the store may fill: the student must not learn from random weights."""
-    from unix_exp import experiment
+    from unix_exp.run import perform as experiment
 
     trial = experiment.tried
 

@@ -17,9 +17,9 @@ from unix_exp.criteria.at import attention_distance
 from unix_exp.criteria.sp import similarity_distance
 from unix_exp.criteria.weighted import Weighted
 from unix_exp.distillers.offline import Offline
-from unix_exp.loop import Step
-from unix_exp.recipe import Recipe
-from unix_exp.runtime import Runtime
+from unix_exp.engine.loop import Step
+from unix_exp.engine.recipe import Recipe
+from unix_exp.engine.runtime import Runtime
 from unix_exp.samplers import unix
 from unix_exp.samplers.uncertainty import UNCERTAINTIES
 from unix_exp.types import Batch, Output

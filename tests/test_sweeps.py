@@ -21,8 +21,9 @@ from hydra.errors import MissingConfigException
 
 import unix_exp
 from unix_exp import config, paper
-from unix_exp.complaints import in_one_line
-from unix_exp.outcomes import Outcomes
+from unix_exp.cli.errors import in_one_line
+from unix_exp.cli.outcomes import Outcomes
+from unix_exp.config import compose
 from unix_exp.report.published import comparable_with_paper, place_of
 from unix_exp.report.runs import Run
 from unix_exp.sweeps import __main__ as command_line
@@ -42,12 +43,12 @@ def sweeps(typed: Callable[..., Command]) -> Sweeps:
 
 @pytest.fixture
 def hydra() -> Iterator[None]:
-    with grid.hydra_ready():
+    with compose.hydra_ready():
         yield
 
 
 def settings_of(name: str) -> list[config.Settings]:
-    return [config.resolve(grid.composed(job)) for job in grid.jobs(grid.read(name))]
+    return [config.resolve(compose.composed(job)) for job in grid.jobs(grid.read(name))]
 
 
 @pytest.mark.parametrize("name", sorted(paper.tables()))
@@ -266,7 +267,7 @@ def test_every_sweep_can_be_shared_and_loses_no_job(sweeps: Sweeps) -> None:
         for values in yaml.safe_load(sweeps("wandb", name).out)["parameters"].values():
             grown *= len(values["values"])
             assert all(isinstance(value, (str, int, float)) for value in values["values"])
-        with grid.hydra_ready():
+        with compose.hydra_ready():
             assert grown == len(grid.jobs(grid.read(name)))
 
 

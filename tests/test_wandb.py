@@ -14,7 +14,7 @@ import yaml
 from conftest import MIRRORED, TINY, Command, only
 
 from unix_exp import config
-from unix_exp.experiment import flat
+from unix_exp.run.perform import flat
 from unix_exp.sinks import wandb as sink
 from unix_exp.types import Record
 

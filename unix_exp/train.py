@@ -15,9 +15,9 @@ from hydra.types import RunMode
 from omegaconf import DictConfig
 
 from unix_exp import __version__, config
-from unix_exp.complaints import in_one_line
-from unix_exp.help import help_text
-from unix_exp.outcomes import VARIABLE, Outcomes
+from unix_exp.cli.errors import in_one_line
+from unix_exp.cli.help import help_text
+from unix_exp.cli.outcomes import VARIABLE, Outcomes
 from unix_exp.sweeps.grid import check_one_sweep
 from unix_exp.types import Mistake
 from unix_exp.words import first_line
@@ -25,7 +25,7 @@ from unix_exp.words import first_line
 
 @hydra.main(version_base="1.3", config_path=str(config.folder()), config_name="config")
 def run(whole: DictConfig) -> None:
-    from unix_exp.experiment import perform  # torch takes seconds to import, and --help must not
+    from unix_exp.run.perform import perform  # torch takes seconds to import, and --help must not
 
     job, outcomes = HydraConfig.get(), Outcomes.of_this_sweep()
     if job.mode != RunMode.MULTIRUN or outcomes is None:

@@ -43,7 +43,7 @@ def main() -> None:
     except KeyboardInterrupt:
         sys.exit(130)
     except Exception as error:
-        from unix_exp.complaints import in_one_line
+        from unix_exp.cli.errors import in_one_line
 
         complaint = in_one_line(error)
         if complaint is None:

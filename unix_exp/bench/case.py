@@ -7,14 +7,14 @@ from typing import Any, NamedTuple
 
 from torch import nn
 
-from unix_exp import build, config
-from unix_exp.config import Settings
+from unix_exp import config
+from unix_exp.config import Settings, compose
 from unix_exp.cost import StepCost, price
 from unix_exp.data.resident import Resident
-from unix_exp.experiment import check_batch
-from unix_exp.recipe import Recipe
-from unix_exp.runtime import Runtime
-from unix_exp.sweeps import grid
+from unix_exp.engine.recipe import Recipe
+from unix_exp.engine.runtime import Runtime
+from unix_exp.run import assemble as build
+from unix_exp.run.perform import check_batch
 from unix_exp.types import Dataset, Mistake
 
 SHAPES = ("dataset=shapes", "dataset.train_count=6400", "dataset.test_count=24")  # a hundred batches of 64
@@ -59,8 +59,8 @@ class Case(NamedTuple):
 def read(words: Sequence[str]) -> Case:
     """Everything checked, nothing loaded."""
     own_data = any(word.startswith("dataset=") for word in words)
-    with grid.hydra_ready():
-        settings = config.resolve(grid.composed(("logger=none", *(() if own_data else SHAPES), *words)))
+    with compose.hydra_ready():
+        settings = config.resolve(compose.composed(("logger=none", *(() if own_data else SHAPES), *words)))
     recipe, runtime = build.recipe(settings["recipe"]), build.runtime(settings["runtime"])
     if not config.has_teacher(settings):
         raise Mistake("the bench times distillation, which needs a teacher; choose one with teacher=NAME")

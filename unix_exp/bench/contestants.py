@@ -7,13 +7,13 @@ from functools import partial
 
 import torch
 
-from unix_exp import analysis
 from unix_exp.bench.case import Case
 from unix_exp.bench.chips import on
 from unix_exp.bench.floor import Floor, captured
 from unix_exp.bench.measure import Contestant, waiting_for, warm
 from unix_exp.bench.ours import Ours, endless
 from unix_exp.bench.plain import Plain, can_show
+from unix_exp.engine import analysis
 
 ABOUT = {
     "floor": "the networks alone, on the same images",

@@ -9,10 +9,11 @@ from typing import Any
 
 import torch
 
-from unix_exp import analysis, provenance
 from unix_exp.bench.case import Case
 from unix_exp.bench.chips import peak_of, process_memory
 from unix_exp.bench.measure import WARM, Spread
+from unix_exp.engine import analysis
+from unix_exp.run import provenance
 
 Seconds = Mapping[str, Sequence[float]]
 

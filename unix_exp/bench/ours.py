@@ -7,13 +7,13 @@ from itertools import count
 
 from torch import nn
 
-from unix_exp import build
-from unix_exp.analysis import Analysis
 from unix_exp.bench.case import Case
-from unix_exp.captured import step_for
 from unix_exp.config import Settings
-from unix_exp.frozen import frozen
-from unix_exp.loop import Means, Step, epoch_seed
+from unix_exp.engine.analysis import Analysis
+from unix_exp.engine.cuda_graph import step_for
+from unix_exp.engine.folding import frozen
+from unix_exp.engine.loop import Means, Step, epoch_seed
+from unix_exp.run import assemble as build
 from unix_exp.types import Batch
 
 

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from unix_exp.bench.contestants import ABOUT
-from unix_exp.report.charts import standalone
-from unix_exp.report.ranges import Range, ranges
+from unix_exp.plots.charts import standalone
+from unix_exp.plots.ranges import Range, ranges
 
 
 def picture(told: Mapping[str, Any]) -> str:

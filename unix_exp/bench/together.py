@@ -16,10 +16,10 @@ from typing import Any, NamedTuple
 
 import torch
 
-from unix_exp import provenance
 from unix_exp.bench import case
 from unix_exp.bench.measure import WARM, Spread, Watch, waiting_for
 from unix_exp.bench.ours import Ours
+from unix_exp.run import provenance
 from unix_exp.types import Mistake
 
 LEAD = 0.1  # seconds in which all are told of a turn before it begins

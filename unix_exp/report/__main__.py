@@ -7,9 +7,9 @@ import sys
 import webbrowser
 from pathlib import Path
 
+from unix_exp.plots.charts import standalone
 from unix_exp.report import contents
 from unix_exp.report.blocks import Section, csv_of, figures_in
-from unix_exp.report.charts import standalone
 from unix_exp.report.markdown import markdown
 from unix_exp.report.page import page
 from unix_exp.report.runs import read

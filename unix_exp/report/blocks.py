@@ -21,7 +21,7 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from unix_exp.report.markup import clean
+from unix_exp.plots.markup import clean
 
 
 @dataclass(frozen=True)

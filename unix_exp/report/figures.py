@@ -10,13 +10,13 @@ from collections.abc import Callable, Sequence
 from typing import Any, TypeAlias
 
 from unix_exp import paper
+from unix_exp.plots.charts import Front, Line, Point, Rule, heatmap, lines, scatter
+from unix_exp.plots.svg import span
 from unix_exp.report.arms import FAMILIES, Arm, Group, same_length, share_of_kd, short, what_matters
 from unix_exp.report.blocks import Figure, slug
-from unix_exp.report.charts import Front, Line, Point, Rule, heatmap, lines, scatter
 from unix_exp.report.origins import place_of
 from unix_exp.report.published import comparable_with_paper
 from unix_exp.report.runs import Run
-from unix_exp.report.svg import span
 
 Member: TypeAlias = "tuple[Arm, list[float], list[float]]"  # images drawn and accuracy, class by class
 

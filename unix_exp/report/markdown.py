@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from urllib.parse import quote
 
+from unix_exp.plots.markup import clean
 from unix_exp.report.blocks import (
     Block,
     Cell,
@@ -19,7 +20,6 @@ from unix_exp.report.blocks import (
     cell_of,
     check_anchors,
 )
-from unix_exp.report.markup import clean
 
 
 def markdown(title: str, lead: str, sections: Sequence[Section], notes: str = "", figures: str = "figures") -> str:

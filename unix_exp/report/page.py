@@ -8,6 +8,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from itertools import groupby
 
+from unix_exp.plots.markup import Markup, tag
+from unix_exp.plots.style import CHART, PAGE
 from unix_exp.report.blocks import (
     MISSING,
     Block,
@@ -25,8 +27,6 @@ from unix_exp.report.blocks import (
     cell_of,
     check_anchors,
 )
-from unix_exp.report.markup import Markup, tag
-from unix_exp.report.style import CHART, PAGE
 
 # Whatever a run's name may hold, the browser fetches nothing and executes nothing.
 POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:"

@@ -9,6 +9,7 @@ import shlex
 import sys
 from pathlib import Path
 
+from unix_exp.config import compose
 from unix_exp.sweeps import grid
 from unix_exp.types import Mistake
 from unix_exp.words import duration
@@ -34,7 +35,7 @@ def main() -> None:
         if given.command != "list":
             grid.check_one_sweep(words_of(given))
             check_words(given.words)
-        with grid.hydra_ready():
+        with compose.hydra_ready():
             {"list": list_sweeps, "plan": show_plan, "wandb": show_wandb}[given.command](given)
         sys.stdout.flush()
     except KeyboardInterrupt:
@@ -43,7 +44,7 @@ def main() -> None:
         # The reader, such as head, has seen enough; what it left would be flushed into the pipe at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     except Exception as error:
-        from unix_exp.complaints import in_one_line
+        from unix_exp.cli.errors import in_one_line
 
         complaint = in_one_line(error, words_of(given))
         if complaint is None:
@@ -112,7 +113,7 @@ def how_long(speed: object, jobs: list) -> str:
 
 
 def stores_of(sweep: grid.Sweep, words: tuple[str, ...]) -> list[str]:
-    whole = grid.composed(grid.jobs(sweep, words)[0])
+    whole = compose.composed(grid.jobs(sweep, words)[0])
     return [str(whole.runs), str(whole.teachers)]
 
 
@@ -120,7 +121,7 @@ def show_wandb(given: argparse.Namespace) -> None:
     from unix_exp.sweeps.wandb import wandb_sweep
 
     sweep, words = grid.read(given.sweep), tuple(given.words)
-    grid.composed(grid.jobs(sweep, words)[0])  # a misspelt word is found here and not on every machine
+    compose.composed(grid.jobs(sweep, words)[0])  # a misspelt word is found here and not on every machine
     print(wandb_sweep(sweep, words, given.project), end="")
 
 

@@ -11,13 +11,15 @@ from typing import Any, NamedTuple
 
 from filelock import FileLock, Timeout
 
-from unix_exp import build, config
+from unix_exp import config
 from unix_exp.config import Settings
+from unix_exp.config.compose import composed
 from unix_exp.cost import Images, StepCost, count, gflops
-from unix_exp.experiment import Place, locate
-from unix_exp.folder import RunFolder, epoch_of
-from unix_exp.sweeps.grid import Sweep, composed, jobs
-from unix_exp.teachers import FromStore
+from unix_exp.run import assemble as build
+from unix_exp.run.folder import RunFolder, epoch_of
+from unix_exp.run.perform import Place, locate
+from unix_exp.run.sources import FromStore
+from unix_exp.sweeps.grid import Sweep, jobs
 from unix_exp.types import Dataset, Mistake
 
 WARM = 50  # steps; a shorter run shows how fast things start and not how fast they go

@@ -16,8 +16,8 @@ import torch
 from torch import Tensor, nn
 
 from unix_exp.distillers.distiller import Distiller
-from unix_exp.evaluate import Evaluation
-from unix_exp.runtime import Runtime
+from unix_exp.engine.evaluate import Evaluation
+from unix_exp.engine.runtime import Runtime
 from unix_exp.samplers.uncertainty import entropy
 from unix_exp.types import Batch, Dataset, Sampler, Scout, Terms
 

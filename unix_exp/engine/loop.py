@@ -10,12 +10,12 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from unix_exp.analysis import Analysis
 from unix_exp.cost import StepCost
 from unix_exp.distillers.distiller import Distiller
-from unix_exp.evaluate import evaluate
-from unix_exp.recipe import Recipe, set_lr
-from unix_exp.runtime import Runtime
+from unix_exp.engine.analysis import Analysis
+from unix_exp.engine.evaluate import evaluate
+from unix_exp.engine.recipe import Recipe, set_lr
+from unix_exp.engine.runtime import Runtime
 from unix_exp.types import Batch, Dataset, Mistake, Record, Terms, Watch
 
 

@@ -12,19 +12,22 @@ from typing import Any, NamedTuple
 
 from omegaconf import DictConfig
 
-from unix_exp import build, config, provenance, teachers
-from unix_exp.analysis import Analysis
-from unix_exp.captured import step_for
-from unix_exp.checkpoint import read_state, save_state, save_weights
+from unix_exp import config
 from unix_exp.config import Settings
 from unix_exp.cost import StepCost, price
 from unix_exp.distillers.distiller import Distiller
-from unix_exp.folder import RunFolder
-from unix_exp.frozen import frozen
-from unix_exp.loop import Progress, Run, train
-from unix_exp.recipe import Recipe, optimiser_state
+from unix_exp.engine.analysis import Analysis
+from unix_exp.engine.cuda_graph import step_for
+from unix_exp.engine.folding import frozen
+from unix_exp.engine.loop import Progress, Run, train
+from unix_exp.engine.recipe import Recipe, optimiser_state
+from unix_exp.engine.runtime import Runtime
 from unix_exp.registry import check_settings
-from unix_exp.runtime import Runtime
+from unix_exp.run import assemble as build
+from unix_exp.run import provenance
+from unix_exp.run import sources as teachers
+from unix_exp.run.checkpoint import read_state, save_state, save_weights
+from unix_exp.run.folder import RunFolder
 from unix_exp.sinks.console import Console
 from unix_exp.sinks.jsonl import Jsonl
 from unix_exp.sinks.wandb import Wandb, WandbSettings, under_agent

@@ -19,13 +19,13 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import chain
 
-from unix_exp.report.axes import Entry, Frame, frame, legend, nothing_yet
-from unix_exp.report.heatmap import heatmap
-from unix_exp.report.looks import DASHES, DIAMOND, Style, diamond, styled
-from unix_exp.report.markup import Markup, tag
-from unix_exp.report.names import Names, Rule, across
-from unix_exp.report.style import CHART
-from unix_exp.report.svg import WIDTH, Box, Value, drawing, finite, number, span, whole
+from unix_exp.plots.axes import Entry, Frame, frame, legend, nothing_yet
+from unix_exp.plots.heatmap import heatmap
+from unix_exp.plots.labels import Names, Rule, across
+from unix_exp.plots.markers import DASHES, DIAMOND, Style, diamond, styled
+from unix_exp.plots.markup import Markup, tag
+from unix_exp.plots.style import CHART
+from unix_exp.plots.svg import WIDTH, Box, Value, drawing, finite, number, span, whole
 
 __all__ = ["Front", "Line", "Point", "Rule", "heatmap", "lines", "scatter", "standalone"]
 

@@ -13,9 +13,9 @@ from unix_exp import config
 from unix_exp.config import Settings
 from unix_exp.criteria.weighted import Weighted
 from unix_exp.distillers.distiller import Distiller
-from unix_exp.recipe import Recipe
+from unix_exp.engine.recipe import Recipe
+from unix_exp.engine.runtime import Runtime
 from unix_exp.registry import check_settings, criteria, datasets, distillers, models, samplers
-from unix_exp.runtime import Runtime
 from unix_exp.types import Dataset, Mistake
 
 

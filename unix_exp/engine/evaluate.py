@@ -7,7 +7,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from unix_exp.runtime import Runtime
+from unix_exp.engine.runtime import Runtime
 from unix_exp.types import Dataset, Watch
 
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from unix_exp.report.axes import frame, nothing_yet
-from unix_exp.report.markup import Markup, join, tag
-from unix_exp.report.style import RAMP_LEVELS
-from unix_exp.report.svg import (
+from unix_exp.plots.axes import frame, nothing_yet
+from unix_exp.plots.markup import Markup, join, tag
+from unix_exp.plots.style import RAMP_LEVELS
+from unix_exp.plots.svg import (
     LINE,
     SIZE,
     WIDTH,

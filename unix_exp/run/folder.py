@@ -13,8 +13,8 @@ from filelock import FileLock, Timeout
 from omegaconf import OmegaConf
 
 from unix_exp import config
-from unix_exp.checkpoint import write_whole
 from unix_exp.config import Settings
+from unix_exp.run.checkpoint import write_whole
 from unix_exp.types import Mistake
 
 

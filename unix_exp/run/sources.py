@@ -12,11 +12,11 @@ from safetensors.torch import save
 from torch import Tensor, nn
 
 from unix_exp import config
-from unix_exp.checkpoint import content_hash, load_weights, read_state, write_whole
 from unix_exp.config import Settings
-from unix_exp.evaluate import evaluate
-from unix_exp.folder import RunFolder
-from unix_exp.runtime import Runtime
+from unix_exp.engine.evaluate import evaluate
+from unix_exp.engine.runtime import Runtime
+from unix_exp.run.checkpoint import content_hash, load_weights, read_state, write_whole
+from unix_exp.run.folder import RunFolder
 from unix_exp.types import Dataset, Mistake, Watch
 
 

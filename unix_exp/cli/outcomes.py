@@ -15,10 +15,10 @@ from typing import TYPE_CHECKING, Any
 from hydra.experimental.callback import Callback
 from omegaconf import DictConfig
 
-from unix_exp.complaints import in_one_line
+from unix_exp.cli.errors import in_one_line
 
 if TYPE_CHECKING:
-    from unix_exp.experiment import Outcome
+    from unix_exp.run.perform import Outcome
 
 VARIABLE = "UNIX_EXP_OUTCOMES"  # launchers hand the environment on to their processes
 MONTH = 30 * 24 * 3600  # seconds; longer than a job takes, so that no living sweep loses its notes

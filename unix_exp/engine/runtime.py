@@ -9,7 +9,7 @@ from typing import Literal
 import torch
 from torch import nn
 
-from unix_exp.processor import cpu_name, keep_freed_memory, without_slow_kernels
+from unix_exp.engine.cpu import cpu_name, keep_freed_memory, without_slow_kernels
 from unix_exp.types import Mistake
 
 

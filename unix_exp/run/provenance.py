@@ -25,7 +25,7 @@ def versions() -> dict[str, str]:
 
 def commit() -> str | None:
     """The checkout's commit, marked where files differ from it; None outside a checkout."""
-    here = Path(__file__).resolve().parent
+    here = Path(__file__).resolve().parents[1]
 
     def git(*words: str) -> str:
         return subprocess.run(["git", "-C", here, *words], capture_output=True, text=True, check=True).stdout.strip()

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -19,15 +17,12 @@ KEYS = (
     "logger", "seed", "method", "runs", "teachers",
 )  # fmt: skip
 
-# Settings that say where data lies, how it travels or what it is called; the data themselves have a fingerprint.
-PLACES = {"path", "root", "cache", "download", "workers", "title"}
-
 Settings = dict[str, Any]
 
 
 def folder() -> Path:
     """conf/ in a checkout; inside the package when installed."""
-    package = Path(__file__).resolve().parent
+    package = Path(__file__).resolve().parents[1]
     installed = package / "conf"
     return installed if installed.is_dir() else package.parent / "conf"
 
@@ -108,72 +103,5 @@ def by_name(container: Any) -> Settings:
     return {str(key): value for key, value in container.items()}
 
 
-def what_determines(settings: Settings, fingerprint: str, teacher: str | None) -> Settings:
-    """The part of a configuration that a result depends on."""
-    return {
-        "student": without(settings["student"], "pace"),  # the learning rate it chose is in the recipe
-        "teacher": teacher,
-        "dataset": {**without(settings["dataset"], *PLACES), "fingerprint": fingerprint},
-        "distiller": settings["distiller"],
-        "sampler": settings["sampler"],
-        "criterion": settings["criterion"],
-        "recipe": settings["recipe"],
-        "seed": settings["seed"],
-        **precisions(settings),
-    }
-
-
-def precisions(settings: Settings) -> Settings:
-    """The arithmetic of a run; the teacher's and scouting's is the same unless another was chosen."""
-    runtime = settings.get("runtime") or {}
-    own, names = runtime.get("precision"), ["scout_precision"] + ["teacher_precision"] * has_teacher(settings)
-    others = {name: runtime.get(name) for name in names}
-    return {"precision": own, **{name: value for name, value in others.items() if value not in (None, own)}}
-
-
-def identity(determining: Settings) -> str:
-    canonical = json.dumps(alike(determining), sort_keys=True, separators=(",", ":"), default=str)
-    return hashlib.sha256(canonical.encode()).hexdigest()[:12]
-
-
-def alike(value: Any) -> Any:
-    """4 and 4.0 are one setting."""
-    if isinstance(value, Mapping):
-        return {key: alike(one) for key, one in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [alike(one) for one in value]
-    return int(value) if isinstance(value, float) and value.is_integer() else value
-
-
 def without(settings: Mapping[str, Any], *names: str) -> Settings:
     return {key: value for key, value in settings.items() if key not in names}
-
-
-def network_name(settings: Mapping[str, Any]) -> str:
-    """What people call a network: an adapter's by the architecture inside."""
-    return str(settings.get("arch") or settings["name"])
-
-
-def dataset_name(settings: Settings) -> str:
-    """What people call a data set: a folder's by its title, or as the folder is called."""
-    dataset = settings["dataset"]
-    path = Path(str(dataset["path"])).name if dataset["name"] == "folder" and dataset.get("path") else None
-    return str(dataset.get("title") or path or dataset["name"])
-
-
-def pair_name(settings: Settings) -> str:
-    student = network_name(settings["student"])
-    return f"{network_name(settings['teacher'])}_{student}" if has_teacher(settings) else student
-
-
-def has_teacher(settings: Settings) -> bool:
-    return "name" in (settings.get("teacher") or {}) and settings["distiller"]["name"] != "supervised"
-
-
-def method_name(settings: Settings) -> str:
-    if settings.get("method"):
-        return str(settings["method"])
-    if not has_teacher(settings):
-        return str(settings["distiller"]["name"])
-    criteria = [name for name in settings["criterion"] if name != "kd"]
-    return "-".join([settings["sampler"]["name"], *criteria])

@@ -13,7 +13,7 @@ from torch.nn.utils.fusion import fuse_conv_bn_weights
 from torch.overrides import TorchFunctionMode
 from torch.utils._pytree import tree_leaves
 
-from unix_exp.processor import LearnsInFloat32
+from unix_exp.engine.cpu import LearnsInFloat32
 from unix_exp.types import Output
 
 DTYPES = {"float32": torch.float32, "bf16": torch.bfloat16}

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from unix_exp.report.axes import x_axis
-from unix_exp.report.looks import Style
-from unix_exp.report.markup import Markup, tag
-from unix_exp.report.svg import LINE, SIZE, WIDTH, Scale, drawing, inside, number, words, wrapped
+from unix_exp.plots.axes import x_axis
+from unix_exp.plots.markers import Style
+from unix_exp.plots.markup import Markup, tag
+from unix_exp.plots.svg import LINE, SIZE, WIDTH, Scale, drawing, inside, number, words, wrapped
 
 INDENT, ROW = 8.0, 14.0  # units: beside the plot, and for a bar beneath its name
 

@@ -6,8 +6,8 @@ import math
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from unix_exp.report.markup import Markup, join, tag
-from unix_exp.report.svg import LINE, SIZE, WIDTH, Box, Scale, inside, numbers, ticks, width, words, wrapped
+from unix_exp.plots.markup import Markup, join, tag
+from unix_exp.plots.svg import LINE, SIZE, WIDTH, Box, Scale, inside, numbers, ticks, width, words, wrapped
 
 GAP, BETWEEN = 6.0, 16.0  # from a sample to its name, from one entry to the next
 

@@ -13,8 +13,8 @@ import torch
 from torch import Tensor
 
 from unix_exp.distillers.distiller import Distiller
-from unix_exp.loop import Step
-from unix_exp.runtime import Runtime
+from unix_exp.engine.loop import Step
+from unix_exp.engine.runtime import Runtime
 from unix_exp.types import Batch, Terms
 from unix_exp.words import first_line
 

@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
-from unix_exp.report.axes import Frame
-from unix_exp.report.markup import Markup, tag
-from unix_exp.report.svg import LINE, SIZE, Box, Value, shortened, width, words
+from unix_exp.plots.axes import Frame
+from unix_exp.plots.markup import Markup, tag
+from unix_exp.plots.svg import LINE, SIZE, Box, Value, shortened, width, words
 
 LONGEST_NAME = 190.0  # units of a name beside its point; the whole of it shows when pointed at
 

@@ -6,8 +6,8 @@ import math
 from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
-from unix_exp.report.markup import Markup, tag
-from unix_exp.report.style import HUES
+from unix_exp.plots.markup import Markup, tag
+from unix_exp.plots.style import HUES
 
 DASHES = (None, "7 3", "2.5 2.5", "9 3 2.5 3", "5 2 2 2 2 2", "12 4")
 

@@ -9,7 +9,7 @@ import math
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
-from unix_exp.report.markup import Markup, tag
+from unix_exp.plots.markup import Markup, tag
 
 Value = float | None
 WIDTH = 420.0  # units of every chart: about the pixels of a phone, so that text there keeps its size

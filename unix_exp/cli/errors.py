@@ -8,8 +8,8 @@ from hydra.errors import HydraException, MissingConfigException, OverrideParseEx
 from omegaconf import DictConfig
 from omegaconf.errors import OmegaConfBaseException
 
-from unix_exp.help import composed
-from unix_exp.sweeps import grid
+from unix_exp.cli.help import composed
+from unix_exp.config import compose
 from unix_exp.types import Mistake
 from unix_exp.words import first_line, nearest
 
@@ -33,8 +33,8 @@ def in_one_line(error: BaseException, words: Sequence[str] = ()) -> str | None:
 
 def of_grid(words: Sequence[str]) -> str | None:
     """What is wrong with the first job that cannot be composed, and which choices leave it out; None if all can."""
-    with grid.hydra_ready():
-        spoiled = grid.spoiled(words)
+    with compose.hydra_ready():
+        spoiled = compose.spoiled(words)
     if spoiled is None:
         return None
     said = of_job(spoiled.flaw, spoiled.job)

@@ -1,0 +1,23 @@
+"""Where the configuration lies, what it must look like, and what of it names a run. Imports nothing heavy."""
+
+from unix_exp.config.identity import PLACES, alike, identity, precisions, what_determines
+from unix_exp.config.names import dataset_name, has_teacher, method_name, network_name, pair_name
+from unix_exp.config.settings import (
+    KEYS,
+    Settings,
+    by_name,
+    check_shape,
+    folder,
+    of_teacher,
+    raw,
+    register_resolvers,
+    resolve,
+    without,
+)
+
+__all__ = [
+    "KEYS", "PLACES", "Settings", "alike", "by_name", "check_shape", "dataset_name", "folder", "has_teacher",
+    "identity",
+    "method_name", "network_name", "of_teacher", "pair_name", "precisions", "raw", "register_resolvers", "resolve",
+    "what_determines", "without",
+]  # fmt: skip

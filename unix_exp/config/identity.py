@@ -1,0 +1,51 @@
+"""What of a configuration a result depends on, and the hash of it that names a run."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from unix_exp.config.names import has_teacher
+from unix_exp.config.settings import Settings, without
+
+# Settings that say where data lies, how it travels or what it is called; the data themselves have a fingerprint.
+PLACES = {"path", "root", "cache", "download", "workers", "title"}
+
+
+def what_determines(settings: Settings, fingerprint: str, teacher: str | None) -> Settings:
+    """The part of a configuration that a result depends on."""
+    return {
+        "student": without(settings["student"], "pace"),  # the learning rate it chose is in the recipe
+        "teacher": teacher,
+        "dataset": {**without(settings["dataset"], *PLACES), "fingerprint": fingerprint},
+        "distiller": settings["distiller"],
+        "sampler": settings["sampler"],
+        "criterion": settings["criterion"],
+        "recipe": settings["recipe"],
+        "seed": settings["seed"],
+        **precisions(settings),
+    }
+
+
+def precisions(settings: Settings) -> Settings:
+    """The arithmetic of a run; the teacher's and scouting's is the same unless another was chosen."""
+    runtime = settings.get("runtime") or {}
+    own, names = runtime.get("precision"), ["scout_precision"] + ["teacher_precision"] * has_teacher(settings)
+    others = {name: runtime.get(name) for name in names}
+    return {"precision": own, **{name: value for name, value in others.items() if value not in (None, own)}}
+
+
+def identity(determining: Settings) -> str:
+    canonical = json.dumps(alike(determining), sort_keys=True, separators=(",", ":"), default=str)
+    return hashlib.sha256(canonical.encode()).hexdigest()[:12]
+
+
+def alike(value: Any) -> Any:
+    """4 and 4.0 are one setting."""
+    if isinstance(value, Mapping):
+        return {key: alike(one) for key, one in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [alike(one) for one in value]
+    return int(value) if isinstance(value, float) and value.is_integer() else value
