@@ -8,6 +8,7 @@ import pkgutil
 import types
 import typing
 from collections.abc import Callable, Iterable, Mapping
+from types import MappingProxyType
 from typing import Any, TypeVar
 
 from unix_exp.types import Mistake
@@ -43,12 +44,21 @@ class Registry:
             raise Mistake(f"{self.kind} '{name}' does not exist; {nearest(str(name), self.constructors)}")
         return self.constructors[name]
 
-    def make(self, name: str, settings: Mapping[str, Any], role: str | None = None, **given: Any) -> Any:
-        """Build a component; `given` is what the program supplies and no config may set.
+    def make(
+        self,
+        name: str,
+        settings: Mapping[str, Any],
+        role: str | None = None,
+        offered: Mapping[str, Any] = MappingProxyType({}),
+        **given: Any,
+    ) -> Any:
+        """Build a component; `given` is what the program supplies and no config may set, `offered` likewise, but only
+        to a constructor that names it, such as `facts`.
 
         `role` is what the config calls the component ("teacher" for a model), so that an error points at the setting.
         """
         constructor = self[name]
+        given |= {key: value for key, value in offered.items() if key in inspect.signature(constructor).parameters}
         check_settings(constructor, name, settings, given, role=role or self.kind)
         return constructor(**settings, **given)
 

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypeAlias
 
 if TYPE_CHECKING:  # --help and --cfg answer at once because nothing they import needs torch
     from torch import Tensor
 
+    from unix_exp.distillers.clock import Clock
+    from unix_exp.engine.recipe import Recipe
+
 
 class Mistake(ValueError):
-    """Something the user can put right: said in one line, without a traceback, exit code 2."""
+    """Something the user can put right: printed in one line, without a traceback, exit code 2."""
 
 
 class Batch(NamedTuple):
@@ -18,7 +21,8 @@ class Batch(NamedTuple):
 
     images: Tensor  # [N, 3, H, W] float, normalised
     targets: Tensor  # [N, C] float, a distribution over the classes
-    index: Tensor  # type: ignore[assignment]  # [N] int64, the place of each image in the training set
+    index: Tensor  # type: ignore[assignment]  # [N] int64, the position of each image in the training set
+    weight: Tensor | None = None  # [N], how much each image counts in the loss; None: all alike
 
 
 class Output(NamedTuple):
@@ -34,24 +38,61 @@ class Output(NamedTuple):
         return self.features[1:-1]
 
 
+class Losses(NamedTuple):
+    """What a method makes of a batch. Only `terms` are trained on; a diagnostic cannot enter the loss."""
+
+    terms: Mapping[str, Tensor]  # weighted scalars by name; the loss is their sum
+    index: Tensor  # type: ignore[assignment]  # [K] int64, the training images that were trained on
+    values: Mapping[str, Tensor] = {}  # scalars to log and draw
+    per_image: Mapping[str, Tensor] = {}  # [K] each: values of the images in `index`, the latest kept
+
+
+class Facts(NamedTuple):
+    """What a component may know when it is constructed: it is given to every constructor that names `facts`."""
+
+    classes: int
+    train_count: int
+    batch: int
+    epochs: int  # the recipe's
+    size: int  # side of a training image in pixels
+    shapes: Mapping[str, Output]  # by role, what each network says of a batch: tensors without values, for their shapes
+    clock: Clock  # `clock.epoch` is a tensor that the training writes into, counted from 0
+
+
+class Stage(NamedTuple):
+    """A part of a training: its own epochs, learning rate and schedule, and an objective that its name chooses."""
+
+    name: str
+    recipe: Recipe
+
+
 Model: TypeAlias = "Callable[[Tensor], Output]"  # an nn.Module; images [N, 3, H, W] -> Output
 Terms: TypeAlias = "dict[str, Tensor]"  # weighted loss terms by name; the loss is their sum
 
 
 class Scout(Protocol):
-    """The student's look at a batch without gradient: images -> logits [N, C]."""
+    """A look without gradient, counted, at the student or at any network that the sampler declares."""
 
-    def __call__(self, images: Tensor, mode: str) -> Tensor: ...
+    def __call__(self, images: Tensor, mode: str = "train", who: str = "student") -> Output: ...
 
 
 class Sampler(Protocol):
-    """Choose what a batch is learned from: may return fewer images, or mixed ones."""
+    """Choose what a batch is trained on: may return fewer images, mixed ones or weighted ones.
+
+    `__call__` alone is required. A sampler may also have
+
+        networks: ClassVar[tuple[str, ...]]          networks beside the student that it looks at, such as ("holdout",)
+        begin(epoch: int) -> Tensor | None           between epochs, where waiting is allowed: the indices to train on
+        learned(batch: Batch, student: Output)       after the training pass: the batch as the student saw it
+
+    and is an nn.Module with buffers where it has a memory, which is what puts it into the checkpoint.
+    """
 
     def __call__(self, batch: Batch, scout: Scout) -> Batch: ...
 
 
 class Criterion(Protocol):
-    """How far the student is from where it should be, as a scalar."""
+    """How far the student is from where it should be: [N] where a loss is per image, else a scalar."""
 
     def __call__(self, student: Output, teacher: Any, batch: Batch) -> Tensor: ...  # teacher: an Output, or None
 
@@ -75,13 +116,22 @@ class Dataset(Protocol):
         """Bring the images to where they are used; call once, before the first epoch."""
         ...
 
-    def train_batches(self, batch: int, seed: int) -> Iterator[Batch]:
-        """One epoch on the device, its order and augmentation drawn from the seed; an incomplete tail is left out."""
+    def train_batches(self, batch: int, seed: int, only: Tensor | None = None) -> Iterator[Batch]:
+        """One epoch on the device, its order and augmentation drawn from the seed; an incomplete tail is left out.
+
+        `only` are the indices of the images to train on; it is given only where a sampler chose some.
+        """
         ...
 
     def test_batches(self, batch: int) -> Iterator[tuple[Tensor, Tensor]]:
         """Every test image once: normalised images [N, 3, H, W] and labels [N] on the device."""
         ...
+
+
+class Probe(Protocol):
+    """Looks at a finished run: robustness, agreement, calibration."""
+
+    def __call__(self, networks: Mapping[str, Model], data: Dataset) -> Mapping[str, Any]: ...
 
 
 class Record(NamedTuple):

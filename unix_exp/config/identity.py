@@ -17,7 +17,7 @@ PLACES = {"path", "root", "cache", "download", "workers", "title"}
 def what_determines(settings: Settings, fingerprint: str, teacher: str | None) -> Settings:
     """The part of a configuration that a result depends on."""
     return {
-        "student": without(settings["student"], "pace"),  # the learning rate it chose is in the recipe
+        "student": without(settings["student"], "pace", "checkpoint"),  # pace chose the learning rate, in the recipe
         "teacher": teacher,
         "dataset": {**without(settings["dataset"], *PLACES), "fingerprint": fingerprint},
         "distiller": settings["distiller"],

@@ -13,8 +13,8 @@ from unix_exp.types import Mistake
 from unix_exp.words import nearest
 
 KEYS = (
-    "teacher", "student", "dataset", "distiller", "sampler", "criterion", "recipe", "teacher_recipe", "runtime",
-    "logger", "seed", "method", "runs", "teachers",
+    "teacher", "student", "networks", "dataset", "distiller", "sampler", "criterion", "recipe", "teacher_recipe",
+    "runtime", "logger", "seed", "method", "runs", "teachers",
 )  # fmt: skip
 
 Settings = dict[str, Any]

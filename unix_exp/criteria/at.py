@@ -24,10 +24,11 @@ class AT:
 
 
 def attention_distance(student: Tensor, teacher: Tensor) -> Tensor:
+    """[N], how differently the two distribute their attention over one stage."""
     if student.dim() != 4 or teacher.dim() != 4:
         raise Mistake("criterion 'at' needs feature maps [N, D, H, W]; tap convolutional stages")
     side = min(student.shape[-1], teacher.shape[-1])
-    return (attention(student, side) - attention(teacher, side)).square().mean()
+    return (attention(student, side) - attention(teacher, side)).square().mean(dim=1)
 
 
 def attention(feature: Tensor, side: int) -> Tensor:

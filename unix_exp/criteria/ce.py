@@ -14,4 +14,4 @@ class CE:
     needs_teacher = False
 
     def __call__(self, student: Output, teacher: Output | None, batch: Batch) -> Tensor:
-        return F.cross_entropy(student.logits.float(), batch.targets)
+        return F.cross_entropy(student.logits.float(), batch.targets, reduction="none")

@@ -23,4 +23,4 @@ class KD:
     def __call__(self, student: Output, teacher: Output, batch: Batch) -> Tensor:
         log_student = F.log_softmax(student.logits.float() / self.tau, dim=1)
         log_teacher = F.log_softmax(teacher.logits.float() / self.tau, dim=1)
-        return self.tau**2 * F.kl_div(log_student, log_teacher, reduction="batchmean", log_target=True)
+        return self.tau**2 * F.kl_div(log_student, log_teacher, reduction="none", log_target=True).sum(dim=1)

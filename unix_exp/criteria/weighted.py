@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
-from unix_exp.types import Batch, Criterion, Output, Terms
+from unix_exp.types import Batch, Criterion, Mistake, Output, Terms
 
 
 class Weighted(nn.Module):
@@ -27,5 +27,32 @@ class Weighted(nn.Module):
     def forward(self, student: Output, teacher: Output | None, batch: Batch) -> Terms:
         # Losses are float32 whatever the networks' precision: autocast would take SP's products back to bf16.
         with torch.autocast("cuda" if student.logits.is_cuda else "cpu", enabled=False):
-            values = {name: criterion(student, teacher, batch) for name, criterion in self.criteria.items()}
-        return {name: weight * values[name] for name, weight in self.weights.items()}
+            return {
+                name: weight * mean_over_images(name, self.criteria[name](student, teacher, batch), batch)
+                for name, weight in self.weights.items()
+            }
+
+
+def mean_over_images(name: str, loss: Tensor, batch: Batch) -> Tensor:
+    """A criterion's value as a scalar, each image counted with the weight that the sampler gave it."""
+    if loss.dim() == 1:
+        return loss.mean() if batch.weight is None else (loss * batch.weight).mean()
+    if loss.dim() > 1:
+        raise Mistake(f"criterion '{name}' returns {list(loss.shape)}; it must return one loss per image or a scalar")
+    if batch.weight is not None:
+        raise Mistake(
+            f"criterion '{name}' compares images with each other, so it cannot honour the weights that the sampler "
+            "gives to images; choose another sampler, or leave this criterion out"
+        )
+    return loss
+
+
+class Scalar(nn.Module):
+    """One criterion for a loop of one's own: its value is the loss, whatever the criterion returns by itself."""
+
+    def __init__(self, name: str, criterion: Criterion) -> None:
+        super().__init__()
+        self.name, self.criterion = name, criterion  # assigned, a module becomes a child
+
+    def forward(self, student: Output, teacher: Output | None, batch: Batch) -> Tensor:
+        return mean_over_images(self.name, self.criterion(student, teacher, batch), batch)

@@ -62,26 +62,29 @@ class Resident:
         self.normalise = Normalise(self.mean, self.std, self.size, device)
         self.one_hot = torch.eye(len(self.classes), device=device)
 
-    def train_batches(self, batch: int, seed: int) -> Iterator[Batch]:
+    def train_batches(self, batch: int, seed: int, only: Tensor | None = None) -> Iterator[Batch]:
         check_batch(batch, self.train_count)
-        return self._epoch(batch, seed)
+        return self._epoch(batch, seed, only)
 
     def test_batches(self, batch: int) -> Iterator[tuple[Tensor, Tensor]]:
         for pixels, labels in zip(self.test_pixels.split(batch), self.test_labels.split(batch), strict=True):
             yield self.normalise(pixels), labels
 
-    def _epoch(self, batch: int, seed: int) -> Iterator[Batch]:
+    def _epoch(self, batch: int, seed: int, only: Tensor | None = None) -> Iterator[Batch]:
         device = self.train_pixels.device
         generator = torch.Generator(device).manual_seed(seed)
+        count = self.train_count if only is None else len(only)
 
         def draw(choices: int) -> Tensor:
-            return torch.randint(choices, (self.train_count, 1), generator=generator, device=device)
+            return torch.randint(choices, (count, 1), generator=generator, device=device)
 
-        order = torch.randperm(self.train_count, generator=generator, device=device)
+        order = torch.randperm(count, generator=generator, device=device)
+        if only is not None:
+            order = only.to(device)[order]
         side = torch.arange(self.size, device=device)
         down, right = draw(2 * self.margin + 1), draw(2 * self.margin + 1)
         mirrored = draw(2 if self.augment and self.flip else 1).bool()
-        for start in range(0, self.train_count - batch + 1, batch):
+        for start in range(0, count - batch + 1, batch):
             now = slice(start, start + batch)
             index = order[now]
             rows = down[now] + side

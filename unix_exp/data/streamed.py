@@ -61,10 +61,13 @@ class Streamed:
         vary = [v2.RandomResizedCrop(self.size)] + [v2.RandomHorizontalFlip()] * self.flip
         self.vary = v2.Compose(vary) if self.augment else self.look
 
-    def train_batches(self, batch: int, seed: int) -> Iterator[Batch]:
+    def train_batches(self, batch: int, seed: int, only: Tensor | None = None) -> Iterator[Batch]:
         check_batch(batch, self.train_count)
-        order = torch.randperm(self.train_count, generator=torch.Generator().manual_seed(seed))
-        batches = order.split(batch)[: self.train_count // batch]
+        count = self.train_count if only is None else len(only)
+        order = torch.randperm(count, generator=torch.Generator().manual_seed(seed))
+        if only is not None:
+            order = only.cpu()[order]
+        batches = order.split(batch)[: count // batch]
         for pixels, labels, index in self._stream(Reader(self.train, self.vary, seed), batches):
             yield Batch(self.normalise(pixels), self.one_hot[labels], index)
 

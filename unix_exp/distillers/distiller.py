@@ -1,33 +1,121 @@
-"""What every distiller is: networks, a sampler and an objective, and a batch in, named loss terms out."""
+"""What every method is: networks by role, a sampler and an objective, and a batch in, losses out."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, nullcontext
-from typing import ClassVar
+from typing import Any, ClassVar, Literal, NamedTuple
 
+import torch
 from torch import Tensor, nn
 
 from unix_exp.criteria.weighted import Weighted
 from unix_exp.distillers.scouting import scout
-from unix_exp.types import Batch, Sampler, Terms
+from unix_exp.types import Batch, Losses, Output, Sampler, Stage
+
+Kind = Literal["frozen", "trained"]
+
+
+class Parts(NamedTuple):
+    """What a method is assembled from, whatever settings of its own it has."""
+
+    networks: Mapping[str, nn.Module]  # by role: "student", and those that the method and its sampler declare
+    sampler: Sampler
+    criterion: Weighted
+    scouting: Callable[[], AbstractContextManager[object]] = nullcontext  # the arithmetic of a look at the student
+    averages: Mapping[str, float] = {}  # roles that are moving averages of the student, with their decay
 
 
 class Distiller(nn.Module):
-    """Knows no optimiser, device, log or file; what it shows to `student` and `teacher` is what gets counted."""
+    """Knows no optimiser, device, log or file. Its networks are attributes: `self.student`, `self.teacher`, ...
 
-    needs_teacher: ClassVar[bool]
+    All that it, its sampler or its criteria keep from step to step is module state, and so in the checkpoint.
+    """
+
+    networks: ClassVar[Mapping[str, Kind]] = {"teacher": "frozen"}  # beside the student, which is always trained
 
     student: nn.Module
-    teacher: nn.Module | None
     sampler: Sampler
     criterion: Weighted
 
-    scouting: Callable[[], AbstractContextManager[object]] = nullcontext  # the arithmetic of it, set by the step
+    def __init__(self, parts: Parts) -> None:
+        super().__init__()
+        self.roles = tuple(parts.networks)
+        for role, network in parts.networks.items():
+            setattr(self, role, network)
+        self.frozen = tuple(role for role in self.roles if self.kind(role, parts.sampler) == "frozen")
+        for role in self.frozen:
+            getattr(self, role).requires_grad_(False)
+        self.sampler = parts.sampler
+        self.criterion = parts.criterion
+        self.scouting = parts.scouting
+        self.averages = dict(parts.averages)
 
-    def scout(self, images: Tensor, mode: str) -> Tensor:
-        with self.scouting():
-            return scout(self.student, images, mode)
+    @classmethod
+    def kind(cls, role: str, sampler: Sampler | type) -> Kind:
+        if role == "student":
+            return "trained"
+        return "frozen" if role in getattr(sampler, "networks", ()) else cls.networks[role]
 
-    def forward(self, batch: Batch) -> Terms:
+    def train(self, mode: bool = True) -> Distiller:
+        super().train(mode)
+        for role in self.frozen:
+            getattr(self, role).eval()  # train() would wake its batch norms
+        return self
+
+    def stages(self, recipe: Any) -> tuple[Stage, ...]:
+        """The parts of the training, one after another; each begins with a fresh optimiser."""
+        return (Stage("train", recipe),)
+
+    def forward(self, batch: Batch, stage: str = "train") -> Losses:
         raise NotImplementedError
+
+    def look(self, images: Tensor, mode: str = "train", who: str = "student") -> Output:
+        """A look without gradient, which is what a sampler is given as `scout`."""
+        with self.scouting() if who == "student" else nullcontext():
+            return scout(getattr(self, who), images, "as it is" if who in self.frozen else mode)
+
+    @torch.no_grad()
+    def ask(self, batch: Batch) -> Output | None:
+        """The teacher's answer to a batch; None where there is no teacher."""
+        if "teacher" not in self.roles:
+            return None
+        answer: Output = self.get_submodule("teacher")(batch.images)
+        return answer
+
+    def study(self, batch: Batch) -> Output:
+        """The student's pass with gradient; a sampler that has `learned` hears what it said."""
+        output: Output = self.student(batch.images)
+        if hasattr(self.sampler, "learned"):
+            with torch.no_grad():
+                self.sampler.learned(batch, detached(output))
+        return output
+
+    @torch.no_grad()
+    def stepped(self) -> None:
+        """After every update: moving averages follow the student."""
+        for role, decay in self.averages.items():
+            average, student = getattr(self, role), self.student
+            for mean, weight in zip(average.parameters(), student.parameters(), strict=True):
+                mean.lerp_(weight, 1 - decay)
+            for mean, buffer in zip(average.buffers(), student.buffers(), strict=True):
+                mean.copy_(buffer)
+
+    def without_frozen(self, names: Mapping[str, Any]) -> dict[str, Any]:
+        """Of anything named like state, what this method itself keeps: its frozen networks have files of their own."""
+        elsewhere = {role for role in self.frozen if role not in self.averages}
+        return {name: value for name, value in names.items() if name.partition(".")[0] not in elsewhere}
+
+    def state(self) -> dict[str, Tensor]:
+        """What a checkpoint holds of it."""
+        return self.without_frozen(self.state_dict())
+
+    def load_state(self, state: Mapping[str, Tensor]) -> None:
+        missing, unknown = set(self.state()) - set(state), set(state) - set(self.state())
+        if missing or unknown:
+            raise ValueError(f"its state has other parts than this method: {min(missing | unknown)}")
+        self.load_state_dict(state, strict=False)
+
+
+def detached(output: Output) -> Output:
+    return Output(output.logits.detach(), tuple(one.detach() for one in output.features), output.embedding.detach())

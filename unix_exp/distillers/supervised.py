@@ -1,29 +1,24 @@
 from __future__ import annotations
 
-from torch import nn
+from typing import ClassVar
 
-from unix_exp.criteria.weighted import Weighted
-from unix_exp.distillers.distiller import Distiller
+from unix_exp.distillers.distiller import Distiller, Kind, Parts
 from unix_exp.registry import distillers
-from unix_exp.types import Batch, Mistake, Sampler, Terms
+from unix_exp.types import Batch, Losses, Mistake
 
 
 @distillers.register("supervised")
 class Supervised(Distiller):
-    """Learn from the labels alone: how teachers are made, and students from scratch."""
+    """Train on the labels alone: how teachers are made, and students from scratch."""
 
-    needs_teacher = False
+    networks: ClassVar[dict[str, Kind]] = {}
 
-    def __init__(self, student: nn.Module, sampler: Sampler, criterion: Weighted) -> None:
-        super().__init__()
-        if criterion.needs_teacher:
+    def __init__(self, parts: Parts) -> None:
+        super().__init__(parts)
+        if parts.criterion.needs_teacher:
             raise Mistake("distiller 'supervised' has no teacher to compare with; choose criterion=ce")
-        self.student = student
-        self.teacher = None
-        self.sampler = sampler
-        self.criterion = criterion
         self.train()
 
-    def forward(self, batch: Batch) -> Terms:
-        batch = self.sampler(batch, self.scout)
-        return self.criterion(self.student(batch.images), None, batch)
+    def forward(self, batch: Batch, stage: str = "train") -> Losses:
+        batch = self.sampler(batch, self.look)
+        return Losses(self.criterion(self.study(batch), None, batch), batch.index)

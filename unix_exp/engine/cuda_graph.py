@@ -11,21 +11,23 @@ from typing import NamedTuple
 
 import torch
 from torch import Tensor
+from torch.utils._pytree import tree_map
 
 from unix_exp.distillers.distiller import Distiller
-from unix_exp.engine.loop import Step
 from unix_exp.engine.runtime import Runtime
-from unix_exp.types import Batch, Terms
+from unix_exp.engine.step import Step
+from unix_exp.engine.tally import Tally
+from unix_exp.types import Batch, Losses
 from unix_exp.words import first_line
 
 TRIALS = 2  # the first compiles, benchmarks and allocates; the second shows that this is over
 
 
 class Recording(NamedTuple):
-    """Work that can be done again: it reads where it read before and writes into the same terms."""
+    """Work that can be done again: it reads where it read before and writes into the same losses."""
 
     replay: Callable[[], None]
-    terms: Terms
+    losses: Losses
 
 
 class CapturedStep(Step):
@@ -36,26 +38,29 @@ class CapturedStep(Step):
 
     def __init__(
         self,
-        distiller: Distiller,
+        method: Distiller,
         optimiser: torch.optim.Optimizer,
         runtime: Runtime,
+        stage: str = "train",
+        tally: Tally | None = None,
         say: Callable[[str], None] = print,
     ) -> None:
-        super().__init__(distiller, optimiser, runtime)
+        super().__init__(method, optimiser, runtime, stage, tally)
         self.say = say
         self.given: Batch | None = None  # where the recording reads: every batch is copied there
         self.recording: Recording | None = None
 
-    def __call__(self, batch: Batch) -> Terms:
+    def __call__(self, batch: Batch) -> Losses:
         if self.given is None:
-            self.given = Batch(*(tensor.clone() for tensor in batch))
+            self.given = tree_map(torch.clone, batch)
             self.recording = self.recorded(self.given)
         if self.recording is None or shapes(batch) != shapes(self.given):
             return super().__call__(batch)
-        for place, tensor in zip(self.given, batch, strict=True):
-            place.copy_(tensor)
+        for read, tensor in zip(self.given, batch, strict=True):
+            if read is not None and tensor is not None:
+                read.copy_(tensor)
         self.recording.replay()
-        return {name: term.clone() for name, term in self.recording.terms.items()}  # the next replay writes over them
+        return tree_map(torch.clone, self.recording.losses)  # the next replay writes over them
 
     def recorded(self, given: Batch) -> Recording | None:
         """The step on these tensors; None where it can't be captured, which is said, and all is as before."""
@@ -74,32 +79,35 @@ class CapturedStep(Step):
         """All that a step changes: the weights, what was counted and averaged, the momentum."""
         weights = [weight for group in self.optimiser.param_groups for weight in group["params"]]
         # A teacher kept in inference mode has buffers that nobody may write to.
-        buffers = [buffer for buffer in self.distiller.buffers() if not buffer.is_inference()]
+        modules = [self.method] if self.tally is None else [self.method, self.tally]
+        buffers = [buffer for module in modules for buffer in module.buffers() if not buffer.is_inference()]
+        averages = [weight for role in self.method.averages for weight in getattr(self.method, role).parameters()]
         momenta = [kept for state in self.optimiser.state.values() for kept in state.values()]
-        return [*weights, *buffers, *momenta]
+        return [*weights, *averages, *buffers, *momenta]
 
 
 def step_for(
-    distiller: Distiller, optimiser: torch.optim.Optimizer, runtime: Runtime, say: Callable[[str], None] = print
+    method: Distiller,
+    optimiser: torch.optim.Optimizer,
+    runtime: Runtime,
+    stage: str = "train",
+    tally: Tally | None = None,
+    say: Callable[[str], None] = print,
 ) -> Step:
     """The fastest step that this place and the settings allow."""
     if runtime.captures:
-        return CapturedStep(distiller, optimiser, runtime, say)
-    return Step(distiller, optimiser, runtime)
+        return CapturedStep(method, optimiser, runtime, stage, tally, say)
+    return Step(method, optimiser, runtime, stage, tally)
 
 
-def shapes(batch: Batch) -> list[torch.Size]:
-    return [tensor.shape for tensor in batch]
+def shapes(batch: Batch) -> list[torch.Size | None]:
+    return [None if tensor is None else tensor.shape for tensor in batch]
 
 
 def keep_in_place(optimiser: torch.optim.Optimizer, device: torch.device) -> None:
     """A recording repeats numbers and choices as they were; what is to change has to be a tensor that is there."""
     for group in optimiser.param_groups:
         group["lr"] = torch.full((), float(group["lr"]), device=device)
-        if group["momentum"]:
-            for weight in group["params"]:
-                # SGD's first step would make the momentum out of nothing; out of zero comes the same.
-                optimiser.state[weight].setdefault("momentum_buffer", torch.zeros_like(weight))
 
 
 @contextmanager
@@ -115,7 +123,7 @@ def unchanged(tensors: Sequence[Tensor], device: torch.device) -> Iterator[None]
                     tensor.copy_(value)
 
 
-def record(work: Callable[[], Terms], device: torch.device) -> Recording:
+def record(work: Callable[[], Losses], device: torch.device) -> Recording:
     """Record the work as a CUDA graph, which doesn't do it; a few times before that it is done."""
     with torch.cuda.device(device):
         main, side = torch.cuda.current_stream(), torch.cuda.Stream()
@@ -130,7 +138,7 @@ def record(work: Callable[[], Terms], device: torch.device) -> Recording:
                 graph = torch.cuda.CUDAGraph()
                 # The threads that load and pin images go on meanwhile, and may.
                 with torch.cuda.graph(graph, stream=side, capture_error_mode="thread_local"):
-                    terms = work()
+                    losses = work()
         except RuntimeError:
             # Older PyTorch leaves the generator of a broken capture waiting for its end; a copy of it is not.
             chance = torch.cuda.default_generators[device.index]
@@ -138,7 +146,7 @@ def record(work: Callable[[], Terms], device: torch.device) -> Recording:
             raise
         finally:
             main.wait_stream(side)
-    return Recording(graph.replay, terms)
+    return Recording(graph.replay, losses)
 
 
 @contextmanager

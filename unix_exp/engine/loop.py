@@ -1,82 +1,26 @@
-"""One step, the means of many, and the epochs."""
+"""The epochs of a run, stage by stage."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from unix_exp.cost import StepCost
+from unix_exp.cost.ledger import Ledger
+from unix_exp.distillers.clock import Clock
 from unix_exp.distillers.distiller import Distiller
 from unix_exp.engine.analysis import Analysis
+from unix_exp.engine.cuda_graph import step_for
 from unix_exp.engine.evaluate import evaluate
-from unix_exp.engine.recipe import Recipe, set_lr
+from unix_exp.engine.recipe import set_lr
 from unix_exp.engine.runtime import Runtime
-from unix_exp.types import Batch, Dataset, Mistake, Record, Terms, Watch
-
-
-class Step:
-    """One update. Every value stays on the device; nothing here waits for it."""
-
-    def __init__(self, distiller: Distiller, optimiser: torch.optim.Optimizer, runtime: Runtime) -> None:
-        self.distiller = distiller
-        self.optimiser = optimiser
-        self.runtime = runtime
-        if runtime.scouts_otherwise:
-            distiller.scouting = runtime.scouting
-        self.look = torch.compile(distiller, fullgraph=True) if runtime.compile else distiller
-
-    def __call__(self, batch: Batch) -> Terms:
-        with self.runtime.autocast():
-            terms = self.look(batch)
-        self.optimiser.zero_grad(set_to_none=True)
-        sum(terms.values()).backward()
-        self.optimiser.step()
-        return {name: term.detach() for name, term in terms.items()}
-
-
-class Means:
-    """Running sums on the device, read once when an epoch ends."""
-
-    def __init__(self) -> None:
-        self.sums: dict[str, Tensor] = {}
-        self.count = 0
-
-    def add(self, terms: Terms) -> None:
-        for name, term in terms.items():
-            self.sums[name] = self.sums[name] + term if name in self.sums else term
-        self.count += 1
-
-    def read(self) -> dict[str, float]:
-        return {name: float(total) / self.count for name, total in self.sums.items()}
-
-
-class Between:
-    """The time between steps, when the device waits for images or makes them ready; on a GPU as the GPU sees it."""
-
-    def __init__(self, device: torch.device) -> None:
-        self.device, self.on_gpu = device, device.type == "cuda"
-        self.marks: list[Any] = []  # the beginning, then before and after every step
-        self.mark()
-
-    def mark(self) -> None:
-        if self.on_gpu:
-            self.marks.append(torch.cuda.Event(enable_timing=True))
-            # The host goes on; the run's own GPU, which need not be the current one, notes when it comes there.
-            self.marks[-1].record(torch.cuda.current_stream(self.device))
-        else:
-            self.marks.append(time.perf_counter())
-
-    def seconds(self) -> float:
-        """Ask once the device has done its work."""
-        pairs = list(zip(self.marks[0::2], self.marks[1::2], strict=False))
-        if self.on_gpu:
-            return sum(since.elapsed_time(until) for since, until in pairs) / 1000
-        return sum(until - since for since, until in pairs)
+from unix_exp.engine.stages import begins_in, length
+from unix_exp.engine.step import Between, Means, Step
+from unix_exp.types import Dataset, Mistake, Record, Stage, Watch
 
 
 @dataclass
@@ -84,7 +28,7 @@ class Progress:
     """How far a run has come: all that the next epoch needs to know beside the weights."""
 
     epoch: int = 0  # epochs done
-    steps: int = 0
+    steps: dict[str, int] = field(default_factory=dict)  # by stage
     seconds: float = 0.0  # spent training, evaluation apart
     images: int = 0
     best: dict[str, float] = field(default_factory=dict)  # epoch, top1, top5
@@ -95,78 +39,116 @@ class Progress:
 
 
 @dataclass
-class Run:
-    """Everything that training works on."""
+class Training:
+    """Everything that training works on. A stage's optimiser and step are made when the stage begins."""
 
-    distiller: Distiller
-    step: Step
+    method: Distiller
     data: Dataset
-    recipe: Recipe
+    stages: tuple[Stage, ...]
     runtime: Runtime
-    cost: StepCost
+    ledger: Ledger
     seed: int
+    clock: Clock
     progress: Progress
     analysis: Analysis | None = None
+    say: Callable[[str], None] = print
+    step: Step | None = None
+
+    @property
+    def epochs(self) -> int:
+        return length(self.stages)
+
+    def stage_step(self, stage: Stage) -> Step:
+        """The step of a stage: with its first epoch, and after a resumption, it is made anew."""
+        if self.step is None or self.step.stage != stage.name:
+            weights = [weight for weight in self.method.parameters() if weight.requires_grad]
+            tally = self.analysis.tally if self.analysis is not None else None
+            optimiser = stage.recipe.optimiser(weights)
+            self.step = step_for(self.method, optimiser, self.runtime, stage.name, tally, self.say)
+        return self.step
 
 
 def unwatched(things: Iterable[Any], label: str, total: int) -> Iterable[Any]:
     return things
 
 
-def train(run: Run, watch: Watch = unwatched) -> Iterator[Record]:
+def train(run: Training, watch: Watch = unwatched) -> Iterator[Record]:
     """Yield a record after every epoch; the caller decides what to do with it, and may stop."""
-    while run.progress.epoch < run.recipe.epochs:
-        yield train_epoch(run, watch)
+    while run.progress.epoch < run.epochs:
+        stage, first = begins_in(run.stages, run.progress.epoch)
+        if run.progress.epoch == first and len(run.stages) > 1:
+            run.say(f"stage {stage.name}: {stage.recipe.epochs} epochs, learning rate {stage.recipe.lr:g}")
+        yield train_epoch(run, stage, first, watch)
 
 
-def train_epoch(run: Run, watch: Watch) -> Record:
-    progress, batch_size = run.progress, run.recipe.batch
+def train_epoch(run: Training, stage: Stage, first: int, watch: Watch) -> Record:
+    """One epoch of a stage whose first epoch was `first`."""
+    progress, recipe = run.progress, stage.recipe
     started = time.perf_counter()
-    lr = run.recipe.lr_at(progress.epoch)
-    set_lr(run.step.optimiser, lr)
-    # All chance is a function of (seed, epoch): an epoch begins alike after an interruption and without one.
+    step, lr = run.stage_step(stage), recipe.lr_at(progress.epoch - first)
+    set_lr(step.optimiser, lr)
+    run.clock.set(progress.epoch)
+    # All randomness is a function of (seed, epoch): an epoch begins alike after an interruption and without one.
     seed = epoch_seed(run.seed, progress.epoch)
     torch.manual_seed(seed + 1)  # the data draws from a generator of its own: not the same numbers
-    run.distiller.train()
-    means, steps = Means(), run.data.train_count // batch_size
-    step = run.analysis.around(run.step) if run.analysis is not None else run.step
+    run.method.train()
+    means, only = Means(), chosen(run)
+    steps = (run.data.train_count if only is None else len(only)) // recipe.batch
+    observed = run.analysis.around(step) if run.analysis is not None else step
     between = Between(run.runtime.place())
-    for batch in watch(run.data.train_batches(batch_size, seed), f"epoch {progress.epoch + 1}", steps):
+    batches = (
+        run.data.train_batches(recipe.batch, seed) if only is None else run.data.train_batches(recipe.batch, seed, only)
+    )
+    for batch in watch(batches, f"epoch {progress.epoch + 1}", steps):
         between.mark()
-        means.add(step(batch))
+        means.add(observed(batch))
         between.mark()
-    terms = means.read()  # the one wait for the device
+    values = means.read()  # the one wait for the device
     seconds = time.perf_counter() - started
     progress.epoch += 1
-    progress.steps += means.count
-    progress.images += means.count * batch_size
+    progress.steps = progress.steps | {stage.name: progress.steps.get(stage.name, 0) + means.count}
+    progress.images += means.count * recipe.batch
     progress.seconds += seconds
 
-    loss = sum(terms.values())
+    loss = sum(value for name, value in values.items() if name.startswith("train/"))
     if loss != loss or abs(loss) == float("inf"):
         raise Mistake(
             f"the loss is {loss} in epoch {progress.epoch}; lower recipe.lr (now {lr:g}) or a criterion's weight"
         )
-    values = {"train/loss": loss, **{f"train/{name}": term for name, term in terms.items()}, "train/lr": lr}
+    values = {"train/loss": loss, **values, "train/lr": lr}
+    if len(run.stages) > 1:
+        values["train/stage"] = 1 + [one.name for one in run.stages].index(stage.name)
     evaluation, arrays = None, None
-    if progress.epoch % run.recipe.evaluate_every == 0 or progress.epoch == run.recipe.epochs:
-        evaluation = evaluate(run.distiller.student, run.data, batch_size, run.runtime, watch)
+    if progress.epoch % recipe.evaluate_every == 0 or progress.epoch == run.epochs:
+        evaluation = evaluate(run.method.student, run.data, recipe.batch, run.runtime, watch)
         values |= {"test/top1": evaluation.top1, "test/top5": evaluation.top5}
         progress.last = {"epoch": progress.epoch, "top1": evaluation.top1, "top5": evaluation.top5}
         if not progress.best or progress.last["top1"] > progress.best["top1"]:
             progress.best = progress.last
     if run.analysis is not None:
-        selection, arrays = run.analysis.tell(evaluation)
+        selection, arrays = run.analysis.finish_epoch(evaluation)
         values |= selection
-    values |= run.cost.parts(progress.steps)
+    values |= run.ledger.parts(progress.steps)
     for price, name in ((1, "cost/percent_of_kd"), (2, "cost/percent_of_kd_backward_2")):
-        percent = run.cost.percent_of_kd(price)
+        percent = run.ledger.percent_of_kd(progress.steps, progress.epoch, price)
         if percent is not None:
             values[name] = percent
     values |= {"time/epoch_seconds": seconds, "time/train_seconds": progress.seconds}
     values["time/waited_for_images_percent"] = 100 * between.seconds() / seconds
-    values["time/images_per_second"] = means.count * batch_size / seconds
+    values["time/images_per_second"] = means.count * recipe.batch / seconds
     return Record(progress.epoch, values, arrays)
+
+
+def chosen(run: Training) -> Tensor | None:
+    """The indices that the sampler chose for this epoch; None for all. Waiting for the device is allowed here."""
+    if not hasattr(run.method.sampler, "begin"):
+        return None
+    with torch.no_grad():
+        only: Tensor | None = run.method.sampler.begin(run.progress.epoch)
+    batch = run.stages[0].recipe.batch
+    if only is not None and len(only) < batch:
+        raise Mistake(f"the sampler chose {len(only)} images for epoch {run.progress.epoch + 1}; a batch needs {batch}")
+    return only
 
 
 def epoch_seed(seed: int, epoch: int) -> int:

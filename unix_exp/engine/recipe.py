@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import torch
@@ -58,8 +58,12 @@ class Recipe:
     def _epoch_of(self, milestone: float) -> int:
         return round(milestone * self.epochs) if milestone < 1 else round(milestone)
 
+    def but(self, **changes: Any) -> Recipe:
+        """The same with some settings changed: how a method makes the recipes of its stages."""
+        return replace(self, **changes)
+
     def optimiser(self, parameters: Iterable[nn.Parameter]) -> torch.optim.Optimizer:
-        return torch.optim.SGD(
+        optimiser = torch.optim.SGD(
             parameters,
             lr=self.lr,
             momentum=self.momentum,
@@ -67,6 +71,12 @@ class Recipe:
             weight_decay=self.weight_decay,
             fused=True,  # one kernel for all weights, on the CPU too
         )
+        if self.momentum:
+            # SGD's first step would make the momentum out of nothing; out of zero comes the same. Fused SGD cannot mix
+            # weights with a momentum and weights without, such as those whose first gradient comes late.
+            for weight in (weight for group in optimiser.param_groups for weight in group["params"]):
+                optimiser.state[weight]["momentum_buffer"] = torch.zeros_like(weight)
+        return optimiser
 
 
 def set_lr(optimiser: torch.optim.Optimizer, lr: float) -> None:
@@ -76,11 +86,3 @@ def set_lr(optimiser: torch.optim.Optimizer, lr: float) -> None:
             group["lr"].fill_(lr)
         else:
             group["lr"] = lr
-
-
-def optimiser_state(optimiser: torch.optim.Optimizer) -> dict[str, Any]:
-    """The same for a captured step and an eager one, so that either continues the other's run."""
-    state = optimiser.state_dict()
-    for group in state["param_groups"]:
-        group["lr"] = float(group["lr"])
-    return state

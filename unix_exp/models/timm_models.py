@@ -25,7 +25,6 @@ def build(arch: str, pretrained: bool = False, taps: list[str] | None = None, nu
     what = f"timm {arch}"
     with loading_weights(what) if pretrained else nullcontext():
         net: Any = timm.create_model(arch, pretrained=pretrained, num_classes=num_classes)
-    net.pretrained_classes = net.pretrained_cfg["num_classes"] if pretrained else None
     classifier = net.get_classifier()
     if isinstance(classifier, tuple):
         classifier = classifier[0]  # the second reads a distillation token
@@ -33,3 +32,14 @@ def build(arch: str, pretrained: bool = False, taps: list[str] | None = None, nu
         raise Mistake(f"{what} has {len(classifier)} classifiers, and so no single embedding; choose another arch")
     listen(what, net, classifier, taps, size=net.pretrained_cfg["input_size"][-1])
     return net
+
+
+def published_classes(arch: str) -> int | None:
+    """How many classes the published weights know; asked without fetching them."""
+    import timm
+
+    known = timm.get_pretrained_cfg(arch, allow_unregistered=True)
+    return None if known is None else known.num_classes
+
+
+setattr(build, "published_classes", published_classes)  # noqa: B010  # a capability of the constructor

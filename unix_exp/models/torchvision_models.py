@@ -28,17 +28,25 @@ def build(arch: str, pretrained: bool = False, taps: list[str] | None = None, nu
         weights = torchvision.models.get_model_weights(arch).DEFAULT
         with loading_weights(what):
             net = torchvision.models.get_model(arch, weights=weights, progress=False, **options)
-        net.pretrained_classes = len(weights.meta["categories"])
-        if net.pretrained_classes != num_classes:
+        if len(weights.meta["categories"]) != num_classes:
             replace_classifier(net, num_classes)
     else:
         net = torchvision.models.get_model(arch, num_classes=num_classes, **options)
-        net.pretrained_classes = None
     for head in AUXILIARY_HEADS.get(arch, ()):
         net.aux_logits = False  # in training they would turn the answer into a tuple
         setattr(net, head, None)
     listen(what, net, net.get_submodule(classifier_path(net)), taps, size=getattr(net, "image_size", 224))
     return net
+
+
+def published_classes(arch: str) -> int:
+    """How many classes the published weights know; asked without fetching them."""
+    import torchvision
+
+    return len(torchvision.models.get_model_weights(arch).DEFAULT.meta["categories"])
+
+
+setattr(build, "published_classes", published_classes)  # noqa: B010  # a capability of the constructor
 
 
 def classifier_path(net: nn.Module) -> str:

@@ -1,76 +1,95 @@
-"""From settings to components."""
+"""Networks, sampler, criteria and settings as one method: for runs, for the trial and for the bench alike.
+
+Nothing is replaced or set in a method after it was assembled: its networks are ready when they are given.
+"""
 
 from __future__ import annotations
 
-import math
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, nullcontext
 
 import torch
 from torch import nn
 
 from unix_exp import config
 from unix_exp.config import Settings
-from unix_exp.criteria.weighted import Weighted
-from unix_exp.distillers.distiller import Distiller
-from unix_exp.engine.recipe import Recipe
-from unix_exp.engine.runtime import Runtime
-from unix_exp.registry import check_settings, criteria, datasets, distillers, models, samplers
-from unix_exp.types import Dataset, Mistake
+from unix_exp.distillers.clock import Clock
+from unix_exp.distillers.distiller import Distiller, Parts
+from unix_exp.registry import distillers
+from unix_exp.run import components
+from unix_exp.types import Dataset, Facts, Output
+
+HEADS = 2**20  # added to a run's seed: weights of heads are none of the student's
 
 
-def recipe(settings: Mapping[str, Any], role: str = "recipe") -> Recipe:
-    check_settings(Recipe, role, settings, role=role)
-    try:
-        return Recipe(**settings)
-    except Mistake as mistake:
-        raise Mistake(f"{role}.{mistake}") from None
+class Shapes(Mapping[str, Output]):
+    """What each network says of a batch, as tensors without values; computed when somebody asks."""
+
+    def __init__(self, shadows: Mapping[str, nn.Module], batch: int, size: int) -> None:
+        self._shadows, self._images = dict(shadows), (batch, 3, size, size)
+        self._known: dict[str, Output] = {}
+
+    def __getitem__(self, role: str) -> Output:
+        if role not in self._known:
+            network = self._shadows[role]
+            training = network.training
+            with torch.no_grad():
+                self._known[role] = network.eval()(torch.empty(self._images, device="meta"))
+            network.train(training)
+        return self._known[role]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._shadows)
+
+    def __len__(self) -> int:
+        return len(self._shadows)
 
 
-def runtime(settings: Mapping[str, Any]) -> Runtime:
-    check_settings(Runtime, "runtime", settings, role="runtime")
-    return Runtime(**settings)
+def facts_of(data: Dataset, batch: int, epochs: int, shapes: Mapping[str, Output], clock: Clock) -> Facts:
+    return Facts(len(data.classes), data.train_count, batch, epochs, data.size, shapes, clock)
 
 
-def dataset(settings: Mapping[str, Any]) -> Dataset:
-    return datasets.make(settings["name"], config.without(settings, "name"))
-
-
-def network(settings: Mapping[str, Any], role: str, classes: int, seed: int) -> nn.Module:
-    """A network with fresh weights that depend on nothing but the seed."""
-    if settings.get("pace") not in ("full", "light"):
-        raise Mistake(f"{role}.pace is {settings.get('pace')!r}; choose full or light")
-    torch.manual_seed(seed)
-    made = config.without(settings, "name", "pace", "checkpoint", "seed")
-    return models.make(settings["name"], made, role=role, num_classes=classes)
-
-
-def sampler(settings: Mapping[str, Any]) -> Any:
-    return samplers.make(settings["name"], config.without(settings, "name"))
-
-
-def criterion(settings: Mapping[str, Any]) -> Weighted:
-    """{"kd": {"weight": 0.9, "tau": 4}, "ce": {"weight": 0.1}} -> their weighted sum."""
-    terms, weights = {}, {}
-    for name, term in settings.items():
-        if not isinstance(term, Mapping):
-            raise Mistake(f"criterion.{name} is {term!r}; give criterion.{name}.weight")
-        terms[name] = criteria.make(name, config.without(term, "weight"), role=f"criterion.{name}")
-        weight = term.get("weight", 1.0)
-        if isinstance(weight, bool) or not isinstance(weight, (int, float)) or not 0 <= weight < math.inf:
-            raise Mistake(f"criterion.{name}.weight is {weight!r}; it must be a number from 0 on")
-        weights[name] = float(weight)
-    if not terms:
-        raise Mistake("criterion is empty; choose one, such as criterion=kd")
-    return Weighted(terms, weights)
-
-
-def distiller(settings: Settings, student: nn.Module, teacher: nn.Module | None) -> Distiller:
+def assemble(
+    settings: Settings,
+    networks: Mapping[str, nn.Module],
+    facts: Facts,
+    scouting: Callable[[], AbstractContextManager[object]] = nullcontext,
+    averages: Mapping[str, float] | None = None,
+) -> Distiller:
+    """A method that is ready to train, its networks being where and as they are to be used."""
+    torch.manual_seed(settings["seed"] + HEADS)
+    sampler = components.sampler(settings["sampler"], facts)
+    criterion = components.criterion(settings["criterion"], facts)
+    parts = Parts(networks, sampler, criterion, scouting, averages or {})
     chosen = settings["distiller"]
-    given: dict[str, Any] = {"student": student}
-    if getattr(distillers[chosen["name"]], "needs_teacher", True):
-        if teacher is None:
-            raise Mistake(f"distiller '{chosen['name']}' needs a teacher; choose one with teacher=NAME")
-        given["teacher"] = teacher
-    given |= {"sampler": sampler(settings["sampler"]), "criterion": criterion(settings["criterion"])}
-    return distillers.make(chosen["name"], config.without(chosen, "name"), **given)
+    method: Distiller = distillers.make(
+        chosen["name"], config.without(chosen, "name"), offered={"facts": facts}, parts=parts
+    )
+    device = next(networks["student"].parameters()).device
+    return move_plain_tensors(method.to(device), device)
+
+
+def move_plain_tensors(method: Distiller, device: torch.device) -> Distiller:
+    """Tensors that a component keeps beside its state, such as constants, follow it to the device."""
+    for _, owner in owners(method):
+        for name, value in list(vars(owner).items()):
+            if isinstance(value, torch.Tensor) and value.device != device:
+                setattr(owner, name, value.to(device))
+    return method
+
+
+def owners(method: Distiller) -> Iterator[tuple[str, object]]:
+    """Every object of a method that may keep something, by what a user calls it; its networks are not looked into."""
+    inside = {module for role in method.roles for module in getattr(method, role).modules()}
+    seen = set()
+    for name, module in method.named_modules():
+        if module not in inside:
+            seen.add(id(module))
+            yield name.replace("modules_by_name.", "") or "distiller", module
+    others = {
+        "sampler": method.sampler,
+        **{f"criterion.{name}": one for name, one in method.criterion.criteria.items()},
+    }
+    for name, one in others.items():
+        if id(one) not in seen:
+            yield name, one

@@ -7,7 +7,7 @@ import os
 import pickle
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import safetensors.torch
 import torch
@@ -36,8 +36,12 @@ def save_state(path: Path, state: Mapping[str, Any]) -> None:
 
 
 def save_weights(path: Path, network: nn.Module) -> None:
-    weights = {key: tensor.detach().cpu().contiguous() for key, tensor in network.state_dict().items()}
-    write_whole(path, lambda part: safetensors.torch.save_file(weights, part))
+    save_tensors(path, network.state_dict())
+
+
+def save_tensors(path: Path, tensors: Mapping[str, Tensor]) -> None:
+    plain = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
+    write_whole(path, lambda part: safetensors.torch.save_file(plain, part))
 
 
 def read_state(path: Path) -> Any:
@@ -63,24 +67,63 @@ def read_state(path: Path) -> Any:
 
 def load_weights(network: nn.Module, path: Path, name: str) -> None:
     """Load a checkpoint in any of the field's wrappings; whatever differs is listed."""
-    weights = unwrapped(read_state(path), path)
-    own = network.state_dict()
-    weights = {renamed(key, own): tensor for key, tensor in weights.items()}
-    missing = [key for key in own if key not in weights and not key.endswith("num_batches_tracked")]
-    unknown = [key for key in weights if key not in own]
-    shapes = [
-        f"{key} {list(weights[key].shape)} instead of {list(own[key].shape)}"
-        for key in own
-        if key in weights and weights[key].shape != own[key].shape
-    ]
-    told = [
-        f"{title} {listed(items)}"
-        for title, items in (("missing", missing), ("unknown", unknown), ("other shapes:", shapes))
-        if items
-    ]
-    if told:
-        raise Mistake(f"checkpoint {path} does not fit {name}: " + "; ".join(told) + class_hint(missing, shapes))
+    weights = weights_in(path, network)
+    if differences := Differences.between(network.state_dict(), weights).in_words():
+        raise Mistake(f"checkpoint {path} does not fit {name}: {differences}")
     network.load_state_dict(weights, strict=False)  # older files lack num_batches_tracked, all else was checked
+
+
+def begin_from(network: nn.Module, path: Path, name: str, role: str, say: Callable[[str], None]) -> None:
+    """Load a checkpoint to train on from; a classifier for other classes stays fresh, which is said."""
+    weights = weights_in(path, network)
+    own = network.state_dict()
+    differing = Differences.between(own, weights)
+    if classifier := differing.classifier_alone():
+        theirs, ours = weights[classifier[0]].shape[0], own[classifier[0]].shape[0]
+        say(
+            f"{role} {name} begins from {path}, which was trained for {theirs} classes and the data has {ours}: "
+            "its classifier is fresh, all other weights are kept"
+        )
+        network.load_state_dict({key: one for key, one in weights.items() if key not in classifier}, strict=False)
+        return
+    load_weights(network, path, name)
+
+
+def weights_in(path: Path, network: nn.Module) -> dict[str, Tensor]:
+    """A file's weights under the keys of this network."""
+    own = network.state_dict()
+    return {renamed(key, own): tensor for key, tensor in unwrapped(read_state(path), path).items()}
+
+
+class Differences(NamedTuple):
+    """How a file's weights differ from a network's."""
+
+    missing: list[str]
+    unknown: list[str]
+    shapes: dict[str, str]  # by key, in words
+
+    @classmethod
+    def between(cls, own: Mapping[str, Tensor], weights: Mapping[str, Tensor]) -> Differences:
+        return cls(
+            missing=[key for key in own if key not in weights and not key.endswith("num_batches_tracked")],
+            unknown=[key for key in weights if key not in own],
+            shapes={
+                key: f"{key} {list(weights[key].shape)} instead of {list(own[key].shape)}"
+                for key in own
+                if key in weights and weights[key].shape != own[key].shape
+            },
+        )
+
+    def classifier_alone(self) -> list[str]:
+        """The keys of the classifier, where it is all that differs, by the number of classes."""
+        owners = {key.rpartition(".")[0] for key in self.shapes}
+        return list(self.shapes) if len(owners) == 1 and not self.missing and not self.unknown else []
+
+    def in_words(self) -> str:
+        parts = (("missing", self.missing), ("unknown", self.unknown), ("other shapes:", list(self.shapes.values())))
+        differing = [f"{title} {listed(items)}" for title, items in parts if items]
+        hint = "if only the last layer differs, it was trained for another number of classes than the dataset has"
+        return "; ".join([*differing, hint] if self.classifier_alone() else differing)
 
 
 def unwrapped(state: Any, path: Path) -> dict[str, Tensor]:
@@ -96,12 +139,6 @@ def renamed(key: str, own: Mapping[str, Tensor]) -> str:
     """The one key that two public versions of a network (MobileNetV2) name differently."""
     other = key.replace("classifier.0.", "classifier.", 1)
     return other if key not in own and other in own else key
-
-
-def class_hint(missing: list[str], shapes: list[str]) -> str:
-    if not missing and 0 < len(shapes) <= 2:
-        return "; if only the last layer differs, it was trained for another number of classes than the dataset has"
-    return ""
 
 
 def content_hash(path: Path) -> str:

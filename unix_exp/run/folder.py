@@ -28,6 +28,7 @@ class RunFolder:
         self.analysis = path / "analysis.jsonl"
         self.checkpoint = path / "checkpoint.pt"
         self.weights = path / "student.safetensors"
+        self.images = path / "images.safetensors"  # the latest values of each training image, where a method gives some
         self._result = path / "result.json"
         self._failure = path / "failure.txt"
 

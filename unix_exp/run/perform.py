@@ -1,38 +1,34 @@
-"""One run from its configuration to its result: check, find the teacher, continue or begin, train, record."""
+"""One run from its configuration to its result: find its networks, continue or begin, train, record."""
 
 from __future__ import annotations
 
-import time
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Generator
 from contextlib import ExitStack
-from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from omegaconf import DictConfig
 
 from unix_exp import config
-from unix_exp.config import Settings
-from unix_exp.cost import StepCost, price
-from unix_exp.distillers.distiller import Distiller
+from unix_exp.distillers.clock import Clock
+from unix_exp.engine import stages as sequence
 from unix_exp.engine.analysis import Analysis
-from unix_exp.engine.cuda_graph import step_for
-from unix_exp.engine.folding import frozen
-from unix_exp.engine.loop import Progress, Run, train
-from unix_exp.engine.recipe import Recipe, optimiser_state
-from unix_exp.engine.runtime import Runtime
-from unix_exp.registry import check_settings
-from unix_exp.run import assemble as build
-from unix_exp.run import provenance
-from unix_exp.run import sources as teachers
-from unix_exp.run.checkpoint import read_state, save_state, save_weights
+from unix_exp.engine.loop import Progress, Training, train
+from unix_exp.engine.optimiser_state import load_optimiser, optimiser_state
+from unix_exp.run.assemble import assemble, facts_of
+from unix_exp.run.checkpoint import content_hash, read_state, save_state, save_tensors, save_weights
 from unix_exp.run.folder import RunFolder
+from unix_exp.run.plan import Located, Plan, averages, check, locate
+from unix_exp.run.ready import Ready, make_ready
+from unix_exp.run.result import flat, result_of, summary
+from unix_exp.run.sources import FromStore
 from unix_exp.sinks.console import Console
 from unix_exp.sinks.jsonl import Jsonl
 from unix_exp.sinks.wandb import Wandb, WandbSettings, under_agent
-from unix_exp.types import Dataset, Mistake, Record
-from unix_exp.words import first_line
+from unix_exp.types import Mistake, Record
+
+FORMAT = 2  # of a checkpoint: 1 held the student, the criteria and the optimiser alone
 
 
 class Outcome(NamedTuple):
@@ -42,48 +38,36 @@ class Outcome(NamedTuple):
     result: dict[str, Any]
 
 
-class Place(NamedTuple):
-    """Which run a configuration means, known without loading or training anything."""
-
-    settings: Settings
-    recipe: Recipe
-    runtime: Runtime
-    data: Dataset
-    source: teachers.Source | None
-    identity: str
-    folder: RunFolder
-
-
-class Plan(NamedTuple):
-    """A run whose every setting has been checked, before anything is loaded or trained."""
-
-    settings: Settings
-    recipe: Recipe
-    runtime: Runtime
-    data: Dataset
-    distiller: Distiller
-    source: teachers.Source | None
-    cost: StepCost
-    identity: str
-    folder: RunFolder
-
-
 def perform(whole: DictConfig, wait: bool = False) -> Outcome:
-    """Do a run, or continue it, or report it where it is done; `wait` for another process that is at it."""
-    place = locate(whole)
-    folder, console = place.folder, Console(place.recipe.epochs)
+    """Do a run, or continue it, or report it where it is done; `wait` for another process that works on it."""
+    epochs = performing(whole, wait)
+    while True:
+        try:
+            next(epochs)
+        except StopIteration as ended:
+            outcome: Outcome = ended.value
+            return outcome
+
+
+def performing(whole: DictConfig, wait: bool = False, command: str | None = None) -> Generator[Record, None, Outcome]:
+    """The same, yielding every epoch's record once it is kept; the outcome is the generator's value.
+
+    `command` is the line that makes this run again, where it was not typed in a shell.
+    """
+    located = locate(whole)
+    folder, console = located.folder, Console(located.recipe.epochs)
     if (outcome := finished(folder, console)) is not None:
         return outcome
 
-    place.runtime.settle()
-    plan = check(place)
+    located.runtime.settle()
+    plan = check(located)
     with folder.alone(
         wait=(lambda: console.say(f"waiting for the process at work in {folder.path}")) if wait else None
     ):
         if (outcome := finished(folder, console)) is not None:  # it was made while we waited
             return outcome
         try:
-            return carry_out(plan, console)
+            return (yield from carry_out(plan, console, command))
         except Exception as error:
             folder.fail(f"{error}\n" if isinstance(error, Mistake) else traceback.format_exc())
             raise
@@ -96,78 +80,17 @@ def finished(folder: RunFolder, console: Console) -> Outcome | None:
     return Outcome(folder.path, result)
 
 
-def locate(whole: DictConfig) -> Place:
-    settings = config.resolve(whole)
-    recipe, runtime = build.recipe(settings["recipe"]), build.runtime(settings["runtime"])
-    check_logger(settings)
-    data = build.dataset(settings["dataset"])
-    source = teacher_source(whole, settings, data)
-    identity = config.identity(
-        config.what_determines(settings, data.fingerprint(), source.identity if source is not None else None)
-    )
-    return Place(settings, recipe, runtime, data, source, identity, RunFolder.of(settings, identity))
-
-
-def teacher_source(whole: DictConfig, settings: Settings, data: Dataset) -> teachers.Source | None:
-    if not config.has_teacher(settings):
-        return None
-    check_batch(build.recipe(settings["teacher_recipe"], "teacher_recipe"), data, "teacher_recipe")
-    return teachers.source(whole, settings, data.fingerprint())
-
-
-def check_batch(recipe: Recipe, data: Dataset, role: str) -> None:
-    if recipe.batch > data.train_count:
-        raise Mistake(f"{role}.batch is {recipe.batch}, but the dataset has {data.train_count} training images")
-
-
-def check_logger(settings: Settings) -> None:
-    name = (settings.get("logger") or {}).get("name", "none")
-    if name not in ("wandb", "none"):
-        raise Mistake(f"logger '{name}' does not exist; choose wandb or none")
-    if name == "wandb":
-        check_settings(WandbSettings, "wandb", config.without(settings["logger"], "name"), role="logger")
-
-
-def check(place: Place) -> Plan:
-    """Build the networks and try one step of them without data: what can't work fails here."""
-    settings, recipe, runtime, data, source, identity, folder = place
-    check_batch(recipe, data, "recipe")
-    classes, teacher = len(data.classes), None
-    if source is not None:
-        teacher = build.network(settings["teacher"], "teacher", classes, settings["teacher"].get("seed", 0))
-        if not isinstance(source, teachers.FromStore) or source.there():
-            source.fill(teacher, config.network_name(settings["teacher"]), classes)
-    student = build.network(settings["student"], "student", classes, settings["seed"])
-    distiller = build.distiller(settings, student, teacher)
-    cost = tried(settings, distiller, recipe, data)
-    return Plan(settings, recipe, runtime, data, distiller, source, cost, identity, folder)
-
-
-def tried(settings: Settings, distiller: Distiller, recipe: Recipe, data: Dataset) -> StepCost:
-    """The trial step; a foreign network that these images don't suit is the user's to change, not ours to trace."""
-    try:
-        return price(distiller, recipe.batch, len(data.classes), data.size)
-    except (RuntimeError, AssertionError, ValueError, TypeError) as error:
-        foreign = [settings[role].get("arch") for role in ("student", "teacher") if settings[role].get("arch")]
-        if isinstance(error, Mistake) or not foreign:
-            raise
-        raise Mistake(f"{' and '.join(foreign)} cannot work on {data.size} px images: {first_line(error)}") from error
-
-
-def carry_out(plan: Plan, console: Console) -> Outcome:
-    settings, folder = plan.settings, plan.folder
-    if isinstance(plan.source, teachers.FromStore):
-        take_from_store(plan, plan.source, console.say)
+def carry_out(plan: Plan, console: Console, command: str | None) -> Generator[Record, None, Outcome]:
+    located = plan.located
+    settings, folder = located.settings, located.folder
+    train_missing(located, console.say)
     folder.write_config(settings)
-    plan.data.load(plan.runtime.place(), console.watch)
-    plan.runtime.settled(plan.distiller)
-    measured = measured_teacher(plan, console)
-    teacher = told_of_teacher(plan, measured)
-    if measured is not None:
-        freeze_teacher(plan, measured, console)
-    run = begin_or_continue(plan, measured, console.say)
+    located.data.load(located.runtime.place(), console.watch)
+    ready = make_ready(plan, console)
+    run = begin_or_continue(plan, ready, console.say)
+    console.epochs = run.epochs
     folder.keep_records(run.progress.epoch)
-    introduce(plan, teacher, run, console.say)
+    introduce(plan, ready, run, console.say)
 
     with ExitStack() as stack:
         sinks: list[Callable[[Record], None]] = [Jsonl(folder.metrics), console]
@@ -175,15 +98,18 @@ def carry_out(plan: Plan, console: Console) -> Outcome:
             sinks.append(Jsonl(folder.analysis, "arrays"))
         wandb = None
         if settings["logger"]["name"] == "wandb" and not (settings["method"] == "teacher" and under_agent()):
-            wandb = stack.enter_context(mirror(plan, console.say))
+            wandb = stack.enter_context(mirror(located, console.say))
             sinks.append(wandb)
         for record in train(run, console.watch):
             for sink in sinks:
                 sink(record)
-            if record.epoch % plan.runtime.checkpoint_every == 0 or record.epoch == plan.recipe.epochs:
+            if record.epoch % located.runtime.checkpoint_every == 0 or record.epoch == run.epochs:
                 save_state(folder.checkpoint, state_of(run))
-        result = result_of(plan, teacher, run.progress)
-        save_weights(folder.weights, run.distiller.student)
+            yield record
+        save_weights(folder.weights, run.method.student)
+        if run.analysis is not None and (values := run.analysis.tally.values()):
+            save_tensors(folder.images, values)
+        result = result_of(plan, ready, run, content_hash(folder.weights), command)
         if wandb is not None:
             wandb.summarise(flat(config.without(result, "settings")))  # its config holds them
     folder.finish(result)
@@ -191,166 +117,102 @@ def carry_out(plan: Plan, console: Console) -> Outcome:
     return Outcome(folder.path, result)
 
 
-def take_from_store(plan: Plan, source: teachers.FromStore, say: Callable[[str], None]) -> None:
-    """Train a teacher that isn't there yet, in a run of its own; where another process is at it, wait."""
-    assert plan.distiller.teacher is not None
-    name, epochs = config.network_name(plan.settings["teacher"]), plan.settings["teacher_recipe"]["epochs"]
-    if not source.there():
-        say(
-            f"teacher {name} is not in {plan.settings['teachers']}/: training it first, "
-            f"{epochs} epochs in float32 (teacher_recipe.epochs; teacher.checkpoint=PATH uses yours)"
-        )
-        perform(source.recipe, wait=True)
-    if not source.there():
-        raise Mistake(f"{source.folder.weights} is gone; delete {source.folder.path} to train this teacher again")
-    source.fill(plan.distiller.teacher, name, len(plan.data.classes))  # whoever trained it, and whenever
+def train_missing(located: Located, say: Callable[[str], None]) -> None:
+    """Train networks that aren't in the store yet, each in a run of its own; wait where another process does."""
+    for network in located.networks:
+        if not isinstance(network.source, FromStore):
+            continue
+        source, role = network.source, network.role
+        if not source.ready():
+            say(
+                f"{role} {network.name} is not in {located.settings['teachers']}/: training it first, "
+                f"{located.settings['teacher_recipe']['epochs']} epochs in float32 (teacher_recipe.epochs; "
+                f"{role}.checkpoint=PATH uses yours)"
+            )
+            perform(source.recipe, wait=True)
+        if not source.ready():
+            raise Mistake(f"{source.folder.weights} is gone; delete {source.folder.path} to train this {role} again")
 
 
-def measured_teacher(plan: Plan, console: Console) -> teachers.Measured | None:
-    """The teacher is measured before anything is learned from it."""
-    teacher = plan.distiller.teacher
-    if plan.source is None or teacher is None:
-        return None
-    whole = replace(plan.runtime, precision="float32")  # its accuracy is the same figure in every run's result
-    return teachers.measure(teacher, plan.source, plan.data, plan.settings, whole, console.watch)
+def begin_or_continue(plan: Plan, ready: Ready, say: Callable[[str], None]) -> Training:
+    located = plan.located
+    runtime, recipe, data = located.runtime, located.recipe, located.data
+    clock = Clock().to(runtime.place())
+    facts = facts_of(data, recipe.batch, recipe.epochs, plan.trial.shapes, clock)
+    method = assemble(located.settings, ready.networks, facts, runtime.scouting, averages(located.networks))
+    runtime.settled(method)  # heads have the memory format of the networks
+    analysis = Analysis(method, data, runtime, ready.centres, plan.trial.per_image) if runtime.analysis else None
+    stages = method.stages(recipe)
+    seed = located.settings["seed"]
+    run = Training(method, data, stages, runtime, plan.trial.ledger, seed, clock, Progress(), analysis, say)
+    if located.folder.checkpoint.exists():
+        load_state(run, located.folder)
+    return run
 
 
-LOST = 0.2  # points of accuracy that a cheaper teacher may cost in silence
+def load_state(run: Training, folder: RunFolder) -> None:
+    try:
+        state = read_state(folder.checkpoint)
+        if not isinstance(state, dict) or state.get("format") != FORMAT:
+            raise Mistake(
+                f"checkpoint {folder.checkpoint} was written by another version of unix_exp and cannot be continued"
+            )
+        run.method.load_state(state["method"])
+        run.progress = Progress(**state["progress"])
+        if run.progress.epoch < run.epochs:
+            stage, _ = sequence.begins_in(run.stages, run.progress.epoch)
+            if stage.name == state["stage"]:  # else it begins now, with a fresh optimiser
+                load_optimiser(run.stage_step(stage).optimiser, state["optimiser"])
+        if run.analysis is not None and "analysis" in state:
+            run.analysis.load_state(state["analysis"])
+    except (Mistake, KeyError, TypeError, RuntimeError, ValueError) as error:
+        raise Mistake(f"{error}; delete {folder.checkpoint} to begin this run again") from None
 
 
-def freeze_teacher(plan: Plan, plain: teachers.Measured, console: Console) -> None:
-    """From here on the teacher only looks, so it is made cheap; what that costs in accuracy is measured and said."""
-    assert plan.distiller.teacher is not None and plan.source is not None
-    precision = plan.runtime.precision_of_teacher
-    cheap = frozen(plan.distiller.teacher, precision, plan.data.size)
-    plan.distiller.teacher = cheap
-    used = teachers.measure(
-        cheap, plan.source, plan.data, plan.settings, plan.runtime, console.watch, f"frozen {precision}"
-    )
-    if plain.top1 - used.top1 > LOST:
-        remedy = "; runtime.teacher_precision=float32 may keep more" if precision != "float32" else ""
-        console.say(f"the teacher, frozen in {precision}, reaches {used.top1:.2f} % and not {plain.top1:.2f} %{remedy}")
-
-
-def told_of_teacher(plan: Plan, measured: teachers.Measured | None) -> dict[str, Any] | None:
-    if plan.source is None or measured is None:
-        return None
+def state_of(run: Training) -> dict[str, Any]:
+    """All that the next epoch depends on; randomness needs no snapshot, being a function of seed and epoch."""
+    assert run.step is not None
     return {
-        "name": config.network_name(plan.settings["teacher"]),
-        "identity": plan.source.identity,
-        "source": type(plan.source).__name__,
-        "top1": measured.top1,
-        "top5": measured.top5,
-    }
-
-
-def begin_or_continue(plan: Plan, teacher: teachers.Measured | None, say: Callable[[str], None] = print) -> Run:
-    distiller, analysis = plan.distiller, None
-    if plan.runtime.analysis:
-        analysis = Analysis(distiller, plan.data, plan.runtime, teacher.centres if teacher is not None else None)
-    weights = [weight for weight in distiller.parameters() if weight.requires_grad]
-    step = step_for(distiller, plan.recipe.optimiser(weights), plan.runtime, say)
-    progress = Progress()
-    if plan.folder.checkpoint.exists():
-        try:
-            state = read_state(plan.folder.checkpoint)
-            distiller.student.load_state_dict(state["student"])
-            distiller.criterion.load_state_dict(state["criterion"])
-            step.optimiser.load_state_dict(state["optimiser"])
-            progress = Progress(**state["progress"])
-            if analysis is not None:
-                analysis.load_state(state.get("analysis", {}))
-        except (Mistake, KeyError, TypeError, RuntimeError, ValueError) as error:
-            raise Mistake(f"{error}; delete {plan.folder.checkpoint} to begin this run again") from None
-    seed = plan.settings["seed"]
-    return Run(distiller, step, plan.data, plan.recipe, plan.runtime, plan.cost, seed, progress, analysis)
-
-
-def state_of(run: Run) -> dict[str, Any]:
-    """All that the next epoch depends on; chance needs no snapshot, being a function of seed and epoch."""
-    return {
+        "format": FORMAT,
         "progress": run.progress.state(),
-        "student": run.distiller.student.state_dict(),
-        "criterion": run.distiller.criterion.state_dict(),
+        "method": run.method.state(),
+        "stage": run.step.stage,
         "optimiser": optimiser_state(run.step.optimiser),
-        "analysis": run.analysis.state() if run.analysis is not None else {},
+        **({"analysis": run.analysis.state()} if run.analysis is not None else {}),
     }
 
 
-def introduce(plan: Plan, teacher: dict[str, Any] | None, run: Run, say: Callable[[str], None]) -> None:
-    settings = plan.settings
-    student = config.network_name(settings["student"])
-    who = f"{teacher['name']} ({teacher['top1']:.2f} %) -> {student}" if teacher else student
+def introduce(plan: Plan, ready: Ready, run: Training, say: Callable[[str], None]) -> None:
+    located, ledger = plan.located, plan.trial.ledger
+    settings, student = located.settings, located.networks[0].name
+    teacher = located.teacher
+    reached = f" ({ready.measured.top1:.2f} %)" if ready.measured is not None else ""
+    pair = f"{teacher.name}{reached} -> {student}" if teacher is not None else student
     say(
-        f"{who} on {config.dataset_name(settings)}: {config.method_name(settings)}, seed {settings['seed']}, "
-        f"{plan.recipe.epochs} epochs, {plan.runtime.place()} {plan.runtime.precision}"
+        f"{pair} on {config.dataset_name(settings)}: {config.method_name(settings)}, seed {settings['seed']}, "
+        f"{run.epochs} epochs, {located.runtime.place()} {located.runtime.precision}"
     )
-    images = plan.cost.images
+    images = ledger.first.images
     seen = (
         f"of {images.given} images a step: scouted {images.scouted}, taught {images.taught}, learned {images.learned}"
     )
-    share = plan.cost.percent_of_kd()
+    share = ledger.planned_percent()
     say(seen + (f"; {share:.2f} % of conventional KD" if share is not None else ""))
-    if 0 < run.progress.epoch < plan.recipe.epochs:
+    if ledger.unpriced:
+        say(f"not in this cost, because no rule prices it: {', '.join(ledger.unpriced)}")
+    if 0 < run.progress.epoch < run.epochs:
         say(f"continuing after epoch {run.progress.epoch}")
 
 
-def mirror(plan: Plan, say: Callable[[str], None]) -> Wandb:
-    settings = plan.settings
+def mirror(located: Located, say: Callable[[str], None]) -> Wandb:
+    settings = located.settings
     pair, method = config.pair_name(settings), config.method_name(settings)
     return Wandb(
         WandbSettings(**config.without(settings["logger"], "name")),
-        folder=plan.folder.path,
-        identity=plan.identity,
+        folder=located.folder.path,
+        identity=located.identity,
         group=f"{pair}-{method}",
         tags=[pair, method, config.dataset_name(settings)],
-        config={**settings, "pair": pair, "method": method, "identity": plan.identity},
+        config={**settings, "pair": pair, "method": method, "identity": located.identity},
         say=say,
     )
-
-
-def result_of(plan: Plan, teacher: dict[str, Any] | None, progress: Progress) -> dict[str, Any]:
-    settings, cost = plan.settings, plan.cost
-    return {
-        "identity": plan.identity,
-        "pair": config.pair_name(settings),
-        "method": config.method_name(settings),
-        "seed": settings["seed"],
-        "dataset": config.dataset_name(settings),
-        "fingerprint": plan.data.fingerprint(),
-        "student": config.network_name(settings["student"]),
-        "teacher": teacher,
-        "last": progress.last,
-        "best": progress.best,
-        "cost": {
-            "gflops": {name.removeprefix("cost/"): value for name, value in cost.parts(progress.steps).items()},
-            "gflops_per_image": {"student": cost.student, "teacher": cost.teacher},
-            "images_per_step": cost.images._asdict(),
-            "percent_of_kd": cost.percent_of_kd(),
-            "percent_of_kd_backward_2": cost.percent_of_kd(2),
-        },
-        "time": {"train_seconds": progress.seconds, "images_per_second": progress.images / progress.seconds},
-        "steps": progress.steps,
-        "versions": provenance.versions(),
-        "commit": provenance.commit(),
-        "command": provenance.command(),
-        "hardware": plan.runtime.hardware(),
-        "runtime": {**asdict(plan.runtime), "device": str(plan.runtime.place())},
-        "finished": time.strftime("%Y-%m-%dT%H:%M:%S%z"),
-        "settings": settings,
-    }
-
-
-def flat(result: dict[str, Any], path: str = "") -> dict[str, Any]:
-    """Nested results under joined names, as a W&B summary wants them."""
-    values: dict[str, Any] = {}
-    for key, value in result.items():
-        values |= flat(value, f"{path}{key}/") if isinstance(value, dict) else {path + key: value}
-    return values
-
-
-def summary(result: dict[str, Any]) -> str:
-    share = result["cost"]["percent_of_kd"]
-    compute = f", {share:.2f} % of KD's compute" if share is not None else ""
-    last, best = result["last"], result["best"]
-    return f"test {last['top1']:.2f} % (best {best['top1']:.2f} % in epoch {best['epoch']}){compute}"

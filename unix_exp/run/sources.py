@@ -1,34 +1,51 @@
-"""Where a teacher's weights come from: a file, the project's own store, or the publisher of its architecture."""
+"""Where a network's weights come from: a seed, a file, a run of this project, its publisher, the student's average."""
 
 from __future__ import annotations
 
-import json
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple, TypeAlias
+from typing import TypeAlias
 
 from omegaconf import DictConfig
-from safetensors.torch import save
-from torch import Tensor, nn
+from torch import nn
 
 from unix_exp import config
-from unix_exp.config import Settings
-from unix_exp.engine.evaluate import evaluate
-from unix_exp.engine.runtime import Runtime
-from unix_exp.run.checkpoint import content_hash, load_weights, read_state, write_whole
+from unix_exp.run.checkpoint import begin_from, content_hash, load_weights
 from unix_exp.run.folder import RunFolder
-from unix_exp.types import Dataset, Mistake, Watch
+from unix_exp.types import Mistake
+
+Say: TypeAlias = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Fresh:
+    """Weights drawn from a seed."""
+
+    identity: str | None = None
+
+    def fill(self, network: nn.Module, name: str, classes: int, say: Say) -> str | None:
+        return None
 
 
 @dataclass(frozen=True)
 class FromFile:
     """Somebody's checkpoint."""
 
-    identity: str  # what determines the teacher; part of the identity of every run that learns from it
+    identity: str  # what determines the network; part of the identity of every run that uses it
     path: Path
+    content: str
+    role: str
+    fresh_classifier: bool = False  # whether its classifier may be for other classes
 
-    def fill(self, teacher: nn.Module, name: str, classes: int) -> None:
-        load_weights(teacher, self.path, name)
+    def fill(self, network: nn.Module, name: str, classes: int, say: Say) -> str:
+        if (now := content_hash(self.path)) != self.content:
+            raise Mistake(f"{self.role}.checkpoint {self.path} was changed while this run began; start again")
+        if self.fresh_classifier:
+            begin_from(network, self.path, name, self.role, say)
+        else:
+            load_weights(network, self.path, name)
+        return now
 
 
 @dataclass(frozen=True)
@@ -39,86 +56,61 @@ class FromStore:
     folder: RunFolder
     recipe: DictConfig  # the run that makes it
 
-    def there(self) -> bool:
-        """Asked anew each time: another process may be at it."""
+    def ready(self) -> bool:
+        """Asked anew each time: another process may be making it."""
         return self.folder.result() is not None and self.folder.weights.exists()
 
-    def fill(self, teacher: nn.Module, name: str, classes: int) -> None:
-        load_weights(teacher, self.folder.weights, name)
+    def fill(self, network: nn.Module, name: str, classes: int, say: Say) -> str:
+        found, recorded = content_hash(self.folder.weights), (self.folder.result() or {}).get("weights")
+        if recorded not in (None, found):
+            raise Mistake(
+                f"{self.folder.weights} is not the file that its run wrote; delete {self.folder.path} to train it again"
+            )
+        load_weights(network, self.folder.weights, name)
+        return found
 
 
 @dataclass(frozen=True)
 class Published:
-    """Weights that came with the architecture."""
+    """Weights that came with the architecture, for the classes of the data."""
 
     identity: str
 
-    def fill(self, teacher: nn.Module, name: str, classes: int) -> None:
-        theirs = getattr(teacher, "pretrained_classes", None)
-        if theirs != classes:
-            raise Mistake(
-                f"teacher '{name}' was pretrained for {theirs} classes and the dataset has {classes}; "
-                "give teacher.checkpoint=PATH, or teacher.pretrained=false to train it here first"
-            )
+    def fill(self, network: nn.Module, name: str, classes: int, say: Say) -> str | None:
+        return None  # the network was built with them
 
 
-Source: TypeAlias = FromFile | FromStore | Published
+@dataclass(frozen=True)
+class Average:
+    """A moving average of the student's weights, which begins as the student does."""
+
+    identity: str
+    decay: float
+
+    def fill(self, network: nn.Module, name: str, classes: int, say: Say) -> str | None:
+        return None
 
 
-def source(whole: DictConfig, settings: Settings, fingerprint: str) -> Source:
-    teacher = settings["teacher"]
-    checkpoint, network = teacher.get("checkpoint"), config.without(teacher, "checkpoint", "pace", "seed")
-    if not isinstance(checkpoint, str):
-        raise Mistake(f"teacher.checkpoint is {checkpoint!r}; give auto or the path of a checkpoint")
-    if checkpoint != "auto":
-        path = Path(checkpoint).expanduser()
-        if not path.is_file():
-            raise Mistake(f"teacher.checkpoint {path} does not exist; give auto or the path of a checkpoint")
-        try:
-            return FromFile(config.identity({"content": content_hash(path), **network}), path)
-        except OSError as error:
-            raise Mistake(f"teacher.checkpoint {path} cannot be read: {error.strerror}") from None
-    if teacher.get("pretrained"):
-        return Published(config.identity(network))
-    recipe = config.of_teacher(whole)
-    made = config.resolve(recipe)
-    identity = config.identity(config.what_determines(made, fingerprint, None))
-    return FromStore(identity, RunFolder.of(made, identity), recipe)
+Source: TypeAlias = Fresh | FromFile | FromStore | Published | Average
 
 
-class Measured(NamedTuple):
-    """A teacher on a test set."""
+def checkpoint_path(given: str, role: str) -> Path:
+    """The file that a setting names; of a run's folder, the student in it."""
+    path = Path(given).expanduser()
+    if path.is_dir() and (path / "student.safetensors").is_file():
+        path = path / "student.safetensors"
+    if not path.is_file():
+        also = "auto or " if role != "student" else ""
+        raise Mistake(f"{role}.checkpoint {path} does not exist; give {also}the path of a checkpoint")
+    return path
 
-    top1: float
-    top5: float
-    centres: Tensor | None  # [C, D], where each class lies; read only where a run is analysed
 
-
-def measure(
-    teacher: nn.Module,
-    source: Source,
-    data: Dataset,
-    settings: Settings,
-    runtime: Runtime,
-    watch: Watch,
-    arithmetic: str = "float32",
-) -> Measured:
-    """Measured once for the same weights, images and arithmetic, then remembered."""
-    images = config.what_determines(settings, data.fingerprint(), None)["dataset"]
-    key = config.identity({"teacher": source.identity, "dataset": images, "precision": arithmetic})
-    accuracy = Path(settings["teachers"]).expanduser() / ".accuracy" / f"{key}.json"
-    centres = accuracy.with_suffix(".safetensors")
+def hash_of(path: Path, role: str) -> str:
     try:
-        found = json.loads(accuracy.read_text())
-        where = read_state(centres)["centres"] if runtime.analysis else None
-        return Measured(float(found["top1"]), float(found["top5"]), where)
-    except (OSError, ValueError, KeyError, TypeError):
-        pass  # not there, or not whole
-    fresh = evaluate(teacher, data, settings["recipe"]["batch"], runtime, watch)
-    try:
-        accuracy.parent.mkdir(parents=True, exist_ok=True)
-        write_whole(centres, lambda part: part.write_bytes(save({"centres": fresh.centres.cpu()})))
-        write_whole(accuracy, lambda part: part.write_text(json.dumps({"top1": fresh.top1, "top5": fresh.top5})))
-    except OSError:
-        pass  # a store that can't be written to only costs the next run this measurement
-    return Measured(fresh.top1, fresh.top5, fresh.centres)
+        return content_hash(path)
+    except OSError as error:
+        raise Mistake(f"{role}.checkpoint {path} cannot be read: {error.strerror}") from None
+
+
+def identity_of_file(content: str, network: config.Settings) -> str:
+    return config.identity({"content": content, **network})

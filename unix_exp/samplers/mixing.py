@@ -11,12 +11,13 @@ from unix_exp.types import Batch, Mistake
 
 
 def mix(batch: Batch, partner: Batch, share: Tensor) -> Batch:
-    """Give `share` [N] of every image and target to its partner; the index stays with the batch's own."""
+    """Give `share` [N] of every image and target to its partner; index and weight stay the batch's own."""
     of_image, of_target = share[:, None, None, None], share[:, None]
     return Batch(
         images=(1 - of_image) * batch.images + of_image * partner.images,
         targets=(1 - of_target) * batch.targets + of_target * partner.targets,
         index=batch.index,
+        weight=batch.weight,
     )
 
 

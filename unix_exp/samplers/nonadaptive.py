@@ -25,6 +25,6 @@ class Nonadaptive:
 
     def __call__(self, batch: Batch, scout: Scout) -> Batch:
         k = how_many(self.k, batch.images.shape[0])
-        hardest_first = self.uncertainty(scout(batch.images, self.scout_mode)).argsort(descending=True)
+        hardest_first = self.uncertainty(scout(batch.images, self.scout_mode).logits).argsort(descending=True)
         share = beta(self.alpha, batch.images.device).expand(k)
         return mix(take(batch, hardest_first[:k]), take(batch, shuffled(batch)[:k]), share)

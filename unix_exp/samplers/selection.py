@@ -18,7 +18,9 @@ def how_many(k: int | None, batch_size: int) -> int:
 
 
 def take(batch: Batch, rows: Tensor) -> Batch:
-    return Batch(batch.images[rows], batch.targets[rows], batch.index[rows])
+    """The batch's rows in this order; an image keeps its weight."""
+    weight = None if batch.weight is None else batch.weight[rows]
+    return Batch(batch.images[rows], batch.targets[rows], batch.index[rows], weight)
 
 
 def shuffled(batch: Batch) -> Tensor:

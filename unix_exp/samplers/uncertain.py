@@ -19,5 +19,5 @@ class Uncertain:
 
     def __call__(self, batch: Batch, scout: Scout) -> Batch:
         k = how_many(self.k, batch.images.shape[0])
-        hardest_first = self.uncertainty(scout(batch.images, self.scout_mode)).argsort(descending=True)
+        hardest_first = self.uncertainty(scout(batch.images, self.scout_mode).logits).argsort(descending=True)
         return take(batch, hardest_first[:k])

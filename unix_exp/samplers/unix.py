@@ -40,7 +40,7 @@ class Unix:
     def __call__(self, batch: Batch, scout: Scout) -> Batch:
         size = batch.images.shape[0]
         k = how_many(self.k, size)
-        hardest_first = self.uncertainty(scout(batch.images, self.scout_mode)).argsort(descending=True)
+        hardest_first = self.uncertainty(scout(batch.images, self.scout_mode).logits).argsort(descending=True)
         share = correction(size, self.w, self.b, batch.images.device) * beta(self.alpha, batch.images.device)
         partner = shuffled(batch)  # of the whole batch: an image left out may still come back as a partner
         return mix(take(batch, hardest_first[:k]), take(batch, partner[:k]), share[:k])

@@ -5,22 +5,20 @@ from __future__ import annotations
 import json
 import statistics
 from collections.abc import Iterable, Iterator
-from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from filelock import FileLock, Timeout
 
-from unix_exp import config
-from unix_exp.config import Settings
 from unix_exp.config.compose import composed
-from unix_exp.cost import Images, StepCost, count, gflops
-from unix_exp.run import assemble as build
+from unix_exp.cost.ledger import Ledger
+from unix_exp.run import components
 from unix_exp.run.folder import RunFolder, epoch_of
-from unix_exp.run.perform import Place, locate
+from unix_exp.run.plan import Located, locate
 from unix_exp.run.sources import FromStore
+from unix_exp.run.trial import tried
 from unix_exp.sweeps.grid import Sweep, jobs
-from unix_exp.types import Dataset, Mistake
+from unix_exp.types import Mistake
 
 WARM = 50  # steps; a shorter run shows how fast things start and not how fast they go
 DONE, RUNNING, FAILED, BEGUN, MISSING, IMPOSSIBLE = "done", "running", "failed", "begun", "missing", "impossible"
@@ -56,23 +54,23 @@ def plan(sweep: Sweep, words: tuple[str, ...]) -> list[Job]:
     for job in jobs(sweep, words):
         text = " ".join(word for word in job if word not in (f"sweep={sweep.name}", *words)) or sweep.name
         try:
-            place = locate(whole := composed(job))
-            runs.setdefault(place.identity, look(text, place))
-            if isinstance(source := place.source, FromStore) and source.identity not in teachers:
-                name = config.network_name(place.settings["teacher"])
-                teachers[source.identity] = look(f"teacher {name}", locate(config.of_teacher(whole)))
+            located = locate(composed(job))
+            runs.setdefault(located.identity, look(text, located))
+            for network in located.networks:
+                if isinstance(source := network.source, FromStore) and source.identity not in teachers:
+                    teachers[source.identity] = look(f"{network.role} {network.name}", locate(source.recipe))
         except Mistake as mistake:
             runs[text] = Job(text, IMPOSSIBLE, str(mistake))
     return [*teachers.values(), *runs.values()]
 
 
-def look(words: str, place: Place) -> Job:
-    state, why = state_of(place.folder)
-    steps = place.recipe.epochs * (place.data.train_count // place.recipe.batch)
-    left = 0.0 if state == DONE else 1 - epochs_of(place.folder) / place.recipe.epochs
-    cost = cost_of(place.settings, place.data)
-    kind = Kind.of(place.recipe.batch, cost.student, cost.teacher)
-    return Job(words, state, why, steps * cost.total(backward_price=2), left, kind)
+def look(words: str, located: Located) -> Job:
+    state, why = state_of(located.folder)
+    ledger = ledger_of(located)
+    epochs = sum(stage.epochs for stage in ledger.stages.values())
+    left = 0.0 if state == DONE else 1 - epochs_of(located.folder) / epochs
+    kind = Kind.of(located.recipe.batch, ledger.first.student, ledger.first.teacher)
+    return Job(words, state, why, ledger.total(ledger.planned(), backward_price=2), left, kind)
 
 
 def state_of(folder: RunFolder) -> tuple[str, str]:
@@ -101,36 +99,22 @@ def epochs_of(folder: RunFolder) -> int:
     return epoch_of(lines[-1]) if lines else 0
 
 
-def cost_of(settings: Settings, data: Dataset) -> StepCost:
-    """As a run counts it before it starts, the networks priced once for all jobs."""
-    classes, size = len(data.classes), data.size
-    distiller = {key: settings[key] for key in ("distiller", "sampler")}
-    images = images_of(frozen(distiller), settings["recipe"]["batch"])
-    student = price_of(frozen(settings["student"]), classes, size)
-    if not config.has_teacher(settings):
-        return StepCost(images, student, 0.0)
-    teacher = config.without(settings["teacher"], "checkpoint", "seed") | {"pretrained": False}
-    if "pretrained" not in settings["teacher"]:
-        teacher.pop("pretrained")
-    return StepCost(images, student, price_of(frozen(teacher), classes, size))
+LEDGERS: dict[str, Ledger] = {}
 
 
-def frozen(settings: Any) -> str:
-    return json.dumps(settings, sort_keys=True)
-
-
-@cache
-def price_of(network: str, classes: int, size: int) -> float:
-    return gflops(build.network(json.loads(network), "student", classes, seed=0), size)
-
-
-@cache
-def images_of(chosen: str, batch: int) -> Images:
-    """Who sees how many is the sampler's and distiller's doing, so the smallest networks tell."""
-    small = [build.network({"name": "resnet8", "pace": "full"}, "student", classes=10, seed=0) for _ in range(2)]
-    settings = json.loads(chosen)
-    settings["criterion"] = {"ce": {}} if settings["distiller"]["name"] == "supervised" else {"kd": {}}
-    return count(build.distiller(settings, *small), batch, classes=10, size=32)
+def ledger_of(located: Located) -> Ledger:
+    """As a run counts it before it starts, counted once for jobs that differ in nothing that costs."""
+    settings = located.settings
+    parts = {key: settings[key] for key in ("student", "distiller", "sampler", "criterion", "recipe", "dataset")}
+    networks = [(network.role, network.settings) for network in located.networks]
+    key = json.dumps([parts, networks], sort_keys=True, default=str)
+    if key not in LEDGERS:
+        classes = len(located.data.classes)
+        skeletons = {
+            network.role: components.skeleton(network.settings, network.role, classes) for network in located.networks
+        }
+        LEDGERS[key] = tried(settings, skeletons, located.data, located.recipe).ledger
+    return LEDGERS[key]
 
 
 class Speed(NamedTuple):

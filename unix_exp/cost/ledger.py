@@ -1,0 +1,108 @@
+"""What a run spends: steps of each stage times their price, beside plain distillation over the whole schedule."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+
+class Images(NamedTuple):
+    """How many images one step shows to whom."""
+
+    given: int  # to the step
+    scouted: int  # to the student, without gradient
+    learned: int  # to the student, with gradient
+    taught: int  # to the teacher
+
+
+@dataclass(frozen=True)
+class StepCost:
+    """One step in GFLOPs by part, as counted; the backward pass is priced like the forward pass that it belongs to."""
+
+    images: Images
+    student: float  # GFLOPs of one image, forward
+    teacher: float
+    scout: float = 0.0  # the student without gradient
+    teaching: float = 0.0  # the teacher
+    forward: float = 0.0  # the student with gradient
+    other: float = 0.0  # heads, adapters, losses and further networks, forward
+    backward: float = 0.0  # of all that is trained, at the price of one forward pass
+
+    @classmethod
+    def of_images(cls, images: Images, student: float, teacher: float) -> StepCost:
+        """Of a step that shows whole images to two networks and does nothing else."""
+        learned = images.learned * student
+        return cls(images, student, teacher, images.scouted * student, images.taught * teacher, learned, 0.0, learned)
+
+    def total(self, backward_price: float = 1) -> float:
+        return self.scout + self.teaching + self.forward + self.other + backward_price * self.backward
+
+    def conventional(self, backward_price: float = 1) -> float:
+        """Plain distillation: both networks see every image, and all of them are trained on."""
+        return self.images.given * (self.teacher + (1 + backward_price) * self.student)
+
+    def percent_of_kd(self, backward_price: float = 1) -> float | None:
+        """Of a step of plain distillation; None where there is no teacher.
+
+        The paper prices a backward pass at one forward pass; two is the usual estimate.
+        """
+        return 100 * self.total(backward_price) / self.conventional(backward_price) if self.teacher else None
+
+    def parts(self, steps: int = 1) -> dict[str, float]:
+        """The ledger of some steps, by the names that every log uses."""
+        parts = {
+            "cost/scout_gflops": steps * self.scout,
+            "cost/teacher_gflops": steps * self.teaching,
+            "cost/student_forward_gflops": steps * self.forward,
+            "cost/backward_gflops": steps * self.backward,
+            "cost/total_gflops": steps * self.total(),
+            "cost/total_gflops_backward_2": steps * self.total(2),
+        }
+        return parts | ({"cost/other_gflops": steps * self.other} if self.other else {})
+
+
+class StagePlan(NamedTuple):
+    """A stage as it is planned: how long it is and what one of its steps costs."""
+
+    epochs: int
+    step: StepCost
+
+
+@dataclass(frozen=True)
+class Ledger:
+    """What a whole run costs, from the price of a step in each of its stages."""
+
+    stages: Mapping[str, StagePlan]
+    recipe_epochs: int  # of plain distillation, which a run is held against
+    steps_per_epoch: int
+    unpriced: tuple[str, ...] = field(default=())  # operations that no rule prices
+
+    @property
+    def first(self) -> StepCost:
+        return next(iter(self.stages.values())).step
+
+    def parts(self, steps: Mapping[str, int]) -> dict[str, float]:
+        """What some steps of each stage cost, added up."""
+        total: dict[str, float] = {}
+        for name, stage in self.stages.items():
+            for part, gflops in stage.step.parts(steps.get(name, 0)).items():
+                total[part] = total.get(part, 0.0) + gflops
+        return total
+
+    def total(self, steps: Mapping[str, int], backward_price: float = 1) -> float:
+        return sum(steps.get(name, 0) * stage.step.total(backward_price) for name, stage in self.stages.items())
+
+    def percent_of_kd(self, steps: Mapping[str, int], epochs: int, backward_price: float = 1) -> float | None:
+        """After so many epochs, of plain distillation for as many, and for the recipe's at the most."""
+        if not self.first.teacher:
+            return None
+        full = min(epochs, self.recipe_epochs) * self.steps_per_epoch * self.first.conventional(backward_price)
+        return 100 * self.total(steps, backward_price) / full
+
+    def planned(self) -> dict[str, int]:
+        """The steps of the whole run, if every epoch sees every image."""
+        return {name: stage.epochs * self.steps_per_epoch for name, stage in self.stages.items()}
+
+    def planned_percent(self, backward_price: float = 1) -> float | None:
+        return self.percent_of_kd(self.planned(), self.recipe_epochs, backward_price)

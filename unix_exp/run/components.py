@@ -1,0 +1,79 @@
+"""From settings to components, each by itself."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+from torch import nn
+
+from unix_exp import config
+from unix_exp.criteria.weighted import Weighted
+from unix_exp.engine.recipe import Recipe
+from unix_exp.engine.runtime import Runtime
+from unix_exp.registry import check_settings, criteria, datasets, models, samplers
+from unix_exp.types import Dataset, Facts, Mistake
+
+
+def recipe(settings: Mapping[str, Any], role: str = "recipe") -> Recipe:
+    check_settings(Recipe, role, settings, role=role)
+    try:
+        return Recipe(**settings)
+    except Mistake as mistake:
+        raise Mistake(f"{role}.{mistake}") from None
+
+
+def runtime(settings: Mapping[str, Any]) -> Runtime:
+    check_settings(Runtime, "runtime", settings, role="runtime")
+    return Runtime(**settings)
+
+
+def dataset(settings: Mapping[str, Any]) -> Dataset:
+    made: Dataset = datasets.make(settings["name"], config.without(settings, "name"))
+    return made
+
+
+OF_WEIGHTS = ("checkpoint", "seed", "decay")  # settings of a network that say where its weights come from
+
+
+def network(settings: Mapping[str, Any], role: str, classes: int, seed: int) -> nn.Module:
+    """A network with fresh weights that depend on nothing but the seed, or with those of its publisher."""
+    if settings.get("pace") not in ("full", "light"):
+        raise Mistake(f"{role}.pace is {settings.get('pace')!r}; choose full or light")
+    torch.manual_seed(seed)
+    own = config.without(settings, "name", "pace", *OF_WEIGHTS)
+    made: nn.Module = models.make(settings["name"], own, role=role, num_classes=classes)
+    return made
+
+
+def skeleton(settings: Mapping[str, Any], role: str, classes: int) -> nn.Module:
+    """A network without values, for its shapes and its cost: nothing is drawn, fetched or held in memory."""
+    bare = {key: False if key == "pretrained" else value for key, value in settings.items()}
+    try:
+        with torch.device("meta"):
+            return network(bare, role, classes, 0)
+    except (RuntimeError, NotImplementedError):  # a network that computes with its weights while it is built
+        return network(bare, role, classes, 0).to("meta")
+
+
+def sampler(settings: Mapping[str, Any], facts: Facts) -> Any:
+    return samplers.make(settings["name"], config.without(settings, "name"), offered={"facts": facts})
+
+
+def criterion(settings: Mapping[str, Any], facts: Facts) -> Weighted:
+    """{"kd": {"weight": 0.9, "tau": 4}, "ce": {"weight": 0.1}} -> their weighted sum."""
+    terms, weights = {}, {}
+    for name, term in settings.items():
+        if not isinstance(term, Mapping):
+            raise Mistake(f"criterion.{name} is {term!r}; give criterion.{name}.weight")
+        role = f"criterion.{name}"
+        terms[name] = criteria.make(name, config.without(term, "weight"), role=role, offered={"facts": facts})
+        weight = term.get("weight", 1.0)
+        if isinstance(weight, bool) or not isinstance(weight, (int, float)) or not 0 <= weight < math.inf:
+            raise Mistake(f"{role}.weight is {weight!r}; it must be a number from 0 on")
+        weights[name] = float(weight)
+    if not terms:
+        raise Mistake("criterion is empty; choose one, such as criterion=kd")
+    return Weighted(terms, weights)

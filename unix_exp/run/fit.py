@@ -1,0 +1,59 @@
+"""The command from Python."""
+
+from __future__ import annotations
+
+import json
+import shlex
+from collections.abc import Generator, Iterator
+from typing import Any
+
+from hydra.errors import HydraException
+from omegaconf import DictConfig
+from omegaconf.errors import OmegaConfBaseException
+
+from unix_exp.config import compose
+from unix_exp.run.folder import RunFolder
+from unix_exp.run.perform import Outcome, performing
+from unix_exp.run.plan import locate
+from unix_exp.types import Mistake, Record
+
+
+def fit(*words: str) -> Generator[Record, None, Outcome]:
+    """Check the words at once; train when the records are asked for, one epoch for each."""
+    from unix_exp.cli.errors import in_one_line  # which reads this package
+
+    try:
+        with compose.hydra_ready():
+            whole = compose.composed(tuple(words))
+    except (HydraException, OmegaConfBaseException) as error:
+        raise Mistake(in_one_line(error, words) or str(error)) from None
+    locate(whole)
+    return epochs_of(whole, shlex.join(["python", "-m", "unix_exp.train", *words]))
+
+
+def epochs_of(whole: DictConfig, command: str) -> Generator[Record, None, Outcome]:
+    """Every epoch's record as it ends; of a run that is finished already, the records that it left."""
+    epochs, seen = performing(whole, command=command), False
+    while True:
+        try:
+            record = next(epochs)
+        except StopIteration as ended:
+            outcome: Outcome = ended.value
+            break
+        seen = True
+        yield record
+    if not seen:
+        yield from recorded(RunFolder(outcome.folder))
+    return outcome
+
+
+def recorded(folder: RunFolder) -> Iterator[Record]:
+    """A finished run's epochs, from its files."""
+    arrays = {line.pop("epoch"): line for line in lines_of(folder.analysis)} if folder.analysis.exists() else {}
+    for values in lines_of(folder.metrics):
+        epoch = values.pop("epoch")
+        yield Record(epoch, values, arrays.get(epoch))
+
+
+def lines_of(path: Any) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in path.read_text().splitlines()]

@@ -1,0 +1,60 @@
+"""What a component keeps outside its state, where no checkpoint sees it."""
+
+from __future__ import annotations
+
+import pickle
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from unix_exp.distillers.distiller import Distiller
+from unix_exp.run.assemble import owners
+from unix_exp.types import Mistake
+
+OF_MODULES = set(vars(nn.Module()))  # parameters, buffers, children and hooks, which PyTorch looks after
+
+
+def marks(method: Distiller) -> dict[tuple[str, str], Any]:
+    """By owner and name, what tells whether a value beside the state changed."""
+    found = {
+        (owner, name): mark(value)
+        for owner, thing in owners(method)
+        for name, value in getattr(thing, "__dict__", {}).items()
+        if name not in OF_MODULES and not isinstance(value, nn.Module)
+    }
+    kept = set(method.state_dict(keep_vars=True))
+    for name, buffer in method.named_buffers():
+        owner, _, own = name.rpartition(".")
+        if name not in kept and owner.partition(".")[0] not in method.roles:
+            found[owner.replace("modules_by_name.", "") or "distiller", own] = mark(buffer)
+    return found
+
+
+def mark(value: Any) -> Any:
+    """Equal before and after a step if the value did not change: tensors by identity and version."""
+    if isinstance(value, Tensor):
+        return id(value), value._version
+    if isinstance(value, torch.Generator):
+        return value.get_state().numpy().tobytes()
+    if isinstance(value, Mapping):
+        return [(repr(key), mark(one)) for key, one in value.items()]
+    if isinstance(value, (list, tuple)):
+        return [mark(one) for one in value]
+    if callable(value):
+        return id(value)
+    try:
+        return pickle.dumps(value)
+    except Exception:  # a file or a lock: nothing that a step could have changed for the worse
+        return id(value)
+
+
+def check(before: Mapping[tuple[str, str], Any], after: Mapping[tuple[str, str], Any]) -> None:
+    """A continued run would go on without it, differently and without an error."""
+    for (owner, name), value in after.items():
+        if before.get((owner, name)) != value:
+            raise Mistake(
+                f"{owner} changes '{name}' during a step but does not keep it in its state, so a continued run would "
+                f"lose it; make it a tensor of an nn.Module: self.register_buffer('{name}', ...), changed in place"
+            )

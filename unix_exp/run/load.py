@@ -1,0 +1,88 @@
+"""A finished run's networks, given back from its folder."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from torch import Tensor, nn
+
+from unix_exp import config
+from unix_exp.registry import models
+from unix_exp.run.checkpoint import load_weights, read_state
+from unix_exp.run.components import OF_WEIGHTS
+from unix_exp.run.networks import STUDENT
+from unix_exp.run.sources import checkpoint_path
+from unix_exp.types import Mistake
+from unix_exp.words import nearest
+
+
+class Logits(nn.Module):
+    """A network as others expect one: images -> logits."""
+
+    def __init__(self, network: nn.Module) -> None:
+        super().__init__()
+        self.network = network
+
+    def forward(self, images: Tensor) -> Tensor:
+        logits: Tensor = self.network(images).logits
+        return logits
+
+
+def load(run: str | Path, role: str = STUDENT, logits: bool = False) -> nn.Module:
+    """A network of a finished run in eval mode, by role: "student", or "teacher" where its file still is."""
+    path = Path(run).expanduser()
+    result = read_result(path)
+    settings = result["settings"]
+    if plugins := settings.get("plugins"):
+        from unix_exp.config.plugins import load as load_plugins
+
+        load_plugins(plugins)
+    file, chosen = (path / "student.safetensors", settings[STUDENT]) if role == STUDENT else other(path, result, role)
+    if not file.is_file():
+        raise Mistake(f"{file} does not exist; the run's folder is not whole")
+    classes = result.get("classes") or classes_in(file)
+    own = config.without(chosen, "name", "pace", *OF_WEIGHTS)
+    network: nn.Module = models.make(
+        chosen["name"], own | ({"pretrained": False} if "pretrained" in own else {}), role=role, num_classes=classes
+    )
+    load_weights(network, file, config.network_name(chosen))
+    return (Logits(network) if logits else network).eval()
+
+
+def read_result(path: Path) -> dict[str, Any]:
+    try:
+        result: dict[str, Any] = json.loads((path / "result.json").read_text())
+        result["settings"][STUDENT]["name"]
+    except FileNotFoundError:
+        if not path.is_dir():
+            raise Mistake(f"there is no run folder {path}") from None
+        raise Mistake(f"{path} is not a finished run: it has no result.json") from None
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise Mistake(f"{path / 'result.json'} is damaged: {type(error).__name__} {error}") from None
+    return result
+
+
+def other(path: Path, result: dict[str, Any], role: str) -> tuple[Path, config.Settings]:
+    """The file of a network that a run used and did not train."""
+    known = result.get("networks") or ({"teacher": result["teacher"]} if result.get("teacher") else {})
+    if role not in known:
+        raise Mistake(f"{path} has no network '{role}'; {nearest(role, [STUDENT, *known])}")
+    settings, found = result["settings"], known[role]
+    chosen = settings["teacher"] if role == "teacher" else settings["networks"].get(role) or settings[STUDENT]
+    source, name = found.get("source"), f"the {role} of {path}"
+    if source == "FromFile":
+        return checkpoint_path(chosen["checkpoint"], role), chosen
+    if source != "FromStore":
+        raise Mistake(f"{name} is in no file: it came from {source}, and only the student of this run was kept")
+    stores = [Path(settings["teachers"]).expanduser(), *(above / "teachers" for above in path.resolve().parents[:3])]
+    for store in stores:
+        for folder in sorted(store.glob(f"*-{found['identity']}")):
+            return folder / "student.safetensors", chosen
+    raise Mistake(f"{name} is not in {stores[0]}/ any more; the run that trained it was *-{found['identity']}")
+
+
+def classes_in(file: Path) -> int:
+    """Of an older run, whose record does not say: as many as its last layer has rows."""
+    return int(list(read_state(file).values())[-1].shape[0])

@@ -1,0 +1,173 @@
+"""Which networks a run has, by role, and where each one's weights come from."""
+
+from __future__ import annotations
+
+from functools import cache
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import torch
+from omegaconf import DictConfig, OmegaConf
+
+from unix_exp import config
+from unix_exp.config import Settings
+from unix_exp.distillers.distiller import Distiller, Kind
+from unix_exp.registry import distillers, models, samplers
+from unix_exp.run import components
+from unix_exp.run.checkpoint import Differences, weights_in
+from unix_exp.run.folder import RunFolder
+from unix_exp.run.sources import (
+    Average,
+    Fresh,
+    FromFile,
+    FromStore,
+    Published,
+    Source,
+    checkpoint_path,
+    hash_of,
+    identity_of_file,
+)
+from unix_exp.types import Mistake
+from unix_exp.words import nearest
+
+STUDENT, TEACHER = "student", "teacher"
+AUTO, AVERAGE = "auto", "average"
+
+
+class Network(NamedTuple):
+    """One of a run's networks, not yet built."""
+
+    role: str
+    kind: Kind
+    settings: Settings
+    source: Source
+    seed: int
+    note: str | None = None  # what happens to its classifier, where that isn't plain
+
+    @property
+    def name(self) -> str:
+        return config.network_name(self.settings)
+
+    def build(self, classes: int) -> torch.nn.Module:
+        return components.network(self.settings, self.role, classes, self.seed)
+
+
+def networks_of(whole: DictConfig, settings: Settings, fingerprint: str, classes: int) -> tuple[Network, ...]:
+    """The student, and what the method and its sampler declare beside it."""
+    student = settings[STUDENT]
+    first = Network(
+        STUDENT, "trained", student, of_student(student), settings["seed"], fresh_classifier(STUDENT, student, classes)
+    )
+    declared = declared_roles(settings)
+    if unused := set(settings.get("networks") or {}) - set(declared):
+        role = min(unused)
+        raise Mistake(f"networks.{role}: this method uses no such network; {nearest(role, declared)}")
+    others = [one_of(whole, settings, role, kind, fingerprint, classes) for role, kind in declared.items()]
+    return (first, *others)
+
+
+def declared_roles(settings: Settings) -> dict[str, Kind]:
+    method = distillers[settings["distiller"]["name"]]
+    sampler = samplers[settings["sampler"]["name"]]
+    roles: dict[str, Kind] = dict(getattr(method, "networks", Distiller.networks))
+    return roles | dict.fromkeys(getattr(sampler, "networks", ()), "frozen")
+
+
+def one_of(whole: DictConfig, settings: Settings, role: str, kind: Kind, fingerprint: str, classes: int) -> Network:
+    chosen = settings.get(TEACHER) if role == TEACHER else (settings.get("networks") or {}).get(role)
+    if not chosen or "name" not in chosen:
+        if role == TEACHER:
+            raise Mistake(f"distiller '{settings['distiller']['name']}' needs a teacher; choose one with teacher=NAME")
+        chosen = config.without(settings[STUDENT], "checkpoint")  # the student's architecture serves
+    seed = chosen.get("seed", settings["seed"] + 1)
+    if kind == "trained":
+        return Network(role, kind, chosen, of_student(chosen, role), seed, fresh_classifier(role, chosen, classes))
+    return Network(role, kind, chosen, of_frozen(whole, settings, role, chosen, fingerprint, classes), seed)
+
+
+def of_student(chosen: Settings, role: str = STUDENT) -> Source:
+    """Of a network that this run trains: fresh weights, or a file's to begin from."""
+    given = chosen.get("checkpoint")
+    if given is None or (given == AUTO and role != STUDENT):
+        return Fresh()
+    if not isinstance(given, str) or given in (AUTO, AVERAGE):
+        raise Mistake(f"{role}.checkpoint is {given!r}; give the path of a checkpoint to begin from, or null")
+    path = checkpoint_path(given, role)
+    content = hash_of(path, role)
+    return FromFile(content, path, content, role, fresh_classifier=True)
+
+
+def of_frozen(
+    whole: DictConfig, settings: Settings, role: str, chosen: Settings, fingerprint: str, classes: int
+) -> Source:
+    given = chosen.get("checkpoint", AUTO)
+    own = config.without(chosen, "pace", *components.OF_WEIGHTS)
+    if not isinstance(given, str):
+        raise Mistake(f"{role}.checkpoint is {given!r}; give auto or the path of a checkpoint")
+    if given == AVERAGE:
+        return average_of_student(settings, role, own, chosen.get("decay", 0.999))
+    if given == AUTO:
+        if chosen.get("pretrained") and published_classes(chosen) in (None, classes):
+            return Published(config.identity(own))
+        return from_store(whole, role, chosen, fingerprint)
+    path = checkpoint_path(given, role)
+    content = hash_of(path, role)
+    if for_other_classes(path, str(path.stat().st_mtime_ns), frozen_dict(chosen), role, classes):
+        return from_store(whole, role, chosen, fingerprint, (path, content))
+    return FromFile(identity_of_file(content, own), path, content, role)
+
+
+def average_of_student(settings: Settings, role: str, own: Settings, decay: Any) -> Average:
+    if own != config.without(settings[STUDENT], "pace", *components.OF_WEIGHTS):
+        raise Mistake(f"{role}.checkpoint=average needs the student's own architecture; choose the same for both")
+    if isinstance(decay, bool) or not isinstance(decay, (int, float)) or not 0 <= decay < 1:
+        raise Mistake(f"{role}.decay is {decay!r}; choose a number from 0 on, below 1")
+    return Average(config.identity({"average_of": STUDENT, "decay": decay}), float(decay))
+
+
+def from_store(
+    whole: DictConfig, role: str, chosen: Settings, fingerprint: str, begins_from: tuple[Path, str] | None = None
+) -> FromStore:
+    """The run that trains this network here; from weights that it begins with, where there are some."""
+    asked = whole.copy()
+    OmegaConf.set_struct(asked, False)
+    if role != TEACHER:
+        asked.teacher = chosen
+    recipe = config.of_teacher(asked)
+    if begins_from is not None:
+        recipe.student.checkpoint = str(begins_from[0])
+    made = config.resolve(recipe)
+    determining = config.what_determines(made, fingerprint, None)
+    if begins_from is not None:
+        determining["student"]["weights"] = begins_from[1]
+    identity = config.identity(determining)
+    return FromStore(identity, RunFolder.of(made, identity), recipe)
+
+
+def published_classes(chosen: Settings) -> int | None:
+    asked = getattr(models[chosen["name"]], "published_classes", None)
+    return None if asked is None else asked(chosen["arch"])
+
+
+def fresh_classifier(role: str, chosen: Settings, classes: int) -> str | None:
+    """What to say of a published network whose classes are not the data's."""
+    theirs = published_classes(chosen) if chosen.get("pretrained") else None
+    if theirs in (None, classes):
+        return None
+    return (
+        f"{role} {config.network_name(chosen)} begins from published weights for {theirs} classes and the data has "
+        f"{classes}: its classifier is fresh, all other weights are kept"
+    )
+
+
+def frozen_dict(chosen: Settings) -> str:
+    return OmegaConf.to_yaml(OmegaConf.create(chosen))
+
+
+@cache
+def for_other_classes(path: Path, changed: str, chosen: str, role: str, classes: int) -> bool:
+    """Whether a file fits the network but for a classifier for other classes; `changed` is when the file was."""
+    settings = OmegaConf.to_container(OmegaConf.create(chosen))
+    assert isinstance(settings, dict)
+    network = components.skeleton({str(key): one for key, one in settings.items()}, role, classes)
+    return bool(Differences.between(network.state_dict(), weights_in(path, network)).classifier_alone())

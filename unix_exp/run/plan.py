@@ -1,0 +1,100 @@
+"""Which run a configuration means, and everything about it that can be checked before it starts."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from omegaconf import DictConfig
+from torch import nn
+
+from unix_exp import config
+from unix_exp.config import Settings
+from unix_exp.engine.recipe import Recipe
+from unix_exp.engine.runtime import Runtime
+from unix_exp.registry import check_settings
+from unix_exp.run import components
+from unix_exp.run.folder import RunFolder
+from unix_exp.run.networks import STUDENT, TEACHER, Network, networks_of
+from unix_exp.run.sources import Average, FromFile
+from unix_exp.run.trial import Trial, tried
+from unix_exp.sinks.wandb import WandbSettings
+from unix_exp.types import Dataset, Mistake
+
+
+class Located(NamedTuple):
+    """Which run a configuration means, known without loading or training anything."""
+
+    settings: Settings
+    recipe: Recipe
+    runtime: Runtime
+    data: Dataset
+    networks: tuple[Network, ...]
+    identity: str
+    folder: RunFolder
+
+    @property
+    def teacher(self) -> Network | None:
+        return next((network for network in self.networks if network.role == TEACHER), None)
+
+
+class Plan(NamedTuple):
+    """A run whose every setting has been checked, before anything is loaded or trained."""
+
+    located: Located
+    modules: dict[str, nn.Module]  # its networks by role, with fresh weights
+    trial: Trial
+
+
+def locate(whole: DictConfig) -> Located:
+    settings = config.resolve(whole)
+    recipe, runtime = components.recipe(settings["recipe"]), components.runtime(settings["runtime"])
+    check_logger(settings)
+    data = components.dataset(settings["dataset"])
+    if config.has_teacher(settings):
+        check_batch(components.recipe(settings["teacher_recipe"], "teacher_recipe"), data, "teacher_recipe")
+    networks = networks_of(whole, settings, data.fingerprint(), len(data.classes))
+    identity = config.identity(determining(settings, data.fingerprint(), networks))
+    return Located(settings, recipe, runtime, data, networks, identity, RunFolder.of(settings, identity))
+
+
+def determining(settings: Settings, fingerprint: str, networks: tuple[Network, ...]) -> Settings:
+    """What a run's result depends on; the teacher's key is older than the others', and stays what it was."""
+    by_role = {network.role: network for network in networks}
+    teacher = by_role[TEACHER].source.identity if TEACHER in by_role else None
+    found = config.what_determines(settings, fingerprint, teacher)
+    if isinstance(source := by_role[STUDENT].source, FromFile):
+        found["student"]["weights"] = source.content
+    others = {
+        role: {**config.without(one.settings, "pace", "checkpoint"), "weights": one.source.identity, "seed": one.seed}
+        for role, one in by_role.items()
+        if role not in (STUDENT, TEACHER)
+    }
+    return found | ({"networks": others} if others else {})
+
+
+def check_batch(recipe: Recipe, data: Dataset, role: str) -> None:
+    if recipe.batch > data.train_count:
+        raise Mistake(f"{role}.batch is {recipe.batch}, but the dataset has {data.train_count} training images")
+
+
+def check_logger(settings: Settings) -> None:
+    name = (settings.get("logger") or {}).get("name", "none")
+    if name not in ("wandb", "none"):
+        raise Mistake(f"logger '{name}' does not exist; choose wandb or none")
+    if name == "wandb":
+        check_settings(WandbSettings, "wandb", config.without(settings["logger"], "name"), role="logger")
+
+
+def check(located: Located) -> Plan:
+    """Build the networks and try one step of them without data: what can't work fails here."""
+    check_batch(located.recipe, located.data, "recipe")
+    classes = len(located.data.classes)
+    modules = {network.role: network.build(classes) for network in located.networks}
+    for network in located.networks:
+        if isinstance(network.source, FromFile):  # a file that does not fit is found before anything is loaded
+            network.source.fill(modules[network.role], network.name, classes, say=lambda _: None)
+    return Plan(located, modules, tried(located.settings, modules, located.data, located.recipe))
+
+
+def averages(networks: tuple[Network, ...]) -> dict[str, float]:
+    return {network.role: network.source.decay for network in networks if isinstance(network.source, Average)}

@@ -1,0 +1,113 @@
+"""The networks of a run with their weights, where they are used, and the frozen ones made cheap."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+from typing import NamedTuple
+
+from safetensors.torch import save
+from torch import Tensor, nn
+
+from unix_exp import config
+from unix_exp.engine.evaluate import evaluate
+from unix_exp.engine.folding import frozen
+from unix_exp.engine.runtime import Runtime
+from unix_exp.run.checkpoint import read_state, write_whole
+from unix_exp.run.networks import STUDENT, TEACHER, Network
+from unix_exp.run.plan import Located, Plan
+from unix_exp.run.sources import Average
+from unix_exp.sinks.console import Console
+
+LOST = 0.2  # points of accuracy that a cheaper teacher may cost without a word
+
+
+class Measured(NamedTuple):
+    """A teacher on the test set."""
+
+    top1: float
+    top5: float
+    centres: Tensor | None  # [C, D], where each class lies; read only where a run is analysed
+
+
+class Ready(NamedTuple):
+    """Networks that a method can be assembled from."""
+
+    networks: dict[str, nn.Module]
+    hashes: dict[str, str]  # by role, of the files that were read
+    measured: Measured | None  # the teacher
+
+    @property
+    def centres(self) -> Tensor | None:
+        return self.measured.centres if self.measured is not None else None
+
+
+def make_ready(plan: Plan, console: Console) -> Ready:
+    """Read every network's weights; measure the teacher, and freeze what only looks."""
+    located = plan.located
+    classes, runtime = len(located.data.classes), located.runtime
+    networks: dict[str, nn.Module] = {}
+    hashes, measured = {}, None
+    for network in located.networks:
+        module = plan.modules[network.role]
+        if network.note is not None:
+            console.say(network.note)
+        read = network.source.fill(module, network.name, classes, console.say)
+        if read is not None:
+            hashes[network.role] = read
+        if isinstance(network.source, Average):
+            module.load_state_dict(plan.modules[STUDENT].state_dict())  # it begins as the student does
+        networks[network.role] = module = runtime.settled(module)
+        if network.kind == "frozen" and not isinstance(network.source, Average):
+            if network.role == TEACHER:
+                measured = measured_teacher(module, network, located, console)
+            networks[network.role] = frozen(module, runtime.precision_of_teacher, located.data.size)
+            if network.role == TEACHER and measured is not None:
+                compare(networks[network.role], measured, network, located, console)
+    return Ready(networks, hashes, measured)
+
+
+def measured_teacher(module: nn.Module, network: Network, located: Located, console: Console) -> Measured:
+    """The teacher is measured before it teaches, in float32: the same figure in every run's result."""
+    plain = replace(located.runtime, precision="float32")
+    return measure(module, network, located, plain, console)
+
+
+def compare(cheap: nn.Module, plain: Measured, network: Network, located: Located, console: Console) -> None:
+    """What freezing the teacher cost in accuracy is measured, and said where it is more than a trifle."""
+    precision = located.runtime.precision_of_teacher
+    used = measure(cheap, network, located, located.runtime, console, f"frozen {precision}")
+    if plain.top1 - used.top1 > LOST:
+        remedy = "; runtime.teacher_precision=float32 may keep more" if precision != "float32" else ""
+        console.say(f"the teacher, frozen in {precision}, reaches {used.top1:.2f} % and not {plain.top1:.2f} %{remedy}")
+
+
+def measure(
+    module: nn.Module,
+    network: Network,
+    located: Located,
+    runtime: Runtime,
+    console: Console,
+    arithmetic: str = "float32",
+) -> Measured:
+    """Measured once for the same weights, images and arithmetic, then remembered."""
+    settings, data = located.settings, located.data
+    images = config.what_determines(settings, data.fingerprint(), None)["dataset"]
+    key = config.identity({"teacher": network.source.identity, "dataset": images, "precision": arithmetic})
+    accuracy = Path(settings["teachers"]).expanduser() / ".accuracy" / f"{key}.json"
+    centres = accuracy.with_suffix(".safetensors")
+    try:
+        found = json.loads(accuracy.read_text())
+        where = read_state(centres)["centres"] if runtime.analysis else None
+        return Measured(float(found["top1"]), float(found["top5"]), where)
+    except (OSError, ValueError, KeyError, TypeError):
+        pass  # not there, or not whole
+    fresh = evaluate(module, data, settings["recipe"]["batch"], runtime, console.watch)
+    try:
+        accuracy.parent.mkdir(parents=True, exist_ok=True)
+        write_whole(centres, lambda part: part.write_bytes(save({"centres": fresh.centres.cpu()})))
+        write_whole(accuracy, lambda part: part.write_text(json.dumps({"top1": fresh.top1, "top5": fresh.top5})))
+    except OSError:
+        pass  # a store that can't be written to only costs the next run this measurement
+    return Measured(fresh.top1, fresh.top5, fresh.centres)

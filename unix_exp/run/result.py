@@ -1,0 +1,136 @@
+"""What a finished run leaves for people and programs to read."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import asdict
+from typing import Any
+
+from unix_exp import config
+from unix_exp.engine.loop import Training
+from unix_exp.run import provenance
+from unix_exp.run.networks import Network
+from unix_exp.run.plan import Located, Plan
+from unix_exp.run.ready import Ready
+from unix_exp.run.sources import Average, Fresh, FromStore
+
+
+def result_of(plan: Plan, ready: Ready, run: Training, weights: str, command: str | None) -> dict[str, Any]:
+    """The content of result.json; its shape is declared in run/record.py."""
+    located, progress = plan.located, run.progress
+    settings = located.settings
+    return {
+        "identity": located.identity,
+        "pair": config.pair_name(settings),
+        "method": config.method_name(settings),
+        "seed": settings["seed"],
+        "dataset": config.dataset_name(settings),
+        "fingerprint": located.data.fingerprint(),
+        "classes": len(located.data.classes),
+        "student": located.networks[0].name,
+        "teacher": teacher_of(located, ready),
+        "networks": {
+            network.role: network_of(network, ready.hashes.get(network.role))
+            for network in located.networks
+            if not (network.role == "student" and isinstance(network.source, Fresh))
+        },
+        "weights": weights,
+        "last": progress.last,
+        "best": progress.best,
+        "cost": cost_of(located, run),
+        "stages": [{"name": stage.name, "epochs": stage.recipe.epochs} for stage in run.stages],
+        "time": {"train_seconds": progress.seconds, "images_per_second": progress.images / progress.seconds},
+        "steps": sum(progress.steps.values()),
+        "versions": provenance.versions(),
+        "commit": provenance.commit(),
+        "command": command or provenance.command(),
+        "hardware": located.runtime.hardware(),
+        "runtime": {**asdict(located.runtime), "device": str(located.runtime.place())},
+        "finished": time.strftime("%Y-%m-%dT%H:%M:%S%z"),
+        "settings": settings,
+    }
+
+
+def teacher_of(located: Located, ready: Ready) -> dict[str, Any] | None:
+    teacher = located.teacher
+    if teacher is None or ready.measured is None:
+        return None
+    return {
+        "name": teacher.name,
+        "identity": teacher.source.identity,
+        "source": type(teacher.source).__name__,
+        "top1": ready.measured.top1,
+        "top5": ready.measured.top5,
+    }
+
+
+def network_of(network: Network, content: str | None) -> dict[str, Any]:
+    found: dict[str, Any] = {
+        "name": network.name,
+        "kind": network.kind,
+        "identity": network.source.identity,
+        "source": type(network.source).__name__,
+        "hash": content,
+    }
+    if isinstance(network.source, FromStore):
+        found["run"] = network.source.folder.path.name
+    if isinstance(network.source, Average):
+        found["decay"] = network.source.decay
+    return found
+
+
+def cost_of(located: Located, run: Training) -> dict[str, Any]:
+    """The whole run's; what was spent once for many runs, such as a teacher's training, stands apart."""
+    ledger, progress = run.ledger, run.progress
+    first = ledger.first
+    once = {
+        network.role: spent
+        for network in located.networks
+        if isinstance(network.source, FromStore) and (spent := spent_on(network.source)) is not None
+    }
+    return {
+        "gflops": {name.removeprefix("cost/"): value for name, value in ledger.parts(progress.steps).items()},
+        "gflops_per_image": {"student": first.student, "teacher": first.teacher},
+        "images_per_step": first.images._asdict(),
+        "percent_of_kd": ledger.percent_of_kd(progress.steps, progress.epoch),
+        "percent_of_kd_backward_2": ledger.percent_of_kd(progress.steps, progress.epoch, 2),
+        "against": f"plain distillation for {ledger.recipe_epochs} epochs of {ledger.steps_per_epoch} steps",
+        "stages": [
+            {
+                "name": name,
+                "epochs": plan.epochs,
+                "steps": progress.steps.get(name, 0),
+                "gflops_per_step": plan.step.total(),
+            }
+            for name, plan in ledger.stages.items()
+        ],
+        **({"once": once} if once else {}),
+        **({"unpriced": list(ledger.unpriced)} if ledger.unpriced else {}),
+    }
+
+
+def spent_on(source: FromStore) -> dict[str, Any] | None:
+    """What training a network here took."""
+    gflops = ((source.folder.result() or {}).get("cost") or {}).get("gflops") or {}
+    if "total_gflops" not in gflops:
+        return None
+    return {
+        "identity": source.identity,
+        "gflops": gflops["total_gflops"],
+        "gflops_backward_2": gflops["total_gflops_backward_2"],
+    }
+
+
+def flat(result: dict[str, Any], path: str = "") -> dict[str, Any]:
+    """Nested results under joined names, as a W&B summary wants them."""
+    values: dict[str, Any] = {}
+    for key, value in result.items():
+        values |= flat(value, f"{path}{key}/") if isinstance(value, dict) else {path + key: value}
+    return values
+
+
+def summary(result: dict[str, Any]) -> str:
+    share = result["cost"]["percent_of_kd"]
+    compute = f", {share:.2f} % of KD's compute" if share is not None else ""
+    last, best = result["last"], result["best"]
+    return f"test {last['top1']:.2f} % (best {best['top1']:.2f} % in epoch {best['epoch']}){compute}"

@@ -1,0 +1,95 @@
+"""A method tried before anything is loaded or trained: what cannot work fails here, and its cost is counted."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Mapping
+from typing import NamedTuple
+
+import torch
+from torch import nn
+
+from unix_exp.config import Settings
+from unix_exp.cost.ledger import Ledger, StagePlan
+from unix_exp.cost.pricing import step_cost
+from unix_exp.distillers.clock import Clock
+from unix_exp.distillers.distiller import Distiller
+from unix_exp.engine import stages as sequence
+from unix_exp.engine.recipe import Recipe
+from unix_exp.run import hidden_state
+from unix_exp.run.assemble import Shapes, assemble, facts_of
+from unix_exp.types import Batch, Dataset, Losses, Mistake
+from unix_exp.words import first_line
+
+
+class Trial(NamedTuple):
+    """What a trial found."""
+
+    ledger: Ledger
+    shapes: Shapes
+    per_image: tuple[str, ...]  # names of the values that the method gives for each image
+
+
+def tried(settings: Settings, networks: Mapping[str, nn.Module], data: Dataset, recipe: Recipe) -> Trial:
+    """Two steps of every stage on PyTorch's meta device, where tensors have shapes and no values."""
+    try:
+        shadows = {role: copy.deepcopy(network).to("meta") for role, network in networks.items()}
+        shapes = Shapes(shadows, recipe.batch, data.size)
+        clock = Clock().to("meta")
+        method = assemble(settings, shadows, facts_of(data, recipe.batch, recipe.epochs, shapes, clock))
+        return stage_by_stage(method, shapes, data, recipe)
+    except (RuntimeError, AssertionError, ValueError, TypeError) as error:
+        foreign = [
+            settings[role].get("arch") for role in ("student", "teacher") if (settings.get(role) or {}).get("arch")
+        ]
+        if isinstance(error, Mistake) or not foreign:
+            raise
+        raise Mistake(f"{' and '.join(foreign)} cannot work on {data.size} px images: {first_line(error)}") from error
+
+
+def stage_by_stage(method: Distiller, shapes: Shapes, data: Dataset, recipe: Recipe) -> Trial:
+    stages = method.stages(recipe)
+    sequence.check(stages)
+    batch = Batch(
+        images=torch.empty(recipe.batch, 3, data.size, data.size, device="meta"),
+        targets=torch.empty(recipe.batch, len(data.classes), device="meta"),
+        index=torch.empty(recipe.batch, dtype=torch.int64, device="meta"),
+    )
+    weights = [name for name, _ in method.named_parameters()]
+    before = hidden_state.marks(method)
+    plans: dict[str, StagePlan] = {}
+    per_image: dict[str, None] = {}
+    unpriced: dict[str, None] = {}
+    for stage in stages:
+        cost, losses, unknown = step_cost(method, batch, stage.name, data.size)
+        check_losses(losses)
+        method.stepped()
+        method(batch, stage.name)  # a second step: what the first one left behind is read here
+        plans[stage.name] = StagePlan(stage.recipe.epochs, cost)
+        per_image |= dict.fromkeys(losses.per_image)
+        unpriced |= dict.fromkeys(unknown)
+    hidden_state.check(before, hidden_state.marks(method))
+    check_weights(weights, method)
+    ledger = Ledger(plans, recipe.epochs, data.train_count // recipe.batch, tuple(unpriced))
+    return Trial(ledger, shapes, tuple(per_image))
+
+
+def check_losses(losses: Losses) -> None:
+    if not isinstance(losses, Losses) or not losses.terms:
+        raise Mistake(f"a method returns Losses with at least one term; this one returned {type(losses).__name__}")
+    for kind, some in (("term", losses.terms), ("value", losses.values)):
+        for name, value in some.items():
+            if value.dim():
+                raise Mistake(f"{kind} '{name}' is {list(value.shape)}; terms and values are scalars")
+    for name, value in losses.per_image.items():
+        if value.shape != losses.index.shape:
+            raise Mistake(f"'{name}' has {list(value.shape)} values for {len(losses.index)} images; give one per image")
+
+
+def check_weights(before: list[str], method: Distiller) -> None:
+    late = [name for name, _ in method.named_parameters() if name not in before]
+    if late:
+        raise Mistake(
+            f"'{late[0]}' is made during the first step, when the optimiser exists already, so it would never be "
+            "trained; make it in the constructor, sized by facts.shapes"
+        )
