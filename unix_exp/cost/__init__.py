@@ -1,20 +1,21 @@
-"""What a step costs, counted and not declared: the only module that counts.
+"""What a step costs, counted and not declared.
 
-One step of the distiller runs on a copy without data (the meta device), hooks count the images that each network saw,
-and fvcore prices an image. A new method is priced right without a line of its own. One FLOP is one multiply-add, as in
-fvcore and in the paper.
+One step of the distiller runs on a copy without data (the meta device), where the images that each network sees and
+the operations that are executed are counted. A new method is priced right without a line of its own. One FLOP is one
+multiply-add, as in fvcore and in the paper.
 """
 
 from __future__ import annotations
 
 import copy
-import warnings
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
+from unix_exp.cost.network import macs_of
+from unix_exp.cost.operations import Operations
 from unix_exp.distillers.distiller import Distiller
 from unix_exp.types import Batch
 
@@ -88,45 +89,23 @@ def price(distiller: Distiller, batch_size: int, classes: int, size: int) -> Ste
 
 def count(distiller: Distiller, batch_size: int, classes: int, size: int) -> Images:
     shadow = copy.deepcopy(distiller).to("meta")
-    seen = {"scouted": 0, "learned": 0, "taught": 0}
-
-    def look_at_student(_: nn.Module, arguments: tuple[Any, ...]) -> None:
-        seen["learned" if torch.is_grad_enabled() else "scouted"] += len(arguments[0])
-
-    def look_at_teacher(_: nn.Module, arguments: tuple[Any, ...]) -> None:
-        seen["taught"] += len(arguments[0])
-
-    shadow.student.register_forward_pre_hook(look_at_student)
-    if shadow.teacher is not None:
-        shadow.teacher.register_forward_pre_hook(look_at_teacher)
-    shadow(
-        Batch(
-            images=torch.empty(batch_size, 3, size, size, device="meta"),
-            targets=torch.empty(batch_size, classes, device="meta"),
-            index=torch.empty(batch_size, dtype=torch.int64, device="meta"),
+    networks = {"student": shadow.student, "teacher": shadow.teacher}
+    with Operations({role: network for role, network in networks.items() if network is not None}) as counted:
+        shadow(
+            Batch(
+                images=torch.empty(batch_size, 3, size, size, device="meta"),
+                targets=torch.empty(batch_size, classes, device="meta"),
+                index=torch.empty(batch_size, dtype=torch.int64, device="meta"),
+            )
         )
+    return Images(
+        given=batch_size,
+        scouted=counted.seen("student", with_gradient=False),
+        learned=counted.seen("student", with_gradient=True),
+        taught=counted.seen("teacher"),
     )
-    return Images(given=batch_size, **seen)
 
 
 def gflops(network: nn.Module, size: int) -> float:
-    """GFLOPs of one image, forward; on a copy, because counting in train mode moves batch-norm statistics."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # the tracer's own deprecation, and its remarks on shapes in Python
-        from fvcore.nn import FlopCountAnalysis
-
-        shadow = LogitsOnly(copy.deepcopy(network).cpu()).eval()  # the tracer can't follow the meta device
-        counter = FlopCountAnalysis(shadow, torch.zeros(1, 3, size, size))
-        counter.unsupported_ops_warnings(False).uncalled_modules_warnings(False)
-        return counter.total() / 1e9
-
-
-class LogitsOnly(nn.Module):
-    """fvcore traces plain tensors."""
-
-    def __init__(self, network: nn.Module) -> None:
-        super().__init__()
-        self.network = network
-
-    def forward(self, images: Tensor) -> Tensor:
-        return self.network(images).logits
+    """GFLOPs of one image, forward."""
+    return macs_of(network, size).total() / 1e9

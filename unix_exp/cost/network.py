@@ -1,0 +1,38 @@
+"""What one image costs in a network."""
+
+from __future__ import annotations
+
+import copy
+from itertools import chain
+
+import torch
+from torch import Tensor, nn
+
+from unix_exp.cost.operations import Counted, Operations
+
+NETWORK = "network"
+
+
+def macs_of(network: nn.Module, size: int) -> Counted:
+    """The multiply-adds of one image's forward pass, on a copy in eval mode that has no weights."""
+    try:
+        with torch.device("meta"):  # for tensors that a network makes on its way
+            return forward(without_weights(network), size, "meta")
+    except (NotImplementedError, RuntimeError):  # what reads a value, or keeps a tensor that is no weight
+        return forward(copy.deepcopy(network).cpu(), size, "cpu")
+
+
+def forward(network: nn.Module, size: int, device: str) -> Counted:
+    images = torch.zeros(1, 3, size, size, device=device)
+    with torch.random.fork_rng(devices=[]), torch.no_grad(), Operations({NETWORK: network.eval()}) as counted:
+        network(images)
+    return counted
+
+
+def without_weights(network: nn.Module) -> nn.Module:
+    """A copy on the meta device; no weight is copied on the way there."""
+    there: dict[int, Tensor] = {}
+    for one in chain(network.parameters(), network.buffers()):
+        bare = one.detach().to("meta")
+        there[id(one)] = nn.Parameter(bare, one.requires_grad) if isinstance(one, nn.Parameter) else bare
+    return copy.deepcopy(network, there)
