@@ -52,19 +52,20 @@ GROUPS = {
     "sorting": "sort topk kthvalue unique_dim unique_consecutive _unique _unique2",
 }
 NAMES = {name for names in GROUPS.values() for name in names.split()}
+FREE_TAGS = {torch.Tag.pointwise, torch.Tag.inplace_view}
 BOOKKEEPING = ("prim", "profiler")  # questions such as which device a tensor is on
 
 
 def is_free(operation: OpOverload, answer: object) -> bool:
     space, _, name = operation._schema.name.partition("::")
-    if space in BOOKKEEPING or torch.Tag.pointwise in operation.tags or is_view(operation):
+    if space in BOOKKEEPING or FREE_TAGS & set(operation.tags) or is_view(operation):
         return True
     if space != "aten":
         return False
     plain = name if name.startswith("__") else name.removesuffix("_")
     if name in NAMES or plain in NAMES or name.startswith("_foreach_"):
         return True
-    return not isinstance(answer, (Tensor, tuple, list))  # a number or a yes, such as item()
+    return not isinstance(answer, (Tensor, tuple, list))  # a number, a truth value or nothing, such as item()
 
 
 def is_view(operation: OpOverload) -> bool:

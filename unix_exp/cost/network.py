@@ -14,12 +14,12 @@ NETWORK = "network"
 
 
 def macs_of(network: nn.Module, size: int) -> Counted:
-    """The multiply-adds of one image's forward pass, on a copy in eval mode that has no weights."""
+    """The multiply-adds of one image's forward pass, in eval mode, on a copy that has no weights."""
     try:
         with torch.device("meta"):  # for tensors that a network makes on its way
             return forward(without_weights(network), size, "meta")
-    except (NotImplementedError, RuntimeError):  # what reads a value, or keeps a tensor that is no weight
-        return forward(copy.deepcopy(network).cpu(), size, "cpu")
+    except Exception:  # a network may need values; a size that it can't take fails again
+        return forward(on_cpu(copy.deepcopy(network)), size, "cpu")
 
 
 def forward(network: nn.Module, size: int, device: str) -> Counted:
@@ -36,3 +36,8 @@ def without_weights(network: nn.Module) -> nn.Module:
         bare = one.detach().to("meta")
         there[id(one)] = nn.Parameter(bare, one.requires_grad) if isinstance(one, nn.Parameter) else bare
     return copy.deepcopy(network, there)
+
+
+def on_cpu(network: nn.Module) -> nn.Module:
+    """With weights, zeros where it has none yet."""
+    return network._apply(lambda one: torch.zeros_like(one, device="cpu") if one.is_meta else one.cpu())

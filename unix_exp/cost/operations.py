@@ -94,8 +94,7 @@ class Operations:
             del self._roles[depths.pop() :]
             images = next((one for one in (*inputs, *named.values()) if isinstance(one, Tensor)), None)
             if images is not None and output is not None:  # None: it failed
-                with_gradient = any(isinstance(one, Tensor) and one.requires_grad for one in tree_leaves(output))
-                self.counted.images[role, with_gradient] += len(images)
+                self.counted.images[role, gradient_flows(output)] += len(images)
 
         hooks = (
             network.register_forward_pre_hook(enter, prepend=True),
@@ -117,10 +116,8 @@ class Operations:
             self._inside = before
 
     def add(self, kind: str, macs: int, tensors: Any) -> None:
-        with_gradient = torch.is_grad_enabled() and any(
-            isinstance(one, Tensor) and one.requires_grad for one in tree_leaves(tensors)
-        )
-        self.counted.macs[self._roles[-1] if self._roles else METHOD, with_gradient, kind] += macs
+        role = self._roles[-1] if self._roles else METHOD
+        self.counted.macs[role, gradient_flows(tensors), kind] += macs
 
     def executed(self, operation: Any, arguments: tuple[Any, ...], named: dict[str, Any], answer: Any) -> None:
         if in_backward_pass() or self._inside in WHOLE:
@@ -182,6 +179,13 @@ class _Called(TorchFunctionMode):
             answer = func(*args, **(kwargs or {}))
         self.counter.called(func, args, kwargs or {})
         return answer
+
+
+def gradient_flows(tensors: Any) -> bool:
+    # Without gradient, a view of a weight still says that it requires one.
+    return torch.is_grad_enabled() and any(
+        isinstance(one, Tensor) and one.requires_grad for one in tree_leaves(tensors)
+    )
 
 
 def in_backward_pass() -> bool:

@@ -43,6 +43,13 @@ def linear(arguments: Sequence[Any], answer: Any) -> int:
     return int(images.numel() * (len(weight) if weight.dim() > 1 else 1))
 
 
+def distances(arguments: Sequence[Any], answer: Any) -> int:
+    """Between all rows of two matrices, by one matrix product of them."""
+    one: Tensor = arguments[0]
+    other: Tensor = arguments[1]
+    return one.numel() * other.shape[-2]
+
+
 def attention(arguments: Sequence[Any], answer: Any) -> int:
     """Two matrix products: queries with keys, and their weights with values; masks save nothing."""
     query: Tensor = arguments[0]
@@ -74,7 +81,7 @@ def first_tensor(answer: Any) -> Tensor:
     return answer if isinstance(answer, Tensor) else answer[0]
 
 
-# In eval mode, whatever the mode: a look costs no less than a step's own forward pass.
+# The price in eval mode, whatever the mode: an image costs the same however it is shown.
 batch_norm = norm(1, 2, 1)
 
 # What PyTorch executes below autograd. Layers without a rule of their own are made of these: linear is addmm or mm.
@@ -94,6 +101,7 @@ RULES: dict[str, tuple[str, Rule]] = {
     "aten::addbmm": (PRODUCT, product(1)),
     "aten::baddbmm": (PRODUCT, product(1)),
     "aten::_addmm_activation": (PRODUCT, product(1)),
+    "aten::_euclidean_dist": (PRODUCT, distances),
     "aten::linear": (PRODUCT, linear),
     "aten::mkldnn_linear": (PRODUCT, linear),
     "aten::_scaled_dot_product_flash_attention": (ATTENTION, attention),
