@@ -1,21 +1,76 @@
-"""python -m unix_exp.cost: the cost columns of the paper, counted before a single step is trained."""
+"""python -m unix_exp.cost: what networks cost, and the cost columns of the paper."""
 
 from __future__ import annotations
 
 import argparse
 import itertools
+import json
+import sys
+from typing import TYPE_CHECKING
 
-from unix_exp import paper
-from unix_exp.cost.columns import Cell, cells
+from unix_exp.types import Mistake
+
+if TYPE_CHECKING:  # --help need not wait for torch
+    from unix_exp.cost.columns import Cell
 
 
 def main() -> None:
-    argparse.ArgumentParser(
+    parser = argparse.ArgumentParser(
         prog="python -m unix_exp.cost",
-        description="Print the cost columns of Tables 1 and 2 of the UNIX paper, counted on our networks, beside the "
-        "printed ones. Per cent of conventional distillation; a backward pass costs one forward pass, as printed, "
-        "or two, as is usual.",
-    ).parse_args()
+        description="With --of, print what one image costs in a network, by kind of operation. Without, print the cost "
+        "columns of Tables 1 and 2 of the UNIX paper, counted on our networks, beside the printed ones: per cent of "
+        "conventional distillation; a backward pass costs one forward pass, as printed, or two, as is usual.",
+    )
+    parser.add_argument("--of", nargs="+", action="extend", default=[], metavar="NAME",
+                        help="networks, such as resnet32x4, timm/vit_tiny_patch16_224, torchvision/resnet50")  # fmt: skip
+    parser.add_argument("--size", type=int, metavar="PIXELS", help="side of an image (the network's own)")
+    parser.add_argument("--classes", type=int, metavar="N", help="classes (100; 1000 for timm's and torchvision's)")
+    parser.add_argument("--json", action="store_true", help="print a list of networks as JSON")
+    parser.add_argument("--plugins", action="append", default=[], metavar="NAME_OR_FILE",
+                        help="a module or file that registers further networks; may be repeated")  # fmt: skip
+    given = parser.parse_args()
+    try:
+        check(given)
+        if given.of:
+            show_networks(given)
+        else:
+            show_columns()
+    except Mistake as mistake:
+        print(f"error: {' '.join(str(mistake).split())}", file=sys.stderr)
+        sys.exit(2)
+
+
+def check(given: argparse.Namespace) -> None:
+    for option in ("size", "classes"):
+        value = getattr(given, option)
+        if value is not None and value < 1:
+            raise Mistake(f"--{option} is {value}; give 1 or more")
+        if value is not None and not given.of:
+            raise Mistake(f"--{option} is about a network; say which with --of NAME")
+    if given.json and not given.of:
+        raise Mistake("--json is about networks; say which with --of NAME")
+
+
+def show_networks(given: argparse.Namespace) -> None:
+    from unix_exp.cost import show
+    from unix_exp.cost.named import price_of
+
+    if given.plugins:
+        from unix_exp.config import plugins
+
+        plugins.load(given.plugins)
+    prices = (price_of(name, given.size, given.classes) for name in given.of)
+    if given.json:
+        print(json.dumps([show.data(price) for price in prices], indent=2))
+        return
+    for number, price in enumerate(prices):
+        print("\n".join([*([""] if number else []), *show.table(price)]), flush=True)
+
+
+def show_columns() -> None:
+    from unix_exp import paper
+    from unix_exp.cost.columns import cells
+
     titles = paper.tables()
     worst = 0.0
     for table, group in itertools.groupby(cells(), key=lambda cell: cell.table):

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from unix_exp.cost import gflops
 from unix_exp.cost.ledger import Images, StepCost
+from unix_exp.cost.network import gflops
 from unix_exp.cost.operations import METHOD, Operations
 from unix_exp.cost.rules import POOLING
 from unix_exp.distillers.distiller import Distiller

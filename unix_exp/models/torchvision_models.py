@@ -35,7 +35,8 @@ def build(arch: str, pretrained: bool = False, taps: list[str] | None = None, nu
     for head in AUXILIARY_HEADS.get(arch, ()):
         net.aux_logits = False  # in training they would turn the answer into a tuple
         setattr(net, head, None)
-    listen(what, net, net.get_submodule(classifier_path(net)), taps, size=getattr(net, "image_size", 224))
+    net.own_size = getattr(net, "image_size", 224)  # the images it is made for
+    listen(what, net, net.get_submodule(classifier_path(net)), taps, net.own_size)
     return net
 
 

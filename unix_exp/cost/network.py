@@ -1,0 +1,48 @@
+"""What one image costs in a network."""
+
+from __future__ import annotations
+
+import copy
+from itertools import chain
+
+import torch
+from torch import Tensor, nn
+
+from unix_exp.cost.operations import Counted, Operations
+
+NETWORK = "network"
+
+
+def macs_of(network: nn.Module, size: int) -> Counted:
+    """The multiply-adds of one image's forward pass, in eval mode, on a copy that has no weights."""
+    try:
+        with torch.device("meta"):  # for tensors that a network makes on its way
+            return forward(without_weights(network), size, "meta")
+    except Exception:  # a network may need values; a size that it can't take fails again
+        return forward(on_cpu(copy.deepcopy(network)), size, "cpu")
+
+
+def forward(network: nn.Module, size: int, device: str) -> Counted:
+    images = torch.zeros(1, 3, size, size, device=device)
+    with torch.random.fork_rng(devices=[]), torch.no_grad(), Operations({NETWORK: network.eval()}) as counted:
+        network(images)
+    return counted
+
+
+def without_weights(network: nn.Module) -> nn.Module:
+    """A copy on the meta device; no weight is copied on the way there."""
+    there: dict[int, Tensor] = {}
+    for one in chain(network.parameters(), network.buffers()):
+        bare = one.detach().to("meta")
+        there[id(one)] = nn.Parameter(bare, one.requires_grad) if isinstance(one, nn.Parameter) else bare
+    return copy.deepcopy(network, there)
+
+
+def on_cpu(network: nn.Module) -> nn.Module:
+    """With weights, zeros where it has none yet."""
+    return network._apply(lambda one: torch.zeros_like(one, device="cpu") if one.is_meta else one.cpu())
+
+
+def gflops(network: nn.Module, size: int) -> float:
+    """GFLOPs of one image's forward pass."""
+    return macs_of(network, size).total() / 1e9
