@@ -177,11 +177,14 @@ def carry_out(plan: Plan, console: Console) -> Outcome:
         if settings["logger"]["name"] == "wandb" and not (settings["method"] == "teacher" and under_agent()):
             wandb = stack.enter_context(mirror(plan, console.say))
             sinks.append(wandb)
+        saved_at = run.progress.seconds
         for record in train(run, console.watch):
             for sink in sinks:
                 sink(record)
-            if record.epoch % plan.runtime.checkpoint_every == 0 or record.epoch == plan.recipe.epochs:
+            due = plan.runtime.checkpoint_is_due(record.epoch, run.progress.seconds - saved_at)
+            if due or record.epoch == plan.recipe.epochs:
                 save_state(folder.checkpoint, state_of(run))
+                saved_at = run.progress.seconds
         result = result_of(plan, teacher, run.progress)
         save_weights(folder.weights, run.distiller.student)
         if wandb is not None:
