@@ -2,30 +2,18 @@
 
 from __future__ import annotations
 
-import gc
-import warnings
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable
 from functools import partial
-from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
 from unix_exp.distillers.distiller import Distiller
 from unix_exp.engine.loop import Step
+from unix_exp.engine.recording import Recording, record, unchanged
 from unix_exp.engine.runtime import Runtime
 from unix_exp.types import Batch, Terms
 from unix_exp.words import first_line
-
-TRIALS = 2  # the first compiles, benchmarks and allocates; the second shows that this is over
-
-
-class Recording(NamedTuple):
-    """Work that can be done again: it reads where it read before and writes into the same terms."""
-
-    replay: Callable[[], None]
-    terms: Terms
 
 
 class CapturedStep(Step):
@@ -44,7 +32,7 @@ class CapturedStep(Step):
         super().__init__(distiller, optimiser, runtime)
         self.say = say
         self.given: Batch | None = None  # where the recording reads: every batch is copied there
-        self.recording: Recording | None = None
+        self.recording: Recording[Terms] | None = None
 
     def __call__(self, batch: Batch) -> Terms:
         if self.given is None:
@@ -55,9 +43,9 @@ class CapturedStep(Step):
         for place, tensor in zip(self.given, batch, strict=True):
             place.copy_(tensor)
         self.recording.replay()
-        return {name: term.clone() for name, term in self.recording.terms.items()}  # the next replay writes over them
+        return {name: term.clone() for name, term in self.recording.result.items()}  # the next replay writes over them
 
-    def recorded(self, given: Batch) -> Recording | None:
+    def recorded(self, given: Batch) -> Recording[Terms] | None:
         """The step on these tensors; None where it can't be captured, which is said, and all is as before."""
         device = given.images.device
         keep_in_place(self.optimiser, device)
@@ -100,55 +88,3 @@ def keep_in_place(optimiser: torch.optim.Optimizer, device: torch.device) -> Non
             for weight in group["params"]:
                 # SGD's first step would make the momentum out of nothing; out of zero comes the same.
                 optimiser.state[weight].setdefault("momentum_buffer", torch.zeros_like(weight))
-
-
-@contextmanager
-def unchanged(tensors: Sequence[Tensor], device: torch.device) -> Iterator[None]:
-    """Whatever is done inside, afterwards each tensor holds what it held, in its place, and chance is as it was."""
-    before = [tensor.detach().clone() for tensor in tensors]
-    with torch.random.fork_rng([device] if device.type == "cuda" else []):
-        try:
-            yield
-        finally:
-            with torch.no_grad():
-                for tensor, value in zip(tensors, before, strict=True):
-                    tensor.copy_(value)
-
-
-def record(work: Callable[[], Terms], device: torch.device) -> Recording:
-    """Record the work as a CUDA graph, which doesn't do it; a few times before that it is done."""
-    with torch.cuda.device(device):
-        main, side = torch.cuda.current_stream(), torch.cuda.Stream()
-        side.wait_stream(main)
-        try:
-            with torch.cuda.stream(side):  # a capture is not for the main stream, and what comes once is per stream
-                for _ in range(TRIALS):
-                    work()
-                with waiting_is_an_error():  # found here it does no harm; a capture that it breaks can't be undone
-                    work()
-                gc.collect()  # a former run's graph, if it were freed during the capture, would break it
-                graph = torch.cuda.CUDAGraph()
-                # The threads that load and pin images go on meanwhile, and may.
-                with torch.cuda.graph(graph, stream=side, capture_error_mode="thread_local"):
-                    terms = work()
-        except RuntimeError:
-            # Older PyTorch leaves the generator of a broken capture waiting for its end; a copy of it is not.
-            chance = torch.cuda.default_generators[device.index]
-            chance.graphsafe_set_state(chance.clone_state())
-            raise
-        finally:
-            main.wait_stream(side)
-    return Recording(graph.replay, terms)
-
-
-@contextmanager
-def waiting_is_an_error() -> Iterator[None]:
-    """Whatever makes the host wait for the GPU raises an error instead."""
-    before = torch.cuda.get_sync_debug_mode()
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # it warns that it misses some
-        torch.cuda.set_sync_debug_mode("error")
-    try:
-        yield
-    finally:
-        torch.cuda.set_sync_debug_mode(before)
