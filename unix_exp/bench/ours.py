@@ -34,7 +34,7 @@ class Ours:
 
 
 def networks(case: Case) -> tuple[nn.Module, nn.Module]:
-    """Student and teacher, where and as a run has them."""
+    """Student and teacher on the device, the teacher frozen, as a run has them."""
     student, teacher = case.networks()
     cheap = frozen(case.runtime.settled(teacher), case.runtime.precision_of_teacher, case.data.size)
     return case.runtime.settled(student), cheap
