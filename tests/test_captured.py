@@ -18,9 +18,10 @@ from unix_exp.criteria.weighted import Weighted
 from unix_exp.distillers.offline import Offline
 from unix_exp.engine import cuda_graph as captured
 from unix_exp.engine.analysis import Analysis
-from unix_exp.engine.cuda_graph import CapturedStep, Recording
+from unix_exp.engine.cuda_graph import CapturedStep
 from unix_exp.engine.loop import Means, Step
 from unix_exp.engine.recipe import Recipe, optimiser_state, set_lr
+from unix_exp.engine.recording import Recording
 from unix_exp.engine.runtime import Runtime
 from unix_exp.run.checkpoint import read_state, save_state
 from unix_exp.types import Batch, Mistake, Terms
@@ -36,7 +37,7 @@ class Tape:
     def __init__(self) -> None:
         self.replays = 0
 
-    def __call__(self, work: partial[Terms], device: torch.device) -> Recording:
+    def __call__(self, work: partial[Terms], device: torch.device) -> Recording[Terms]:
         work()
         terms = work()
         (group,) = work.func.__self__.optimiser.param_groups
@@ -146,7 +147,7 @@ def test_the_callers_batch_is_left_alone(tape: Tape) -> None:
     assert all(torch.equal(tensor, value) for tensor, value in zip(first, before, strict=True))
 
 
-def refuse(work: Callable[[], Terms], device: torch.device) -> Recording:
+def refuse(work: Callable[[], Terms], device: torch.device) -> Recording[Terms]:
     work()
     raise RuntimeError("operation not permitted when stream is capturing\nand a long story")
 

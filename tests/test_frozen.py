@@ -1,4 +1,4 @@
-"""A teacher made cheap says what it said."""
+"""A teacher made cheap gives the answers that it gave."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from torch import Tensor, nn
 import unix_exp
 from unix_exp.criteria.weighted import Weighted
 from unix_exp.distillers.offline import Offline
-from unix_exp.engine.folding import Frozen, frozen, only_readers
+from unix_exp.engine.folding import Frozen, frozen, only_readers, refusal, with_norms_folded
 from unix_exp.types import Batch, Output
 
 
@@ -41,22 +41,22 @@ def norms_in(network: nn.Module) -> int:
 def test_folding_changes_nothing_that_a_criterion_reads(name: str, left: int) -> None:
     network = worn(unix_exp.model(name, num_classes=10)).eval()
     cheap = frozen(network, "float32", 32)
-    assert norms_in(cheap) == left, "a WRN normalises sums, and shows some of what it normalises"
+    assert norms_in(cheap) == left, "a WRN normalises sums, and returns some of what it normalises as features"
     images = torch.randn(3, 3, 32, 32)
     with torch.no_grad():
-        said, says = network(images), cheap(images)
-    for one, other in zip((said.logits, *said.features), (says.logits, *says.features), strict=True):
+        before, after = network(images), cheap(images)
+    for one, other in zip((before.logits, *before.features), (after.logits, *after.features), strict=True):
         torch.testing.assert_close(one, other, rtol=1e-3, atol=1e-4 * float(one.abs().max()))
 
 
 def test_the_network_itself_stays_as_it_was() -> None:
     network = worn(unix_exp.model("resnet8", num_classes=10))
     before = {key: value.clone() for key, value in network.state_dict().items()}
-    chance = torch.get_rng_state()
+    random_state = torch.get_rng_state()
     frozen(network, "bf16", 32)
     assert network.training
     assert all(torch.equal(before[key], value) for key, value in network.state_dict().items())
-    assert torch.equal(chance, torch.get_rng_state())
+    assert torch.equal(random_state, torch.get_rng_state())
     assert not any(module._forward_hooks or module._forward_pre_hooks for module in network.modules())
 
 
@@ -94,17 +94,67 @@ def test_what_somebody_else_reads_is_not_folded() -> None:
     assert only_readers(Twice().eval(), 8) == []
 
 
-def test_in_bf16_it_says_nearly_the_same_whatever_surrounds_it() -> None:
+def rounded(values: Tensor) -> Tensor:
+    """With 10 bits after the leading one, as TF32 has."""
+    mantissa, exponent = torch.frexp(values)
+    return torch.ldexp((mantissa * 2**11).round() / 2**11, exponent)
+
+
+@pytest.fixture
+def tf32(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Convolutions round as a GPU's do; float64 stands for being on the GPU."""
+    convolve = nn.Conv2d._conv_forward
+
+    def forward(self: nn.Conv2d, maps: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
+        if maps.dtype == torch.float64:
+            maps, weight = rounded(maps), rounded(weight)
+        return convolve(self, maps, weight, bias)
+
+    monkeypatch.setattr(nn.Conv2d, "_conv_forward", forward)
+
+
+@pytest.mark.usefixtures("tf32")
+@pytest.mark.parametrize("name", ["resnet20", "resnet32x4"])
+def test_a_device_that_rounds_its_convolutions_folds_too(name: str) -> None:
+    torch.manual_seed(0)
+    there = worn(unix_exp.model(name, num_classes=10)).double().eval()
+    assert refusal(there, with_norms_folded(there, 32), 32) is not None, "the comparison itself would fail there"
+    said: list[str] = []
+    assert norms_in(frozen(there, "float32", 32, said.append)) == 0
+    assert said == []
+
+
+class ReadsItsWeight(nn.Module):
+    """A network that reads a convolution's weight a second time, which folding cannot know."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.stem, self.norm, self.fc = nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4), nn.Linear(4, 2)
+
+    def forward(self, images: Tensor) -> Output:
+        embedding = self.norm(self.stem(images)).mean((2, 3)) * self.stem.weight.mean()
+        return Output(self.fc(embedding), (embedding,), embedding)
+
+
+def test_where_folding_would_change_the_answers_it_is_left_and_that_is_said() -> None:
+    network, said = worn(ReadsItsWeight()), []
+    assert norms_in(frozen(network, "float32", 8, said.append)) == 1
+    (line,) = said
+    assert line.startswith("the batch norms of the frozen network are not folded into its convolutions")
+    assert " would differ by " in line and line.endswith(" %")
+
+
+def test_in_bf16_its_answers_are_nearly_the_same_inside_autocast_and_outside() -> None:
     network = worn(unix_exp.model("resnet8x4", num_classes=10)).eval()
     cheap, images = frozen(network, "bf16", 32), torch.randn(4, 3, 32, 32)
     with torch.no_grad():
-        said = network(images).logits
-    alone = cheap(images).logits
+        wanted = network(images).logits
+    outside = cheap(images).logits
     with torch.autocast("cpu", torch.bfloat16):
-        surrounded = cheap(images).logits
-    assert torch.equal(alone, surrounded)
-    assert (alone.float() - said).abs().max() < 0.05 * said.abs().max()
-    assert torch.isfinite(alone).all()
+        inside = cheap(images).logits
+    assert torch.equal(outside, inside)
+    assert (outside.float() - wanted).abs().max() < 0.05 * wanted.abs().max()
+    assert torch.isfinite(outside).all()
 
 
 def test_a_step_with_it_compiles_as_one_graph() -> None:

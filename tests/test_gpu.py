@@ -18,10 +18,11 @@ from unix_exp.criteria.weighted import Weighted
 from unix_exp.data.shapes import Shapes
 from unix_exp.distillers.offline import Offline
 from unix_exp.engine.analysis import Analysis
-from unix_exp.engine.cuda_graph import CapturedStep, waiting_is_an_error
+from unix_exp.engine.cuda_graph import CapturedStep
 from unix_exp.engine.evaluate import evaluate
 from unix_exp.engine.loop import Between, Means, Step, unwatched
 from unix_exp.engine.recipe import Recipe, optimiser_state, set_lr
+from unix_exp.engine.recording import waiting_is_an_error
 from unix_exp.engine.runtime import Runtime
 from unix_exp.types import Batch, Sampler, Scout
 

@@ -9,42 +9,50 @@ from torch import nn
 
 from unix_exp import config
 from unix_exp.config import Settings, compose
-from unix_exp.cost import StepCost, price
+from unix_exp.cost.ledger import StepCost
 from unix_exp.data.resident import Resident
 from unix_exp.engine.recipe import Recipe
 from unix_exp.engine.runtime import Runtime
-from unix_exp.run import assemble as build
-from unix_exp.run.perform import check_batch
-from unix_exp.types import Dataset, Mistake
+from unix_exp.run import components
+from unix_exp.run.networks import chosen_for, declared_roles
+from unix_exp.run.plan import check_batch
+from unix_exp.run.trial import Trial, tried
+from unix_exp.types import Mistake
 
 SHAPES = ("dataset=shapes", "dataset.train_count=6400", "dataset.test_count=24")  # a hundred batches of 64
+CONVENTIONAL = ("logger=none", "experiment=kd")
+OF_METHOD = ("distiller", "sampler")
 
 
 class Case(NamedTuple):
     """A pair, a method, a batch and a machine."""
 
     settings: Settings
+    conventional: Settings  # the same with conventional distillation, where both networks see the whole batch
     recipe: Recipe
     runtime: Runtime
-    data: Dataset  # a Resident
-    cost: StepCost
+    data: Resident
+    trial: Trial
 
     @property
-    def kd(self) -> Settings:
-        """The same with conventional distillation, where both networks see the whole batch."""
-        return {**self.settings, "sampler": {"name": "everything"}}
+    def is_conventional(self) -> bool:
+        return all(self.settings[key]["name"] == self.conventional[key]["name"] for key in OF_METHOD)
 
     @property
-    def is_kd(self) -> bool:
-        return self.settings["sampler"]["name"] == "everything"
+    def cost(self) -> StepCost:
+        """Of a step of the method's first stage."""
+        return self.trial.ledger.first
 
-    def networks(self) -> tuple[nn.Module, nn.Module]:
+    def networks(self) -> dict[str, nn.Module]:
         return networks(self.settings, len(self.data.classes))
 
+    def trial_of(self, settings: Settings) -> Trial:
+        return self.trial if settings is self.settings else tried(settings, self.networks(), self.data, self.recipe)
+
     def what(self) -> dict[str, Any]:
-        """All that a step's time depends on beside the machine and the code."""
+        """All that a step's time depends on, apart from the machine and the code."""
         settings = self.settings
-        about_place = ("device", "threads", "checkpoint_every")
+        about_machine = ("device", "threads", "checkpoint_every")
         return {
             "pair": config.pair_name(settings),
             "sampler": settings["sampler"],
@@ -52,28 +60,32 @@ class Case(NamedTuple):
             "batch": self.recipe.batch,
             "pixels": self.data.size,
             "classes": len(self.data.classes),
-            "runtime": config.without(settings["runtime"], *about_place),
+            "runtime": config.without(settings["runtime"], *about_machine),
         }
 
 
 def read(words: Sequence[str]) -> Case:
-    """Everything checked, nothing loaded."""
+    """The case, with everything checked and nothing loaded."""
     own_data = any(word.startswith("dataset=") for word in words)
     with compose.hydra_ready():
         settings = config.resolve(compose.composed(("logger=none", *(() if own_data else SHAPES), *words)))
-    recipe, runtime = build.recipe(settings["recipe"]), build.runtime(settings["runtime"])
+        control = config.resolve(compose.composed(CONVENTIONAL))
+    recipe, runtime = components.recipe(settings["recipe"]), components.runtime(settings["runtime"])
     if not config.has_teacher(settings):
         raise Mistake("the bench times distillation, which needs a teacher; choose one with teacher=NAME")
-    data = build.dataset(settings["dataset"])
+    data = components.dataset(settings["dataset"])
     check_batch(recipe, data, "recipe")
     if not isinstance(data, Resident):
-        raise Mistake(f"dataset '{settings['dataset']['name']}' is read from the disk; the bench needs one in memory")
+        raise Mistake(f"dataset '{settings['dataset']['name']}' is read from disk; the bench needs one kept in memory")
     runtime.settle()
-    distiller = build.distiller(settings, *networks(settings, len(data.classes)))
-    return Case(settings, recipe, runtime, data, price(distiller, recipe.batch, len(data.classes), data.size))
+    trial = tried(settings, networks(settings, len(data.classes)), data, recipe)
+    conventional = {**settings, **{key: control[key] for key in OF_METHOD}}
+    return Case(settings, conventional, recipe, runtime, data, trial)
 
 
-def networks(settings: Settings, classes: int) -> tuple[nn.Module, nn.Module]:
-    """Student and teacher with the same random weights each time."""
-    student = build.network(settings["student"], "student", classes, seed=0)
-    return student, build.network(settings["teacher"], "teacher", classes, seed=1)
+def networks(settings: Settings, classes: int) -> dict[str, nn.Module]:
+    """By role, with the same random weights each time."""
+    roles = ("student", *declared_roles(settings))
+    return {
+        role: components.network(chosen_for(settings, role), role, classes, seed) for seed, role in enumerate(roles)
+    }

@@ -1,4 +1,4 @@
-"""What a GPU could do at most, and how much memory was taken."""
+"""What a GPU could do at most, and how much memory was used."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ import torch
 
 
 class Peak(NamedTuple):
-    """TFLOP/s of the tensor cores on dense matrices; here a multiply-add counts twice, as makers count."""
+    """TFLOP/s of the tensor cores on dense matrices; a multiply-add counts as two, as in data sheets."""
 
     tf32: float
     bf16: float
 
 
-# NVIDIA's data sheets of each product, halved where they print the rate with sparsity. The whole name must be the same:
-# a slice of a card, or a card that is sold in a slower form, is another chip.
+# From NVIDIA's data sheets, halved where they give the rate with sparsity. The whole name must match: a slice of a
+# card, or a slower version of it, is another chip.
 PEAKS = {
     "NVIDIA H200": Peak(494.7, 989.4),
     "NVIDIA H100 80GB HBM3": Peak(494.7, 989.4),
@@ -33,18 +33,18 @@ PEAKS = {
 
 
 def peak_of(hardware: str, precision: str) -> float | None:
-    """TFLOP/s in this precision; None where we don't know the chip."""
+    """TFLOP/s in this precision; None for an unknown chip."""
     peak = PEAKS.get(hardware)
     return None if peak is None else peak.bf16 if precision == "bf16" else peak.tf32
 
 
 def process_memory() -> int:
-    """Bytes that the process held at its fullest, all contestants together."""
-    import resource  # where there is none (Windows), nobody asks
+    """The most bytes that the process held, all contestants together."""
+    import resource  # Windows has none, and the other commands need none
 
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
 
 
-def on(device: torch.device) -> int:
+def bytes_on(device: torch.device) -> int:
     """Bytes in tensors on a GPU."""
     return torch.cuda.memory_allocated(device) if device.type == "cuda" else 0

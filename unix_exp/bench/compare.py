@@ -1,8 +1,8 @@
 """What changed since a known state of the code.
 
-A ratio got worse if it moved the wrong way by more than its quartiles lie apart, then or now, and by more than one per
-cent. Ratios alone are judged, because a machine that is slower today is slower for all contestants; and only where what
-was timed and the hardware are the same.
+A ratio got worse if it moved in the wrong direction by more than the distance of its quartiles, then or now, and by
+more than one per cent. Only ratios are judged, because a machine that is slower today is slower for all contestants,
+and only if the same was timed on the same hardware.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from unix_exp.types import Mistake
 
 KNOWN = Path(__file__).parent / "known"
 LEAST = 0.01
-MORE_IS_BETTER = ("speed_over_plain", "speed_over_plain_workers")  # of all other ratios less is
+MORE_IS_BETTER = ("speed_over_plain", "speed_over_plain_workers")  # of all other ratios less is better
 
 
 class Change(NamedTuple):
@@ -30,14 +30,14 @@ class Change(NamedTuple):
 
 def read(path: Path) -> dict[str, Any]:
     try:
-        told = json.loads(path.read_text())
-        if not {"what", "where", "ms_per_step", "ratios"} <= set(told):
+        figures: dict[str, Any] = json.loads(path.read_text())
+        if not {"what", "where", "ms_per_step", "ratios"} <= set(figures):
             raise ValueError
     except OSError as error:
         raise Mistake(f"cannot read {path}: {error.strerror}") from None
     except (ValueError, TypeError):
-        raise Mistake(f"{path} is none of the bench's; give a file that --json wrote, without --together") from None
-    return told
+        raise Mistake(f"{path} is not from the bench; give a file that --json wrote, without --together") from None
+    return figures
 
 
 def known(now: Mapping[str, Any]) -> Path | None:
@@ -47,11 +47,11 @@ def known(now: Mapping[str, Any]) -> Path | None:
 
 
 def differences(then: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
-    """What was timed otherwise, or elsewhere; settings that one of the two doesn't know yet are left out."""
-    places = [("hardware", then["where"]["hardware"], now["where"]["hardware"])]
-    places += [(name, then["what"][name], now["what"][name]) for name in shared(then["what"], now["what"])]
+    """What differs in case and hardware; settings that only one of them has, as the other is older, are skipped."""
+    pairs = [("hardware", then["where"]["hardware"], now["where"]["hardware"])]
+    pairs += [(name, then["what"][name], now["what"][name]) for name in shared(then["what"], now["what"])]
     found: list[str] = []
-    for name, before, after in places:
+    for name, before, after in pairs:
         if isinstance(before, dict) and isinstance(after, dict):
             parts = [(f"{name}.{key}", before[key], after[key]) for key in shared(before, after)]
         else:
@@ -73,8 +73,8 @@ def changes(then: Mapping[str, Any], now: Mapping[str, Any]) -> Iterator[Change]
 
 
 def worse(name: str, then: Mapping[str, float], now: Mapping[str, float]) -> bool:
-    by = now["median"] - then["median"]
+    change = now["median"] - then["median"]
     if name in MORE_IS_BETTER:
-        by = -by
+        change = -change
     apart = max(spread["high"] - spread["low"] for spread in (then, now))
-    return by > max(apart, LEAST * max(1.0, then["median"]))
+    return change > max(apart, LEAST * max(1.0, then["median"]))

@@ -1,4 +1,4 @@
-"""The floor: what a step's networks take when nothing else is done."""
+"""The floor: the time that a step's networks take when nothing else is done."""
 
 from __future__ import annotations
 
@@ -9,51 +9,43 @@ from torch import Tensor, nn
 
 from unix_exp.bench.case import Case
 from unix_exp.bench.ours import networks
+from unix_exp.types import Output
 
 
 class Floor:
-    """Scout, teach, learn: each network sees as many images as in a step, always the same, and nothing is updated."""
+    """Scout, teach, train: each network gets as many images as in a step, always the same; nothing is updated."""
 
     def __init__(self, case: Case, images: Tensor) -> None:
-        seen = case.cost.images
-        self.student, self.teacher = networks(case)
+        counts = case.cost.images
+        images = case.runtime.batch_layout(images)
+        made = networks(case)
+        self.student, self.teacher = made["student"], made["teacher"]
         self.student.train()
-        self.scouted, self.taught, self.learned = (
-            images[:count].clone(memory_format=torch.preserve_format) if count else None
-            for count in (seen.scouted, seen.taught, seen.learned)
-        )
+        self.scouted = first(images, counts.scouted)
+        self.taught = first(images, counts.taught)
+        self.learned = first(images, counts.learned)
         self.runtime = case.runtime
-        self.gradient = torch.randn(seen.learned, len(case.data.classes), device=images.device) / seen.learned
-        self.look = [compiled(network, case.runtime.compile) for network in (self.student, self.teacher)]
+        self.gradient = torch.randn(counts.learned, len(case.data.classes), device=images.device) / counts.learned
+        self.ask_student = compiled(self.student, case.runtime.compile)
+        self.ask_teacher = compiled(self.teacher, case.runtime.compile)
 
     def __call__(self) -> None:
-        student, teacher = self.look
         for weight in self.student.parameters():
             weight.grad = None
         with self.runtime.autocast():
             with torch.no_grad():
-                if self.scouted is not None:
+                if len(self.scouted):
                     with self.runtime.scouting():
-                        student(self.scouted)
-                if self.taught is not None:
-                    teacher(self.taught)
-            logits = student(self.learned).logits
+                        self.ask_student(self.scouted)
+                if len(self.taught):
+                    self.ask_teacher(self.taught)
+            logits = self.ask_student(self.learned).logits
         logits.backward(self.gradient.to(logits.dtype))
 
 
-def compiled(network: nn.Module, wanted: bool) -> Callable:
+def first(images: Tensor, count: int) -> Tensor:
+    return images[:count].clone(memory_format=torch.preserve_format)
+
+
+def compiled(network: nn.Module, wanted: bool) -> Callable[[Tensor], Output]:
     return torch.compile(network, fullgraph=True) if wanted else network
-
-
-def captured(work: Callable[[], object]) -> Callable[[], object]:
-    """The work as one CUDA graph: the floor is the GPU's time, not that of a host which launches one kernel by one."""
-    side = torch.cuda.Stream()
-    side.wait_stream(torch.cuda.current_stream())
-    with torch.cuda.stream(side):  # kernels are chosen outside the graph
-        for _ in range(3):
-            work()
-    torch.cuda.current_stream().wait_stream(side)
-    graph = torch.cuda.CUDAGraph()
-    with torch.cuda.graph(graph):
-        work()
-    return graph.replay

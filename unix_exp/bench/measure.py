@@ -1,15 +1,16 @@
-"""Contestants in turns: what disturbs a machine for a while disturbs all of them."""
+"""Timing in turns: what slows the machine for a while slows all contestants."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 from statistics import median, quantiles
 from typing import NamedTuple
 
 import torch
 
-WARM = 3  # untimed steps: kernels are chosen, graphs captured, momentum made
+WARM = 3  # untimed steps, in which kernels are chosen, graphs captured and momentum made
 
 Watch = Callable[[Iterable[int], str, int], Iterable[int]]
 
@@ -19,7 +20,7 @@ def nothing() -> None:
 
 
 class Contestant(NamedTuple):
-    """Something that is done again and again, and what belongs around its turn but not into its time."""
+    """Work that is timed, and what to do before and after its turn that is not timed."""
 
     name: str
     step: Callable[[], object]
@@ -29,7 +30,7 @@ class Contestant(NamedTuple):
 
 
 class Spread(NamedTuple):
-    """The middle of what was measured, and the quartiles around it."""
+    """The median of what was measured, and its quartiles."""
 
     median: float
     low: float
@@ -56,10 +57,10 @@ def warm(contestant: Contestant, wait: Callable[[], object]) -> None:
 def alternate(
     contestants: Sequence[Contestant], rounds: int, block: int, wait: Callable[[], object], watch: Watch
 ) -> dict[str, list[float]]:
-    """Seconds a step, one number for each turn of `block` steps; `wait` returns when the device has done its work."""
+    """Seconds per step, one number for each turn of `block` steps; `wait` returns when the device is done."""
     seconds: dict[str, list[float]] = {contestant.name: [] for contestant in contestants}
     for turn in watch(range(rounds), "timing", rounds):
-        # Back and forth: no contestant always comes just after the same one.
+        # Back and forth, so that no contestant always follows the same one.
         for contestant in contestants if turn % 2 == 0 else reversed(contestants):
             if turn % contestant.every:
                 continue
@@ -75,4 +76,4 @@ def alternate(
 
 
 def waiting_for(device: torch.device) -> Callable[[], object]:
-    return torch.cuda.synchronize if device.type == "cuda" else nothing
+    return partial(torch.cuda.synchronize, device) if device.type == "cuda" else nothing

@@ -9,11 +9,11 @@ from torch import nn
 
 from unix_exp.bench.case import Case
 from unix_exp.config import Settings
-from unix_exp.engine.analysis import Analysis
-from unix_exp.engine.cuda_graph import step_for
 from unix_exp.engine.folding import frozen
-from unix_exp.engine.loop import Means, Step, epoch_seed
-from unix_exp.run import assemble as build
+from unix_exp.engine.loop import epoch_seed
+from unix_exp.engine.step import Means
+from unix_exp.run.networks import declared_roles
+from unix_exp.run.training import training_of
 from unix_exp.types import Batch
 
 
@@ -21,7 +21,9 @@ class Ours:
     """A whole step: the next batch, augmented, the update, and the loss added to its mean."""
 
     def __init__(self, case: Case, settings: Settings) -> None:
-        self.step, self.analysis = assembled(case, settings)
+        training = training_of(settings, networks(case), case.data, case.recipe, case.runtime, case.trial_of(settings))
+        self.step, self.analysis = training.stage_step(training.stages[0]), training.analysis
+        training.method.train()
         self.batches, self.means = endless(case), Means()
 
     def __call__(self) -> None:
@@ -33,19 +35,12 @@ class Ours:
         self.analysis.add(self.analysis.look(batch), kept=batch.index % 2 == 0)
 
 
-def networks(case: Case) -> tuple[nn.Module, nn.Module]:
-    """Student and teacher, where and as a run has them."""
-    student, teacher = case.networks()
-    cheap = frozen(case.runtime.settled(teacher), case.runtime.precision_of_teacher, case.data.size)
-    return case.runtime.settled(student), cheap
-
-
-def assembled(case: Case, settings: Settings) -> tuple[Step, Analysis | None]:
-    distiller = build.distiller(settings, *networks(case))
-    case.runtime.settled(distiller)  # a criterion may have weights too
-    analysis = Analysis(distiller, case.data, case.runtime) if case.runtime.analysis else None
-    weights = [weight for weight in distiller.parameters() if weight.requires_grad]
-    return step_for(distiller, case.recipe.optimiser(weights), case.runtime), analysis
+def networks(case: Case) -> dict[str, nn.Module]:
+    """By role, on the device, what is not trained frozen as a run has it."""
+    kinds = declared_roles(case.settings)
+    made = {role: case.runtime.settled(network) for role, network in case.networks().items()}
+    precision, size = case.runtime.precision_of_teacher, case.data.size
+    return {role: frozen(one, precision, size) if kinds.get(role) == "frozen" else one for role, one in made.items()}
 
 
 def endless(case: Case) -> Iterator[Batch]:

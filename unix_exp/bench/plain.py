@@ -1,8 +1,8 @@
-"""The loop as people write it: what the framework is measured against.
+"""The loop that people usually write, which the framework is measured against.
 
-Images as PIL sees them, one at a time through torchvision's transforms; eager float32 in the usual memory layout; SGD
-as it comes; chance from numpy; loss and accuracy read on every step. UNIX as it is published: the student scouts the
-batch in train mode, images are ranked, all are mixed, the first k are kept. It shares the networks and nothing else.
+PIL images, one at a time through torchvision's transforms; eager float32 in the default memory format; SGD with its
+defaults; random numbers from NumPy; loss and accuracy read in every step. UNIX is done as published: the student scouts
+the batch in train mode, images are ranked, all are mixed, and the first k are kept. Only the networks are shared.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import torch
 import torch.nn.functional as F
 from PIL import Image
@@ -19,24 +20,27 @@ from torch.utils.data import DataLoader, Dataset
 from torchvision import transforms
 
 from unix_exp.bench.case import Case
-from unix_exp.data.resident import Resident
+from unix_exp.criteria.kd import KD
+from unix_exp.registry import criteria, samplers
+from unix_exp.samplers.everything import Everything
+from unix_exp.samplers.unix import Unix
 
 
-class Pictures(Dataset):
-    """A training set in the manner of torchvision's CIFAR: an array, and a PIL image made of each entry when asked."""
+class Pictures(Dataset[tuple[Tensor, int]]):
+    """A training set as torchvision's CIFAR: an array, from which a PIL image is made when one is read."""
 
-    def __init__(self, pixels: np.ndarray, labels: list[int], transform: Any) -> None:
+    def __init__(self, pixels: npt.NDArray[np.uint8], labels: list[int], transform: Any) -> None:
         self.pixels, self.labels, self.transform = pixels, labels, transform
 
     def __len__(self) -> int:
         return len(self.labels)
 
-    def __getitem__(self, place: int) -> tuple[Tensor, int]:
-        return self.transform(Image.fromarray(self.pixels[place])), self.labels[place]
+    def __getitem__(self, number: int) -> tuple[Tensor, int]:
+        return self.transform(Image.fromarray(self.pixels[number])), self.labels[number]
 
 
 class Meter:
-    """A running mean of what has been read."""
+    """A running mean."""
 
     def __init__(self) -> None:
         self.sum, self.count = 0.0, 0
@@ -47,22 +51,25 @@ class Meter:
 
 
 def can_show(case: Case) -> bool:
-    """Only what the published loop does: UNIX, or KD on the whole batch, without other criteria."""
-    return case.settings["sampler"]["name"] in ("unix", "everything") and set(case.settings["criterion"]) == {"kd"}
+    """Whether the loop does this method: UNIX, or KD on the whole batch, without other criteria."""
+    settings = case.settings
+    sampler, objective = samplers[settings["sampler"]["name"]], [criteria[name] for name in settings["criterion"]]
+    plain = settings["distiller"]["name"] == case.conventional["distiller"]["name"]
+    return plain and sampler in (Unix, Everything) and objective == [KD]
 
 
 class Plain:
-    """Networks in eager PyTorch and a loader; called, it does one step."""
+    """Eager networks and a data loader; each call does one step."""
 
     def __init__(self, case: Case, student: nn.Module, teacher: nn.Module, workers: int = 0) -> None:
         self.device = case.runtime.place()
         self.student, self.teacher = student.to(self.device).train(), teacher.to(self.device).eval()
-        recipe, criterion = case.recipe, case.settings["criterion"]["kd"]
+        recipe, (criterion,) = case.recipe, case.settings["criterion"].values()
         self.optimiser = torch.optim.SGD(
             self.student.parameters(), lr=recipe.lr, momentum=recipe.momentum, weight_decay=recipe.weight_decay
         )
         self.weight, self.tau = criterion.get("weight", 1.0), criterion["tau"]
-        self.unix = None if case.is_kd else case.settings["sampler"]
+        self.unix = None if case.is_conventional else case.settings["sampler"]
         self.k = case.cost.images.learned
         self.loader = DataLoader(pictures(case), recipe.batch, shuffle=True, drop_last=True, num_workers=workers)
         self.losses, self.top1, self.top5 = Meter(), Meter(), Meter()
@@ -101,21 +108,19 @@ class Plain:
         return loss, logits, labels
 
     def start(self) -> None:
-        """Begin an epoch with its workers, and use up the lead that they took while nobody was timing."""
+        """Begin an epoch with its workers, and use up the batches that they load before the turn is timed."""
         self.batches = iter(self.loader)
         for _ in range(self.loader.num_workers * (self.loader.prefetch_factor or 0)):
             self()
 
     def stop(self) -> None:
-        """Send the workers home: they would take the others' time."""
+        """End the workers, which would slow the other contestants."""
         self.batches = iter(())
 
 
 def pictures(case: Case) -> Pictures:
-    data = case.data
-    assert isinstance(data, Resident)
-    margin = data.margin
-    inner = slice(margin, margin + data.size)  # the resident set keeps its padding beside the images
+    data, margin = case.data, case.data.margin
+    inner = slice(margin, margin + data.size)  # what is in memory is padded already
     steps: list[Any] = [transforms.ToTensor(), transforms.Normalize(data.mean, data.std)]
     if data.augment:
         crop = [transforms.RandomCrop(data.size, padding=margin)]
@@ -128,7 +133,7 @@ def pictures(case: Case) -> Pictures:
 def mixed(
     images: Tensor, labels: Tensor, logits: Tensor, partner: Tensor, lam: float, k: int, unix: dict[str, Any]
 ) -> tuple[Tensor, Tensor]:
-    """The k least certain images, mixed the more the surer the student is of them, and their labels."""
+    """The k least certain images and their labels; the surer the student is of an image, the more it is mixed."""
     size = len(images)
     order = torch.argsort(uncertainty(logits, unix["uncertainty"]), descending=True)
     middle = size / 2 if unix.get("b") is None else unix["b"]
@@ -150,7 +155,8 @@ def uncertainty(logits: Tensor, kind: str) -> Tensor:
 
 
 def accuracy(logits: Tensor, labels: Tensor) -> tuple[float, float]:
-    """Per cent of the labels that are the first guess, and one of the first five."""
+    """Per cent of the labels that are the first guess, and that are among the first five."""
     guesses = logits.topk(5, dim=1)[1]
     right = guesses.eq(labels.view(-1, 1))
-    return tuple(right[:, :many].any(dim=1).float().mean().mul(100).item() for many in (1, 5))  # type: ignore[return-value]
+    first, fifth = (right[:, :many].any(dim=1).float().mean().mul(100).item() for many in (1, 5))
+    return first, fifth

@@ -1,7 +1,7 @@
-"""Several runs at once on one device: what each does, and what they do together.
+"""Several runs at once on one device: how many images per second they train on in all.
 
-Each run is a process of its own, as a launcher such as joblib makes them. All are there from the beginning; in a turn
-some of them train for the same seconds, and on a CPU they share its cores evenly.
+Each run is a process of its own, as a launcher such as joblib starts them. All processes are ready from the beginning;
+in each turn some of them train during the same seconds, and on a CPU they share its cores evenly.
 """
 
 from __future__ import annotations
@@ -22,23 +22,23 @@ from unix_exp.bench.ours import Ours
 from unix_exp.run import provenance
 from unix_exp.types import Mistake
 
-LEAD = 0.1  # seconds in which all are told of a turn before it begins
+LEAD = 0.1  # seconds before a turn begins, in which it is announced to all
 
 
 class Turn(NamedTuple):
-    """Train with so many threads, from this moment on (of the clock that all processes share) and for so long."""
+    """Train with so many threads, from this moment on, by the clock that all processes share, and for so long."""
 
     threads: int
     start: float
     seconds: float
-    block: int  # steps between two looks at the clock
+    block: int  # steps after which the clock is read again
 
 
 def together(
     words: Sequence[str], counts: Sequence[int], rounds: int, seconds: float, block: dict[str, int], watch: Watch
 ) -> dict[str, Any]:
-    """Images a second of the device, by how many runs are on it at once."""
-    timed = case.read(words)  # a mistake in the words is found before any process begins
+    """Images per second on the device, by the number of runs at once."""
+    timed = case.read(words)  # a mistake in the words is found before any process starts
     cores, steps = torch.get_num_threads(), block[timed.runtime.place().type]
     totals: dict[int, list[float]] = {count: [] for count in counts}
     with runners(words, max(counts)) as runs:
@@ -64,17 +64,19 @@ def together(
 
 @contextmanager
 def runners(words: Sequence[str], count: int) -> Iterator[list[Connection]]:
-    """Processes that are ready to train, and gone afterwards."""
+    """Processes that are ready to train; they end afterwards."""
     context = multiprocessing.get_context("spawn")  # a GPU does not survive a fork
     lines: list[Connection] = []
     processes = []
-    interrupts = signal.signal(signal.SIGINT, signal.SIG_IGN)  # inherited: who interrupts the bench ends them from here
+    interrupts = signal.signal(
+        signal.SIGINT, signal.SIG_IGN
+    )  # inherited: an interrupt reaches this process, which ends them
     try:
         for _ in range(count):
             ours, theirs = context.Pipe()
             process = context.Process(target=run, args=(theirs, tuple(words)), daemon=True)
             process.start()
-            theirs.close()  # so that its end is seen here
+            theirs.close()  # so that this end notices when the process ends
             lines.append(ours)
             processes.append(process)
     finally:
@@ -89,18 +91,20 @@ def runners(words: Sequence[str], count: int) -> Iterator[list[Connection]]:
 
 
 def answers(lines: Sequence[Connection], turn: Turn | None = None) -> list[float]:
-    """One from each; where there is a turn, it is told to all before."""
+    """One answer from each run; a turn is sent to all of them first."""
     try:
         for line in lines:
             if turn is not None:
                 line.send(turn)
         return [line.recv() for line in lines]
     except (EOFError, OSError):
-        raise Mistake(f"one of {len(lines)} runs at once has ended, perhaps for want of memory; try fewer") from None
+        raise Mistake(
+            f"one of {len(lines)} runs at once has ended, perhaps because memory ran out; try fewer"
+        ) from None
 
 
 def run(line: Connection, words: Sequence[str]) -> None:
-    """One process: steps a second, turn by turn."""
+    """One process: it answers each turn with its steps per second."""
     timed = case.read(words)
     timed.data.load(timed.runtime.place())
     step, wait = Ours(timed, timed.settings), waiting_for(timed.runtime.place())

@@ -1,4 +1,4 @@
-"""Small image sets live on the device; a batch is one gather."""
+"""Data sets whose pixels are kept on the device; a batch is one gather."""
 
 from __future__ import annotations
 
@@ -13,10 +13,19 @@ from unix_exp.types import Batch, Mistake, Watch
 
 
 class Images(NamedTuple):
-    """One half of a data set as it is read, before anything is done to it."""
+    """The training or the test images as they are read, before anything is done to them."""
 
     pixels: Tensor  # [M, H, W, 3] uint8
     labels: Tensor  # [M] int64
+
+
+class Drawn(NamedTuple):
+    """An epoch's random numbers: the order of the images, and how each is cropped and flipped."""
+
+    order: Tensor  # [M] int64
+    down: Tensor  # [M, 1] int64, where the crop begins
+    right: Tensor
+    mirrored: Tensor  # [M, 1] bool
 
 
 class Normalise:
@@ -48,6 +57,10 @@ class Resident:
     augment: bool = True
     flip: bool = True
 
+    def fingerprint(self) -> str:
+        """What identifies the images, wherever they lie."""
+        raise NotImplementedError
+
     def read(self, watch: Watch | None) -> tuple[Images, Images]:
         """The training and the test images."""
         raise NotImplementedError
@@ -61,6 +74,8 @@ class Resident:
         self.test_pixels, self.test_labels = test.pixels.to(device), test.labels.to(device)
         self.normalise = Normalise(self.mean, self.std, self.size, device)
         self.one_hot = torch.eye(len(self.classes), device=device)
+        self.side = torch.arange(self.size, device=device)
+        self.backwards = self.side.flip(0)
 
     def train_batches(self, batch: int, seed: int, only: Tensor | None = None) -> Iterator[Batch]:
         check_batch(batch, self.train_count)
@@ -71,8 +86,12 @@ class Resident:
             yield self.normalise(pixels), labels
 
     def _epoch(self, batch: int, seed: int, only: Tensor | None = None) -> Iterator[Batch]:
+        drawn = self.drawn(torch.Generator(self.train_pixels.device).manual_seed(seed), only)
+        for start in range(0, len(drawn.order) - batch + 1, batch):
+            yield self.gathered(drawn, slice(start, start + batch))
+
+    def drawn(self, generator: torch.Generator, only: Tensor | None = None) -> Drawn:
         device = self.train_pixels.device
-        generator = torch.Generator(device).manual_seed(seed)
         count = self.train_count if only is None else len(only)
 
         def draw(choices: int) -> Tensor:
@@ -81,22 +100,21 @@ class Resident:
         order = torch.randperm(count, generator=generator, device=device)
         if only is not None:
             order = only.to(device)[order]
-        side = torch.arange(self.size, device=device)
         down, right = draw(2 * self.margin + 1), draw(2 * self.margin + 1)
-        mirrored = draw(2 if self.augment and self.flip else 1).bool()
-        for start in range(0, count - batch + 1, batch):
-            now = slice(start, start + batch)
-            index = order[now]
-            rows = down[now] + side
-            columns = right[now] + torch.where(mirrored[now], side.flip(0), side)
-            pixels = self._crops(index, rows, columns)
-            yield Batch(self.normalise(pixels), self.one_hot[self.train_labels[index]], index)
+        return Drawn(order, down, right, draw(2 if self.augment and self.flip else 1).bool())
+
+    def gathered(self, drawn: Drawn, rows: slice) -> Batch:
+        """One batch: a part of the epoch's order, cropped, flipped and normalised."""
+        index = drawn.order[rows]
+        columns = drawn.right[rows] + torch.where(drawn.mirrored[rows], self.backwards, self.side)
+        pixels = self._crops(index, drawn.down[rows] + self.side, columns)
+        return Batch(self.normalise(pixels), self.one_hot[self.train_labels[index]], index)
 
     def _crops(self, index: Tensor, rows: Tensor, columns: Tensor) -> Tensor:
-        """Every pixel of the batch by its place among all pixels: [N], [N, H], [N, W] -> [N, H, W, 3]."""
+        """Each pixel is found by its number among all pixels: [N], [N, H], [N, W] -> [N, H, W, 3]."""
         stored = self.train_pixels.shape[1]
-        place = (index[:, None] * stored + rows)[:, :, None] * stored + columns[:, None, :]
-        return self.train_pixels.view(-1, 3).index_select(0, place.view(-1)).view(*place.shape, 3)
+        number = (index[:, None] * stored + rows)[:, :, None] * stored + columns[:, None, :]
+        return self.train_pixels.view(-1, 3).index_select(0, number.view(-1)).view(*number.shape, 3)
 
 
 def check_batch(batch: int, train_count: int) -> None:

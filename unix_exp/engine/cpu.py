@@ -1,4 +1,4 @@
-"""What a CPU needs so as not to lose time."""
+"""What training on a CPU needs to be fast: memory that stays with the process, and no slow kernel."""
 
 from __future__ import annotations
 
@@ -19,26 +19,27 @@ def cpu_name() -> str:
 
 
 def keep_freed_memory() -> None:
-    """Let the process keep what a step frees for the next step.
+    """Let the process keep the memory that a step frees, for the next step.
 
-    By itself glibc hands large pieces back to the system, which must find, clear and map the same pages again in every
-    step.
+    By default glibc returns large allocations to the system, which then has to find, clear and map the same pages again
+    in every step.
     """
     try:
         mallopt = ctypes.CDLL(None).mallopt
     except (OSError, AttributeError, TypeError):
         return  # another C library, or another allocator
-    # Older glibc refuses more than 32 MiB. After a refusal the other setting would do harm: it ends glibc's adapting.
+    # Older glibc refuses more than 32 MiB. If both are refused, the trim threshold must stay as it is: setting it
+    # alone turns off glibc's own adapting of both.
     if mallopt(M_MMAP_THRESHOLD, 2**30) or mallopt(M_MMAP_THRESHOLD, 2**25):
         mallopt(M_TRIM_THRESHOLD, 2**31 - 1)
 
 
 def without_slow_kernels(network: nn.Module) -> nn.Module:
-    """The same network, for learning in bf16.
+    """The same network, trained in float32 where oneDNN's bf16 kernel is slow.
 
-    For one kind of layer oneDNN chooses badly: the gradient for the input of a depthwise convolution with a stride is
-    left to a kernel for dense ones (brgconv_strided) and takes 25 to 80 times as long as in float32 (PyTorch 2.15,
-    AVX-512 with bf16). The few of them in a network for phones took half of its learning.
+    For the gradient with respect to the input of a strided depthwise convolution oneDNN chooses a kernel for dense
+    convolutions (brgconv_strided), which takes 25 to 80 times as long as in float32 (PyTorch 2.15, AVX-512 with bf16).
+    The few such layers of a mobile network took half of its training time.
     """
     for module in network.modules():
         if type(module) is nn.Conv2d and module.groups == module.in_channels > 1 and max(module.stride) > 1:
@@ -47,7 +48,7 @@ def without_slow_kernels(network: nn.Module) -> nn.Module:
 
 
 class LearnsInFloat32(nn.Conv2d):
-    """A convolution that autocast leaves alone while gradients are wanted."""
+    """A convolution that ignores autocast while gradients are needed."""
 
     def forward(self, maps: Tensor) -> Tensor:
         if not torch.is_grad_enabled():

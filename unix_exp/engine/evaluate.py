@@ -10,9 +10,12 @@ from torch import Tensor, nn
 from unix_exp.engine.runtime import Runtime
 from unix_exp.types import Dataset, Watch
 
+CPU_BATCH, GPU_BATCH = 250, 2000  # test images at a time; a GPU is given enough to do at each launch
+GPU_BATCH_SIZE = 32  # the side of the images that GPU_BATCH is meant for
+
 
 class Evaluation(NamedTuple):
-    """How good a network is on the test set, and where it puts each class."""
+    """How good a network is on the test set, and where each class lies in its embedding."""
 
     top1: float  # per cent
     top5: float
@@ -20,31 +23,56 @@ class Evaluation(NamedTuple):
     centres: Tensor  # [C, D], the mean embedding of each class's test images; NaN where there are none
 
 
-@torch.no_grad()
+def evaluation_batch(batch_size: int, size: int, device: torch.device) -> int:
+    """How many test images to evaluate at once: no backward pass keeps activations, so more than a training batch."""
+    if device.type != "cuda":
+        return max(batch_size, CPU_BATCH)
+    # Larger images take more memory each: the number of pixels stays below that of GPU_BATCH small images.
+    return max(batch_size, CPU_BATCH, min(GPU_BATCH, GPU_BATCH * GPU_BATCH_SIZE**2 // size**2))
+
+
+class Counts(NamedTuple):
+    """What an evaluation counts, on the device."""
+
+    right: Tensor  # [C] int64, images of each class whose first guess is right
+    images: Tensor  # [C] int64, images of each class
+    top5: Tensor  # int64, images whose class is among the first five guesses
+    embeddings: Tensor  # [C, D], summed over each class
+
+
 def evaluate(network: nn.Module, data: Dataset, batch_size: int, runtime: Runtime, watch: Watch) -> Evaluation:
-    """One pass over the test images; counted on the device and read once."""
+    """One pass over the test images, counted on the device and read once."""
+    counts = counted(network, data, batch_size, runtime, watch)
+    right, images = torch.stack([counts.right, counts.images]).tolist()
+    return Evaluation(
+        top1=100 * sum(right) / data.test_count,
+        top5=100 * float(counts.top5) / data.test_count,
+        top1_by_class=[100 * some / count if count else None for some, count in zip(right, images, strict=True)],
+        centres=counts.embeddings / counts.images[:, None],
+    )
+
+
+@torch.no_grad()
+def counted(network: nn.Module, data: Dataset, batch_size: int, runtime: Runtime, watch: Watch) -> Counts:
+    """The pass itself, which never waits for the device."""
     was_training = network.training
     network.eval()
-    batch_size = max(batch_size, 250)  # nothing is stored for a backward pass, so a larger batch fits
+    batch_size = evaluation_batch(batch_size, data.size, runtime.place())
     classes = len(data.classes)
-    right, shown = torch.zeros(2, classes, dtype=torch.int64, device=runtime.place()).unbind()
-    top5 = embeddings = 0
+    right, images_of = torch.zeros(2, classes, dtype=torch.int64, device=runtime.place()).unbind()
+    top5 = torch.zeros((), dtype=torch.int64, device=runtime.place())
+    embeddings: Tensor | None = None
     batches = -(-data.test_count // batch_size)
     for images, labels in watch(data.test_batches(batch_size), "test", batches):
         with runtime.autocast():
-            output = network(images)
+            output = network(runtime.batch_layout(images))
         top = output.logits.topk(min(5, output.logits.shape[1]), dim=1).indices == labels[:, None]
-        top5 = top5 + top.sum()
+        top5 += top.sum()
         right.index_add_(0, labels, top[:, 0].long())
-        shown.index_add_(0, labels, torch.ones_like(labels))
+        images_of.index_add_(0, labels, torch.ones_like(labels))
         embedding = output.embedding.float()
-        embeddings = embeddings + embedding.new_zeros(classes, embedding.shape[1]).index_add_(0, labels, embedding)
+        summed = embedding.new_zeros(classes, embedding.shape[1]).index_add_(0, labels, embedding)
+        embeddings = summed if embeddings is None else embeddings + summed
     network.train(was_training)
-
-    rights, counts = torch.stack([right, shown]).tolist()
-    return Evaluation(
-        top1=100 * sum(rights) / data.test_count,
-        top5=100 * float(top5) / data.test_count,
-        top1_by_class=[100 * right / count if count else None for right, count in zip(rights, counts, strict=True)],
-        centres=embeddings / shown[:, None],
-    )
+    assert embeddings is not None, "every data set has test images"
+    return Counts(right, images_of, top5, embeddings)

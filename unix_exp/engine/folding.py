@@ -1,10 +1,10 @@
-"""A teacher that will never learn again: batch norms folded into their convolutions, in a precision of its own."""
+"""A network that is no longer trained: batch norms folded into their convolutions, in a precision of its own."""
 
 from __future__ import annotations
 
 import copy
-import itertools
 from collections import Counter
+from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -12,15 +12,17 @@ from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_weights
 from torch.overrides import TorchFunctionMode
 from torch.utils._pytree import tree_leaves
+from torch.utils.hooks import RemovableHandle
 
 from unix_exp.engine.cpu import LearnsInFloat32
 from unix_exp.types import Output
 
 DTYPES = {"float32": torch.float32, "bf16": torch.bfloat16}
+LARGEST_DIFFERENCE = 1e-3  # of an output's largest value; in float32 folding stays far below
 
 
 class Frozen(nn.Module):
-    """A network for looking only. What it says equals what the network said, up to rounding."""
+    """A network that only answers; its answers equal the network's own up to rounding."""
 
     def __init__(self, network: nn.Module, precision: str) -> None:
         super().__init__()
@@ -29,15 +31,22 @@ class Frozen(nn.Module):
 
     @torch.no_grad()
     def forward(self, images: Tensor) -> Output:
-        # The weights are converted once for all; autocast, which may be on for the student, would do it in every step.
+        # The weights were converted once; autocast, which may be on for the student, would convert them in every step.
         with torch.autocast(images.device.type, enabled=False):
-            return self.network(images.to(self.dtype))
+            output: Output = self.network(images.to(self.dtype))
+            return output
 
 
-def frozen(network: nn.Module, precision: str, size: int) -> Frozen:
-    """The same network, cheaper. It stays whole where folding would change what it says."""
-    folded = with_norms_folded(network, size)
-    return Frozen(folded if says_the_same(network, folded, size) else copy.deepcopy(network), precision)
+def frozen(network: nn.Module, precision: str, size: int, say: Callable[[str], None] = print) -> Frozen:
+    """A cheaper copy of a network; where folding would change its answers, its batch norms stay, and that is said."""
+    # A GPU rounds convolutions to TF32, which differs from the folded ones by more than folding may. So folding and
+    # comparing happen in float32 on the CPU, whatever device the network is on.
+    plain = copy.deepcopy(network).to("cpu", torch.float32).eval()
+    folded = with_norms_folded(plain, size)
+    if (reason := refusal(plain, folded, size)) is not None:
+        say(f"the batch norms of the frozen network are not folded into its convolutions, so it takes longer: {reason}")
+        folded = copy.deepcopy(network)
+    return Frozen(folded.to(next(network.parameters()).device), precision)
 
 
 @torch.no_grad()
@@ -58,7 +67,7 @@ def with_norms_folded(network: nn.Module, size: int) -> nn.Module:
 def only_readers(network: nn.Module, size: int) -> list[tuple[nn.Conv2d, nn.BatchNorm2d]]:
     """Pairs of a convolution and the batch norm that alone reads its output."""
     watch = Watch()
-    hooks = []
+    hooks: list[RemovableHandle] = []
     for module in network.modules():
         if type(module) in (nn.Conv2d, LearnsInFloat32):
             hooks.append(module.register_forward_hook(watch.made))
@@ -68,70 +77,77 @@ def only_readers(network: nn.Module, size: int) -> list[tuple[nn.Conv2d, nn.Batc
         output = network(example(network, size))
     for hook in hooks:
         hook.remove()
-    shown = [output.logits, output.embedding, *output.features]
-    return watch.pairs(shown)
+    return watch.pairs([output.logits, output.embedding, *output.features])
 
 
 class Watch(TorchFunctionMode):
-    """What becomes of every convolution's output while a network looks at an image.
+    """What reads every convolution's output in a forward pass.
 
-    Watching finds the pairs in any network, whatever it calls its parts and in whatever order it names them.
+    Watching finds the pairs in any network, whatever its parts are called and in whatever order they are defined.
     """
 
     def __init__(self) -> None:
         super().__init__()
-        self.outputs: list[tuple[Tensor, nn.Conv2d]] = []  # the tensors themselves: their numbers could be given anew
+        self.outputs: list[tuple[Tensor, nn.Conv2d]] = []  # the tensors are kept, so that no id is used twice
         self.read: list[tuple[Tensor, nn.BatchNorm2d]] = []
-        self.elsewhere: list[Tensor] = []  # read by anything else
+        self.read_elsewhere: list[Tensor] = []  # by anything but a batch norm
         self.reader: nn.BatchNorm2d | None = None
 
-    def made(self, convolution: nn.Conv2d, _: tuple[Tensor, ...], output: Tensor) -> None:
+    def made(self, convolution: nn.Module, _: tuple[Any, ...], output: Tensor) -> None:
+        assert isinstance(convolution, nn.Conv2d)
         self.outputs.append((output, convolution))
 
-    def reads(self, norm: nn.BatchNorm2d, arguments: tuple[Tensor, ...]) -> None:
+    def reads(self, norm: nn.Module, arguments: tuple[Any, ...]) -> None:
+        assert isinstance(norm, nn.BatchNorm2d)
         self.reader = norm
         self.read.append((arguments[0], norm))
 
-    def has_read(self, norm: nn.BatchNorm2d, _: tuple[Tensor, ...], output: Tensor) -> None:
+    def has_read(self, norm: nn.Module, _: tuple[Any, ...], output: Tensor) -> None:
         self.reader = None
 
     def __torch_function__(self, function: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         if self.reader is None:
-            self.elsewhere += [leaf for leaf in tree_leaves((args, kwargs)) if isinstance(leaf, Tensor)]
+            self.read_elsewhere += [leaf for leaf in tree_leaves((args, kwargs)) if isinstance(leaf, Tensor)]
         return function(*args, **(kwargs or {}))
 
-    def pairs(self, shown: list[Tensor]) -> list[tuple[nn.Conv2d, nn.BatchNorm2d]]:
-        """Each called once, the output read once and not shown to the criteria."""
-        once = Counter([module for _, module in self.outputs] + [module for _, module in self.read])
-        seen = Counter(map(id, [*(tensor for tensor, _ in self.read), *self.elsewhere, *shown]))
+    def pairs(self, returned: list[Tensor]) -> list[tuple[nn.Conv2d, nn.BatchNorm2d]]:
+        """Each called once, the output read once and not returned to the criteria."""
+        calls = Counter([module for _, module in self.outputs] + [module for _, module in self.read])
+        readers = Counter(map(id, [*(tensor for tensor, _ in self.read), *self.read_elsewhere, *returned]))
         norms = {id(tensor): norm for tensor, norm in self.read}
         return [
             (convolution, norm)
             for output, convolution in self.outputs
-            if seen[id(output)] == 1 and (norm := norms.get(id(output))) is not None
-            if once[convolution] == once[norm] == 1
+            if readers[id(output)] == 1 and (norm := norms.get(id(output))) is not None
+            if calls[convolution] == calls[norm] == 1
         ]
 
 
 @torch.no_grad()
-def says_the_same(one: nn.Module, other: nn.Module, size: int) -> bool:
-    """On noise, in everything that a criterion could read."""
-    was_training = one.training
-    images = example(one, size)
-    outputs = [network.eval()(images) for network in (one, other)]
-    one.train(was_training)
-    first, second = ([output.logits, output.embedding, *output.features] for output in outputs)
-    return all(near(left, right) for left, right in itertools.zip_longest(first, second))
-
-
-def near(one: Tensor, other: Tensor) -> bool:
-    scale = one.abs().max().clamp_min(1e-12)
-    return bool(torch.isfinite(other).all() == torch.isfinite(one).all()) and bool(
-        ((one - other).abs().max() / scale) < 1e-3
+def refusal(plain: nn.Module, folded: nn.Module, size: int) -> str | None:
+    """Why the folded network cannot answer for the plain one: the first output that differs on noise, if any does."""
+    images = example(plain, size)
+    outputs = [network.eval()(images) for network in (plain, folded)]
+    first, second = (
+        {"logits": output.logits, "embedding": output.embedding}
+        | {f"features[{number}]": feature for number, feature in enumerate(output.features)}
+        for output in outputs
     )
+    if first.keys() != second.keys():
+        return f"it has {len(second)} outputs then, not {len(first)}"
+    for name, wanted in first.items():
+        # Written so that a NaN counts as a difference.
+        if not (difference := relative_difference(wanted, second[name])) < LARGEST_DIFFERENCE:
+            return f"its {name} would differ by {100 * difference:.2g} %"
+    return None
+
+
+def relative_difference(wanted: Tensor, found: Tensor) -> float:
+    """The largest difference, as a share of the largest value."""
+    return float((wanted - found).abs().max() / wanted.abs().max().clamp_min(1e-12))
 
 
 def example(network: nn.Module, size: int) -> Tensor:
     weight = next(network.parameters())
-    chance = torch.Generator().manual_seed(0)  # of its own: the run's chance stays where it is
-    return torch.randn(2, 3, size, size, generator=chance).to(weight.device, weight.dtype)
+    generator = torch.Generator().manual_seed(0)  # of its own, so that the run's random numbers stay the same
+    return torch.randn(2, 3, size, size, generator=generator).to(weight.device, weight.dtype)

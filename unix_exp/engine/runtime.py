@@ -1,4 +1,4 @@
-"""Where and in which arithmetic a run happens."""
+"""The device a run trains on, and the precision it computes in."""
 
 from __future__ import annotations
 
@@ -7,15 +7,17 @@ from dataclasses import dataclass
 from typing import Literal
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from unix_exp.engine.cpu import cpu_name, keep_freed_memory, without_slow_kernels
 from unix_exp.types import Mistake
 
+SECONDS_BETWEEN_CHECKPOINTS = 30.0  # on a GPU, where an epoch may take a second and writing a checkpoint a tenth of it
+
 
 @dataclass(frozen=True)
 class Runtime:
-    """The machine's side of a run; of these only the precisions are part of a run's identity."""
+    """How the machine is used; of these settings only the precisions are part of a run's identity."""
 
     device: str = "auto"
     precision: Literal["float32", "bf16"] = "float32"
@@ -25,19 +27,20 @@ class Runtime:
     compile: bool = False
     capture: Literal["auto", True, False] = "auto"
     threads: int | None = None
-    checkpoint_every: int = 1
+    checkpoint_every: int | Literal["auto"] = "auto"
     analysis: bool = True
 
     def __post_init__(self) -> None:
         if self.threads is not None and self.threads < 1:
             raise Mistake(f"runtime.threads is {self.threads}; choose 1 or more, or null for all cores")
-        if self.checkpoint_every < 1:
-            raise Mistake(f"runtime.checkpoint_every is {self.checkpoint_every}; choose 1 or more epochs")
-        place = self.place()  # a device that isn't there is found before anything is built
-        if self.capture is True and place.type != "cuda":
-            raise Mistake(f"runtime.capture is true, which needs a GPU, but this runs on {place}; choose auto or false")
+        if self.checkpoint_every != "auto" and self.checkpoint_every < 1:
+            raise Mistake(f"runtime.checkpoint_every is {self.checkpoint_every}; choose auto, or 1 or more epochs")
+        kind = self.place().type  # a device that isn't there is found before anything is built
+        if self.capture is True and kind != "cuda":
+            raise Mistake(f"runtime.capture is true, which needs a GPU, but this runs on {kind}; choose auto or false")
 
     def place(self) -> torch.device:
+        """The device, an automatic choice made."""
         if self.device == "auto":
             return torch.device("cuda" if torch.cuda.is_available() else "cpu")
         try:
@@ -47,11 +50,11 @@ class Runtime:
         if device.type not in ("cpu", "cuda"):
             raise Mistake(f"runtime.device is {self.device!r}; choose auto, cpu, cuda or cuda:N")
         if device.type == "cuda":
-            there = torch.cuda.device_count()
-            if not there:
+            count = torch.cuda.device_count()
+            if not count:
                 raise Mistake(f"runtime.device is {self.device!r} but PyTorch finds no GPU here; choose auto or cpu")
-            if device.index is not None and device.index >= there:
-                raise Mistake(f"runtime.device is {self.device!r} but there are {there} GPUs, counted from 0")
+            if device.index is not None and device.index >= count:
+                raise Mistake(f"runtime.device is {self.device!r}; choose cuda:0 to cuda:{count - 1}")
         return device
 
     @property
@@ -60,12 +63,12 @@ class Runtime:
 
     @property
     def scouts_otherwise(self) -> bool:
-        """Whether the student looks in another precision than it learns in."""
+        """Whether the student scouts in another precision than it trains in."""
         return self.scout_precision not in (None, self.precision)
 
     @property
     def captures(self) -> bool:
-        """Whether the step is to become one CUDA graph."""
+        """Whether the step is to be recorded as one CUDA graph."""
         return self.capture is not False and self.place().type == "cuda"
 
     def settle(self) -> None:
@@ -74,24 +77,45 @@ class Runtime:
         torch.backends.cudnn.benchmark = True  # every step has the same shapes
         if self.threads is not None:
             torch.set_num_threads(self.threads)
-        if self.place().type == "cpu":
+        device = self.place()
+        if device.type == "cpu":
             keep_freed_memory()
+        elif device.index is not None:
+            torch.cuda.set_device(device)  # what names no device, such as synchronize(), means the current one
+
+    @property
+    def layout(self) -> torch.memory_format:
+        return torch.channels_last if self.memory_format == "channels_last" else torch.contiguous_format
 
     def settled(self, network: nn.Module) -> nn.Module:
-        layout = torch.channels_last if self.memory_format == "channels_last" else torch.contiguous_format
-        network = network.to(self.place()).to(memory_format=layout)
+        """The network on the device, in the memory format and with the kernels that suit it."""
+        network = network.to(self.place()).to(memory_format=self.layout)
         slow = self.place().type == "cpu" and self.precision == "bf16"
         return without_slow_kernels(network) if slow else network
+
+    def batch_layout(self, images: Tensor) -> Tensor:
+        """Images [N, 3, H, W] in the memory format of the weights, copied only where they are in another.
+
+        Images in memory come as channels_last whatever is asked for, and a convolution follows its input: it would
+        convert its weights in every call.
+        """
+        return images.contiguous(memory_format=self.layout)
+
+    def checkpoint_is_due(self, epoch: int, seconds: float) -> bool:
+        """Whether to save after this epoch, counted from 1, with so many seconds trained since the last checkpoint."""
+        if self.checkpoint_every != "auto":
+            return epoch % self.checkpoint_every == 0
+        return self.place().type == "cpu" or seconds >= SECONDS_BETWEEN_CHECKPOINTS
 
     def autocast(self) -> AbstractContextManager[None]:
         return self._in(self.precision)
 
     def scouting(self) -> AbstractContextManager[None]:
-        """Around the student's look at a batch, inside `autocast`."""
+        """The precision to scout in, for use inside `autocast`."""
         return self._in(self.scout_precision or self.precision)
 
     def _in(self, precision: str) -> AbstractContextManager[None]:
-        # No cache: older PyTorch keeps what it cast while scouting, without gradient, for the pass that learns.
+        # No cache: older PyTorch would train with the weights that it cast while scouting, without gradient.
         enabled = precision == "bf16"
         return torch.autocast(self.place().type, torch.bfloat16, enabled=enabled, cache_enabled=False)
 

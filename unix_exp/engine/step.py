@@ -33,6 +33,7 @@ class Step:
         self.forward = torch.compile(method, fullgraph=True) if runtime.compile else method
 
     def __call__(self, batch: Batch) -> Losses:
+        batch = batch._replace(images=self.runtime.batch_layout(batch.images))
         with self.runtime.autocast():
             losses: Losses = self.forward(batch, self.stage)
         self.optimiser.zero_grad(set_to_none=True)

@@ -73,12 +73,19 @@ def declared_roles(settings: Settings) -> dict[str, Kind]:
     return roles | dict.fromkeys(getattr(sampler, "networks", ()), "frozen")
 
 
+def chosen_for(settings: Settings, role: str) -> Settings:
+    """The network that the configuration chooses for a role; the student's own architecture where it chooses none."""
+    if role in (STUDENT, TEACHER):
+        chosen: Settings = settings.get(role) or {}
+    else:
+        chosen = (settings.get("networks") or {}).get(role) or config.without(settings[STUDENT], "checkpoint")
+    if "name" not in chosen:
+        raise Mistake(f"distiller '{settings['distiller']['name']}' needs a {role}; choose one with {role}=NAME")
+    return chosen
+
+
 def one_of(whole: DictConfig, settings: Settings, role: str, kind: Kind, fingerprint: str, classes: int) -> Network:
-    chosen = settings.get(TEACHER) if role == TEACHER else (settings.get("networks") or {}).get(role)
-    if not chosen or "name" not in chosen:
-        if role == TEACHER:
-            raise Mistake(f"distiller '{settings['distiller']['name']}' needs a teacher; choose one with teacher=NAME")
-        chosen = config.without(settings[STUDENT], "checkpoint")  # the student's architecture serves
+    chosen = chosen_for(settings, role)
     seed = chosen.get("seed", settings["seed"] + 1)
     if kind == "trained":
         return Network(role, kind, chosen, of_student(chosen, role), seed, fresh_classifier(role, chosen, classes))

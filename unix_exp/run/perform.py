@@ -11,18 +11,16 @@ from typing import Any, NamedTuple
 from omegaconf import DictConfig
 
 from unix_exp import config
-from unix_exp.distillers.clock import Clock
 from unix_exp.engine import stages as sequence
-from unix_exp.engine.analysis import Analysis
 from unix_exp.engine.loop import Progress, Training, train
-from unix_exp.engine.optimiser_state import load_optimiser, optimiser_state
-from unix_exp.run.assemble import assemble, facts_of
+from unix_exp.engine.optimiser_state import load_optimiser_state, optimiser_state
 from unix_exp.run.checkpoint import content_hash, read_state, save_state, save_tensors, save_weights
 from unix_exp.run.folder import RunFolder
 from unix_exp.run.plan import Located, Plan, averages, check, locate
 from unix_exp.run.ready import Ready, make_ready
 from unix_exp.run.result import flat, result_of, summary
 from unix_exp.run.sources import FromStore
+from unix_exp.run.training import training_of
 from unix_exp.sinks.console import Console
 from unix_exp.sinks.jsonl import Jsonl
 from unix_exp.sinks.wandb import Wandb, WandbSettings, under_agent
@@ -100,11 +98,14 @@ def carry_out(plan: Plan, console: Console, command: str | None) -> Generator[Re
         if settings["logger"]["name"] == "wandb" and not (settings["method"] == "teacher" and under_agent()):
             wandb = stack.enter_context(mirror(located, console.say))
             sinks.append(wandb)
+        saved_at = run.progress.seconds
         for record in train(run, console.watch):
             for sink in sinks:
                 sink(record)
-            if record.epoch % located.runtime.checkpoint_every == 0 or record.epoch == run.epochs:
+            due = located.runtime.checkpoint_is_due(record.epoch, run.progress.seconds - saved_at)
+            if due or record.epoch == run.epochs:
                 save_state(folder.checkpoint, state_of(run))
+                saved_at = run.progress.seconds
             yield record
         save_weights(folder.weights, run.method.student)
         if run.analysis is not None and (values := run.analysis.tally.values()):
@@ -136,15 +137,10 @@ def train_missing(located: Located, say: Callable[[str], None]) -> None:
 
 def begin_or_continue(plan: Plan, ready: Ready, say: Callable[[str], None]) -> Training:
     located = plan.located
-    runtime, recipe, data = located.runtime, located.recipe, located.data
-    clock = Clock().to(runtime.place())
-    facts = facts_of(data, recipe.batch, recipe.epochs, plan.trial.shapes, clock)
-    method = assemble(located.settings, ready.networks, facts, runtime.scouting, averages(located.networks))
-    runtime.settled(method)  # heads have the memory format of the networks
-    analysis = Analysis(method, data, runtime, ready.centres, plan.trial.per_image) if runtime.analysis else None
-    stages = method.stages(recipe)
-    seed = located.settings["seed"]
-    run = Training(method, data, stages, runtime, plan.trial.ledger, seed, clock, Progress(), analysis, say)
+    run = training_of(
+        located.settings, ready.networks, located.data, located.recipe, located.runtime, plan.trial,
+        averages(located.networks), ready.centres, say,
+    )  # fmt: skip
     if located.folder.checkpoint.exists():
         load_state(run, located.folder)
     return run
@@ -162,7 +158,7 @@ def load_state(run: Training, folder: RunFolder) -> None:
         if run.progress.epoch < run.epochs:
             stage, _ = sequence.begins_in(run.stages, run.progress.epoch)
             if stage.name == state["stage"]:  # else it begins now, with a fresh optimiser
-                load_optimiser(run.stage_step(stage).optimiser, state["optimiser"])
+                load_optimiser_state(run.stage_step(stage).optimiser, state["optimiser"])
         if run.analysis is not None and "analysis" in state:
             run.analysis.load_state(state["analysis"])
     except (Mistake, KeyError, TypeError, RuntimeError, ValueError) as error:

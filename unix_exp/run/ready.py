@@ -62,7 +62,7 @@ def make_ready(plan: Plan, console: Console) -> Ready:
         if network.kind == "frozen" and not isinstance(network.source, Average):
             if network.role == TEACHER:
                 measured = measured_teacher(module, network, located, console)
-            networks[network.role] = frozen(module, runtime.precision_of_teacher, located.data.size)
+            networks[network.role] = frozen(module, runtime.precision_of_teacher, located.data.size, console.say)
             if network.role == TEACHER and measured is not None:
                 compare(networks[network.role], measured, network, located, console)
     return Ready(networks, hashes, measured)

@@ -35,10 +35,13 @@ class Console:
     def __init__(self, epochs: int) -> None:
         self.epochs = epochs
         self.rich = RichConsole(highlight=False, soft_wrap=True)
-        self.width = max(5, len(f"{epochs}/{epochs}"))
         self.titled = self.warned = False
         self.left = ""  # of the whole run, once an epoch has shown how long one takes
         self.since = time.monotonic()
+
+    @property
+    def width(self) -> int:
+        return max(5, len(f"{self.epochs}/{self.epochs}"))
 
     def say(self, line: str) -> None:
         self.rich.print(line, markup=False)

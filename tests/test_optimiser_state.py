@@ -1,0 +1,89 @@
+"""A checkpoint's momentum fits the weights that it goes on with."""
+
+from __future__ import annotations
+
+import io
+from typing import Any
+
+import pytest
+import torch
+from torch import nn
+
+from unix_exp.engine.optimiser_state import load_optimiser_state
+from unix_exp.engine.recipe import Recipe, optimiser_state
+from unix_exp.types import Mistake
+
+RECIPE = Recipe(epochs=4, batch=16, lr=0.05, milestones=[2])
+FORMATS = {"channels_last": torch.channels_last, "contiguous": torch.contiguous_format}
+
+
+def made(memory_format: str) -> tuple[nn.Conv2d, torch.optim.Optimizer]:
+    torch.manual_seed(0)
+    layer = nn.Conv2d(4, 16, 3).to(memory_format=FORMATS[memory_format])
+    return layer, RECIPE.optimiser(layer.parameters())
+
+
+def step(layer: nn.Conv2d, optimiser: torch.optim.Optimizer, number: int) -> None:
+    """One update by gradients that are the same in any memory format."""
+    generator = torch.Generator().manual_seed(number)
+    for weight in layer.parameters():
+        weight.grad = torch.empty_like(weight).copy_(torch.randn(weight.shape, generator=generator))
+    optimiser.step()
+
+
+def saved(layer: nn.Conv2d, optimiser: torch.optim.Optimizer) -> dict[str, Any]:
+    file = io.BytesIO()
+    torch.save({"layer": layer.state_dict(), "optimiser": optimiser_state(optimiser)}, file)
+    file.seek(0)
+    return torch.load(file, weights_only=True)
+
+
+@pytest.mark.parametrize("first", FORMATS)
+@pytest.mark.parametrize("then", FORMATS)
+def test_continuing_in_another_memory_format_changes_no_bit(first: str, then: str) -> None:
+    unbroken, begun, continued = made(then), made(first), made(then)
+    for number in range(4):
+        step(*unbroken, number)
+    for number in range(2):
+        step(*begun, number)
+    state = saved(*begun)
+    continued[0].load_state_dict(state["layer"])
+    load_optimiser_state(continued[1], state["optimiser"])
+    for number in range(2, 4):
+        step(*continued, number)
+    assert torch.equal(continued[0].weight, unbroken[0].weight)
+    assert torch.equal(continued[0].bias, unbroken[0].bias)
+
+
+def test_an_optimiser_that_counts_steps_is_continued_too() -> None:
+    layer, _ = made("contiguous")
+    first, then = (torch.optim.Adam(layer.parameters()) for _ in range(2))
+    step(layer, first, 0)
+    load_optimiser_state(then, first.state_dict())
+    assert then.state[layer.weight]["step"] == 1
+    assert torch.equal(then.state[layer.weight]["exp_avg"], first.state[layer.weight]["exp_avg"])
+
+
+@pytest.mark.parametrize(
+    ("momentum", "complaint"),
+    [
+        (torch.zeros(16, 4, 1, 1), r"momentum_buffer of weight 0 is \[16, 4, 1, 1\]; its weight is \[16, 4, 3, 3\]"),
+        (torch.zeros(16, 4, 3, 3, dtype=torch.bfloat16), "momentum_buffer of weight 0 is torch.bfloat16; its weight"),
+    ],
+)
+def test_momentum_that_does_not_fit_is_refused(momentum: torch.Tensor, complaint: str) -> None:
+    layer, optimiser = made("contiguous")
+    step(layer, optimiser, 0)
+    state = optimiser.state_dict()
+    state["state"][0] = {"momentum_buffer": momentum}
+    with pytest.raises(Mistake, match=complaint):
+        load_optimiser_state(made("contiguous")[1], state)
+
+
+def test_the_state_of_more_weights_is_refused() -> None:
+    layer, optimiser = made("contiguous")
+    step(layer, optimiser, 0)
+    state = optimiser.state_dict()
+    state["state"][2] = state["state"][1]
+    with pytest.raises(Mistake, match="the optimiser's state is for weight 2, but there are 2 weights"):
+        load_optimiser_state(made("contiguous")[1], state)
