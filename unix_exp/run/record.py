@@ -12,6 +12,7 @@ from functools import cache
 from types import UnionType
 from typing import Any, TypedDict, Union, get_args, get_origin, get_type_hints, is_typeddict
 
+TRAINED_HERE = "FromStore"  # the source of a teacher that a run of this project made
 FILES = ("result.json", "metrics.jsonl", "config.yaml")  # a folder that holds any of them is a run's
 
 
@@ -214,10 +215,7 @@ def mismatch(value: Any, kind: Any, name: str) -> str | None:
     if origin in (Union, UnionType):
         flaws = [mismatch(value, one, name) for one in arguments]
         return None if None in flaws else flaws[0]
-    if kind is float:
-        fits = finite(value)
-    else:
-        fits = isinstance(value, origin or kind)
+    fits = finite(value) if kind is float else isinstance(value, origin or kind)
     if not fits:
         return f"{name} is {str(value)[:40]!r}"
     inside = value if origin is list else value.values() if origin is dict else ()
