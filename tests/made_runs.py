@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 import random
 from pathlib import Path
@@ -82,9 +83,19 @@ def changed(folder: Path, **changes: Any) -> Path:
     result = json.loads((folder / "result.json").read_text())
     for name, value in changes.items():
         *path, key = name.split("__")
-        place = result
+        group = result
         for part in path:
-            place = place[part]
-        place[key] = value
+            group = group[part]
+        group[key] = value
     (folder / "result.json").write_text(json.dumps(result))
     return folder
+
+
+def table(name: str) -> list[dict[str, str]]:
+    """A table of the report in the current folder, row by row."""
+    with Path(f"report/tables/{name}.csv").open() as file:
+        return list(csv.DictReader(file))
+
+
+def row(name: str, group: str, method: str) -> dict[str, str]:
+    return next(one for one in table(name) if one["group"] == group and one["method"] == method)

