@@ -8,7 +8,8 @@ import re
 import pytest
 from pages import luminance
 
-from unix_exp.plots.charts import Front, Line, Point, best, heatmap, lines, scatter
+from unix_exp.plots.charts import Front, Line, Point, heatmap, lines, scatter
+from unix_exp.plots.scatter import best
 from unix_exp.plots.style import ramp
 from unix_exp.plots.svg import numbers, ticks
 

@@ -1,4 +1,4 @@
-"""Milliseconds a step, by contestant."""
+"""A chart of milliseconds a step, by contestant."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from unix_exp.plots.charts import standalone
 from unix_exp.plots.ranges import Range, ranges
 
 
-def picture(told: Mapping[str, Any]) -> str:
-    what = told["what"]
+def picture(record: Mapping[str, Any]) -> str:
+    case = record["what"]
     rows = [Range(f"{name}: {ABOUT[name]}", spread["median"], spread["low"], spread["high"])
-            for name, spread in told["ms_per_step"].items()]  # fmt: skip
-    title = f"{what['pair']}, {what['sampler']['name']}, {what['runtime']['precision']}, {told['where']['hardware']}"
+            for name, spread in record["ms_per_step"].items()]  # fmt: skip
+    title = f"{case['pair']}, {case['sampler']['name']}, {case['runtime']['precision']}, {record['where']['hardware']}"
     return standalone(ranges(rows, "ms per step, median and quartiles", title=title))
