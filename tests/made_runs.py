@@ -23,7 +23,7 @@ def made(
     epochs: int = 3, analysed: bool = True, dataset: str = "cifar100", schedule: int = 240, **sampler: Any,
 ) -> Path:  # fmt: skip
     """One finished run; `epochs` are recorded, `schedule` is what the recipe says."""
-    chance = random.Random(f"{method} {pair} {seed} {sampler}")
+    rng = random.Random(f"{method} {pair} {seed} {sampler}")
     light = pair[1] in ("shufflev1", "shufflev2", "mobilenetv2")
     student = {"name": pair[1], "pace": "light" if light else "full"}
     settings = {
@@ -40,7 +40,7 @@ def made(
     }
     k = settings["sampler"].get("k", 64)
     share = 100 * (k / 64 + (0.2 if method == "unix" else 0.0))
-    identity = f"{chance.getrandbits(48):012x}"
+    identity = f"{rng.getrandbits(48):012x}"
     folder = runs / f"{pair[0]}_{pair[1]}-{dataset}-{method}-s{seed}-{identity}"
     folder.mkdir(parents=True)
     records, analysis = [], []
@@ -55,8 +55,8 @@ def made(
         })  # fmt: skip
     for epoch in range(1, schedule + 1):
         analysis.append({
-            "epoch": epoch, "drawn_per_class": [chance.randrange(20, 60) for _ in range(CLASSES)],
-            "accuracy_per_class": [round(chance.uniform(40, 95), 2) for _ in range(CLASSES)],
+            "epoch": epoch, "drawn_per_class": [rng.randrange(20, 60) for _ in range(CLASSES)],
+            "accuracy_per_class": [round(rng.uniform(40, 95), 2) for _ in range(CLASSES)],
         })  # fmt: skip
     total = records[-1]["cost/total_gflops"]
     result = {

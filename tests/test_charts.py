@@ -15,8 +15,8 @@ from unix_exp.plots.svg import numbers, ticks
 
 
 def test_a_heat_map_of_240_epochs_stays_small_even_of_noise() -> None:
-    chance = random.Random(0)
-    noise = [[chance.random() for _ in range(100)] for _ in range(240)]
+    rng = random.Random(0)
+    noise = [[rng.random() for _ in range(100)] for _ in range(240)]
     assert len(heatmap(noise, "class", "epoch", "noise", title="noise")) < 100_000
 
 
@@ -38,17 +38,17 @@ def test_a_gap_breaks_a_line() -> None:
     assert path.endswith("h0"), "a value between gaps is a dot"
 
 
-def test_the_front_holds_those_that_none_beats() -> None:
+def test_the_front_holds_the_points_that_no_other_beats() -> None:
     points = [Point(x, y, "a") for x, y in ((1, 1), (2, 3), (2, 2), (3, 2.5), (4, 4), (float("nan"), 9))]
     assert [(point.x, point.y) for point in best(points)] == [(1, 1), (2, 3), (4, 4)]
     assert 'class="front"' in scatter(points, "x", "y", title="t", fronts=[Front("best", points)])
 
 
-def test_a_series_looks_the_same_in_every_chart() -> None:
+def test_a_series_has_one_style_in_every_chart() -> None:
     order = ["Random", "KD", "UNIX", "scratch", "mixup"]
-    for place, name in enumerate(order):
-        assert f'class="point s{place}"' in scatter([Point(1, 1, name)], "x", "y", title="t", order=order)
-        assert f'class="curve s{place}"' in lines([Line(name, [1, 2], [1, 2])], "x", "y", title="t", order=order)
+    for index, name in enumerate(order):
+        assert f'class="point s{index}"' in scatter([Point(1, 1, name)], "x", "y", title="t", order=order)
+        assert f'class="curve s{index}"' in lines([Line(name, [1, 2], [1, 2])], "x", "y", title="t", order=order)
 
 
 @pytest.mark.parametrize(("low", "high"), [(0, 1), (74.9, 75.1), (-3, 1e9), (1, 240), (0, 1e-7), (-0.5, 99.5)])

@@ -47,7 +47,7 @@ BOTH = pytest.mark.parametrize("width", [NARROW, WIDE])
 
 
 @BOTH
-def test_the_browser_has_nothing_to_complain_of_and_asks_for_nothing(seen: Any, width: int) -> None:
+def test_the_page_loads_without_errors_or_requests(seen: Any, width: int) -> None:
     assert seen(width).complaints == []
     assert [url for url in seen(width).requests if not url.startswith("data:")] == [seen(width).url]
 
@@ -81,7 +81,7 @@ def test_every_point_and_every_shade_is_drawn(seen: Any) -> None:
     assert shades == 16
 
 
-def test_every_rule_bears_its_name(seen: Any) -> None:
+def test_every_rule_shows_its_name(seen: Any) -> None:
     named = seen(WIDE).ask("""
         const texts = (figure, kind) => all('#' + figure + ' ' + kind).map(e => e.textContent);
         return ['fig-1', 'learning-epoch'].map(f => [texts(f, '.rule title'), texts(f, '.name')]);""")
@@ -144,8 +144,8 @@ def test_no_two_words_of_a_chart_overlap_and_none_is_cut(seen: Any, width: int) 
             assert left - 1 <= word[0] and word[2] <= right + 1, f"{chart['name']}: cut at a side"
             assert top - 1 <= word[1] and word[3] <= bottom + 1, f"{chart['name']}: cut above or below"
         for kind in chart["kinds"]:
-            for place, one in enumerate(kind):
-                for other in kind[place + 1 :]:
+            for index, one in enumerate(kind):
+                for other in kind[index + 1 :]:
                     apart = (one[2] <= other[0] or other[2] <= one[0] or one[3] <= other[1] + 1.5
                              or other[3] <= one[1] + 1.5)  # fmt: skip
                     assert apart, f"{chart['name']}: {one} on {other}"
@@ -181,7 +181,7 @@ def test_text_and_marks_stand_out_in_light_and_in_dark(seen: Any, scheme: str) -
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_a_figure_s_file_looks_alike_on_its_own(browser: Any, tmp_path: Path, scheme: str) -> None:
+def test_a_figures_file_shows_the_same_chart(browser: Any, tmp_path: Path, scheme: str) -> None:
     path = tmp_path / "figure.svg"
     path.write_text(standalone(pages.hostile()))
     alone = Seen(browser, path, WIDE, scheme)
@@ -194,7 +194,7 @@ def test_a_figure_s_file_looks_alike_on_its_own(browser: Any, tmp_path: Path, sc
     assert (luminance(ground) > 0.5) == (scheme == "light")
 
 
-def test_what_is_missing_says_so(seen: Any) -> None:
+def test_missing_cells_say_that_they_were_not_run(seen: Any) -> None:
     cells = seen(WIDE).ask("return all('.missing').map(c => [c.textContent, c.firstChild.title]);")
     assert cells and set(map(tuple, cells)) == {("—", "not run yet")}
 
@@ -212,7 +212,7 @@ def test_every_figure_is_well_formed_alone() -> None:
 
 def test_markdown_holds_the_same_and_nothing_that_github_would_interpret() -> None:
     text = markdown(TITLE, "lead", pages.sections())
-    fence = re.search(r"^(`{4,})sh\n.*?^\1$\n", text, re.MULTILINE | re.DOTALL)  # longer than what stands inside
+    fence = re.search(r"^(`{4,})sh\n.*?^\1$\n", text, re.MULTILINE | re.DOTALL)  # longer than the one inside
     assert fence and "```" in fence[0] and "<script>" in fence[0]
     text = text.replace(fence[0], "")
     assert "<" not in text
@@ -230,7 +230,7 @@ def test_a_spreadsheet_gets_every_cell_and_nothing_for_what_is_missing() -> None
     assert list(csv.reader(io.StringIO(csv_of(Table("c", ["a,b"], [[Cell('1"')]]))))) == [["a,b"], ['1"']]
 
 
-def test_an_anchor_stands_for_one_thing() -> None:
+def test_an_anchor_is_used_once() -> None:
     figure = next(figures_in(pages.sections()))
     with pytest.raises(AssertionError, match="used twice"):
         page("t", "", [Section("s", "s", [Figures([figure, figure])])])

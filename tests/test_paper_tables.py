@@ -100,10 +100,10 @@ DEVIATING = {
 
 
 @pytest.mark.parametrize("name", DEVIATING)
-def test_what_deviates_from_the_papers_recipe_is_said_and_not_compared(report: Command, name: str) -> None:
+def test_a_deviation_from_the_papers_recipe_is_reported_and_not_compared(report: Command, name: str) -> None:
     made(Path("runs"), "unix")
     changed(made(Path("runs"), "unix", seed=1), **{name: DEVIATING[name]})
-    assert report("runs").code == 0, "two settings of one table stand side by side"
+    assert report("runs").code == 0, "a table for each of two settings"
     page = Path("report/index.html").read_text()
     assert f"{name.split('__')[-1]} {str(DEVIATING[name]).strip('[]')} instead of" in page
     assert row("table2", "vgg13 → vgg8", "UNIX k=48")["top-1 %: difference"], "the paper's setting comes first"
@@ -125,7 +125,7 @@ def test_a_column_with_another_rate_or_teacher_is_not_compared(report: Command, 
     assert not row("table2", "vgg13 → vgg8", "UNIX k=48")["top-1 %: difference"]
 
 
-def test_runs_too_short_for_the_paper_stand_without_its_diamonds(report: Command) -> None:
+def test_short_runs_are_drawn_without_the_papers_points(report: Command) -> None:
     made(Path("runs"), "unix")
     report("runs")
     figure = Path("report/figures/compute-cifar100-vgg13-vgg8.svg")

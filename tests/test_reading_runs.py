@@ -23,7 +23,7 @@ def report(typed: Callable[..., Command]) -> Command:
     return typed(command.main)
 
 
-def test_folders_that_tell_nothing_are_named_and_skipped(report: Command) -> None:
+def test_folders_without_a_finished_run_are_listed_and_skipped(report: Command) -> None:
     runs = Path("runs")
     made(runs, "unix")
     (made(runs, "kd") / "result.json").unlink()
@@ -38,17 +38,17 @@ def test_folders_that_tell_nothing_are_named_and_skipped(report: Command) -> Non
     strange = made(runs, "kd", seed=2)
     (strange / "result.json").unlink()
     (strange / "failure.txt").write_text("the loss is nan in epoch 2\n")
-    said = report("runs")
-    assert said.code == 0
-    assert "1 runs ->" in said.out
+    outcome = report("runs")
+    assert outcome.code == 0
+    assert "1 runs ->" in outcome.out
     for words in ("unfinished, 3 epochs recorded", "result.json is damaged", "not a run: it holds none of",
                   "it failed: the loss is nan in epoch 2", "runs/holiday"):  # fmt: skip
-        assert words in said.err, words
-    assert said.err.count("skipped ") == 6
+        assert words in outcome.err, words
+    assert outcome.err.count("skipped ") == 6
     assert "6 folders skipped" in Path("report/index.html").read_text()
 
 
-def test_a_line_that_a_kill_cut_short_is_left_out(report: Command) -> None:
+def test_a_line_cut_short_by_a_kill_is_left_out(report: Command) -> None:
     folder = made(Path("runs"), "unix")
     for name in ("metrics.jsonl", "analysis.jsonl"):
         with (folder / name).open("ab") as file:
@@ -66,19 +66,19 @@ DAMAGE: dict[str, Any] = {
 
 
 @pytest.mark.parametrize("name", DAMAGE)
-def test_one_damaged_run_is_skipped_and_spoils_no_other(report: Command, name: str) -> None:
+def test_one_damaged_run_is_skipped_and_harms_no_other(report: Command, name: str) -> None:
     made(Path("runs"), "unix", seed=0)
     changed(made(Path("runs"), "unix", seed=1), **{name: DAMAGE[name]})
-    said = report("runs")
-    assert said.code == 0, said.err
-    assert "1 runs ->" in said.out
-    assert "damaged" in said.err
+    outcome = report("runs")
+    assert outcome.code == 0, outcome.err
+    assert "1 runs ->" in outcome.out
+    assert "damaged" in outcome.err
 
 
 @pytest.mark.parametrize(
     "line", ['{"epoch": 4, "test/top1": NaN}', '{"epoch": 4, "test/top1": Infinity}', "[" * 99999, "[]"]
 )
-def test_a_strange_record_is_no_reason_to_fail(report: Command, line: str) -> None:
+def test_a_malformed_line_does_not_stop_the_report(report: Command, line: str) -> None:
     for seed in (0, 1):
         folder = made(Path("runs"), "unix", seed=seed)
         for name in ("metrics.jsonl", "analysis.jsonl"):
@@ -88,7 +88,7 @@ def test_a_strange_record_is_no_reason_to_fail(report: Command, line: str) -> No
 
 
 @pytest.mark.parametrize("drawn", ['"text"', "3", "[null]", '["x"]', "[1, 2]"])
-def test_strange_counts_are_no_reason_to_fail(report: Command, drawn: str) -> None:
+def test_malformed_counts_do_not_stop_the_report(report: Command, drawn: str) -> None:
     made(Path("runs"), "random")
     folder = made(Path("runs"), "unix")
     with (folder / "analysis.jsonl").open("a") as file:
@@ -101,12 +101,12 @@ def test_links_are_not_followed(report: Command) -> None:
     for name in ("loop", "again"):
         (Path("runs") / name).symlink_to(".")
     (Path("runs") / "a_latest").symlink_to(folder.name)
-    said = report("runs")
-    assert said.out.startswith("1 runs ->")
-    assert said.err == ""
+    outcome = report("runs")
+    assert outcome.out.startswith("1 runs ->")
+    assert outcome.err == ""
 
 
-def test_a_report_inside_the_runs_is_no_run(report: Command) -> None:
+def test_a_report_inside_the_runs_is_not_read_as_a_run(report: Command) -> None:
     made(Path("runs"), "unix")
     report("runs", "--out", "runs/report")
     assert report("runs", "--out", "runs/report").err == ""
@@ -121,7 +121,7 @@ def test_a_thousand_runs_take_seconds_and_no_torch(tmp_path: Path) -> None:
     words = "import sys; sys.argv = ['report', 'runs']; from unix_exp.report.__main__ import main; main(); " \
             "assert not {'torch', 'wandb', 'hydra'} & set(sys.modules)"  # fmt: skip
     started = time.monotonic()
-    said = subprocess.run([sys.executable, "-c", words], cwd=tmp_path, capture_output=True, text=True)
-    assert said.returncode == 0, said.stderr
-    assert "1000 runs" in said.stdout
+    outcome = subprocess.run([sys.executable, "-c", words], cwd=tmp_path, capture_output=True, text=True)
+    assert outcome.returncode == 0, outcome.stderr
+    assert "1000 runs" in outcome.stdout
     assert time.monotonic() - started < 10

@@ -23,7 +23,7 @@ def report(typed: Callable[..., Command]) -> Command:
     return typed(command.main)
 
 
-def test_names_from_runs_are_text_and_nothing_else(report: Command) -> None:
+def test_names_from_runs_are_shown_as_text(report: Command) -> None:
     folder = made(Path("runs"), "unix")
     text = (folder / "result.json").read_text().replace('"method": "unix"', '"method": "<script>alert(1)</script>"')
     (folder / "result.json").write_text(text)
@@ -87,7 +87,7 @@ def test_classes_that_are_all_drawn_alike_make_a_map_of_one_colour(report: Comma
     assert report("runs").code == 0
 
 
-def test_names_that_an_address_spells_alike_stay_apart(report: Command) -> None:
+def test_names_with_the_same_slug_get_files_of_their_own(report: Command) -> None:
     for number, title in enumerate(("花", "鳥", "my data", "my-data")):
         folder = made(Path("runs"), "unix", seed=number, dataset="folder")
         changed(folder, settings__dataset__title=title, dataset=title)
@@ -103,7 +103,7 @@ def test_other_images_of_the_same_name_are_another_group(report: Command) -> Non
     assert "on cifar100 (images aaaaaaaa)" in Path("report/index.html").read_text()
 
 
-def test_students_alone_stand_beside_the_pairs_they_belong_to(tmp_path: Path) -> None:
+def test_students_alone_join_the_pairs_they_belong_to(tmp_path: Path) -> None:
     made(tmp_path, "kd")
     path = made(tmp_path, "unix", seed=1)
     result = json.loads((path / "result.json").read_text())
@@ -115,7 +115,7 @@ def test_students_alone_stand_beside_the_pairs_they_belong_to(tmp_path: Path) ->
     assert [arm.family for arm in group.arms] == ["KD", "from scratch"]
 
 
-def test_shares_of_kd_compare_only_what_is_as_long(report: Command) -> None:
+def test_shares_of_kd_are_shown_only_for_arms_of_one_length(report: Command) -> None:
     made(Path("runs"), "kd")
     made(Path("runs"), "unix")
     report("runs")
@@ -138,10 +138,10 @@ def test_a_mistake_is_one_line(report: Command, words: tuple[str, ...], complain
     made(Path("runs"), "unix")
     Path("empty").mkdir()
     Path("file").write_text("")
-    said = report(*words)
-    assert said.code == 2
-    assert complaint in said.err
-    assert "Traceback" not in said.err
+    outcome = report(*words)
+    assert outcome.code == 2
+    assert complaint in outcome.err
+    assert "Traceback" not in outcome.err
 
 
 @pytest.mark.parametrize("width", [400, 1400])

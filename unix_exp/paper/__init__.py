@@ -25,7 +25,7 @@ def tables(paper: str = "unix") -> dict[str, Any]:
 
 
 def criterion_of(row: Mapping[str, Any]) -> str:
-    """The name of a row's objective, whose settings are in published()["criteria"]."""
+    """The name of a row's objective, which published()["criteria"] has the settings of."""
     return str(row.get("criterion", published()["unsaid"]["criterion"]))
 
 

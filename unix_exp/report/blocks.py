@@ -4,7 +4,7 @@
     Text(text)                     paragraphs, an empty line between two
     Table(caption, head, rows, anchor="", texts=1, notes=())
         head: names, or Column(title, group="", hint=""), neighbours of one group sharing a heading above them
-        rows: of str, Cell(text, strong=False, hint="") or MISSING; or Group(title), a heading between rows
+        rows: of str, Cell(text, strong=False, hint="") or MISSING; or Heading(title), a heading between rows
         texts: how many columns hold text, aligned left; all others hold numbers, aligned right
     Figure(chart, caption, anchor), Figures(figures) side by side
     Code(caption, text)            lines to be copied as they are
@@ -53,11 +53,11 @@ class Column:
 
 
 @dataclass(frozen=True)
-class Group:
+class Heading:
     title: str
 
 
-Row = Sequence[str | Cell] | Group
+Row = Sequence[str | Cell] | Heading
 
 
 @dataclass(frozen=True)
@@ -71,7 +71,7 @@ class Table:
 
     def __post_init__(self) -> None:
         for row in self.rows:
-            assert isinstance(row, Group) or len(row) == len(self.head), f"{row} does not fit the columns {self.head}"
+            assert isinstance(row, Heading) or len(row) == len(self.head), f"{row} does not fit the columns {self.head}"
 
     @property
     def columns(self) -> list[Column]:
@@ -143,14 +143,14 @@ def slug(text: str) -> str:
 
 def csv_of(table: Table) -> str:
     """The table for a spreadsheet: a missing cell is empty, and the heading between rows is a column of its own."""
-    grouped = any(isinstance(row, Group) for row in table.rows)
+    grouped = any(isinstance(row, Heading) for row in table.rows)
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     titles = [f"{column.group}: {column.title}" if column.group else column.title for column in table.columns]
     writer.writerow(["group", *titles] if grouped else titles)
     group = ""
     for row in table.rows:
-        if isinstance(row, Group):
+        if isinstance(row, Heading):
             group = row.title
         else:
             cells = ["" if cell == MISSING else cell_of(cell).text for cell in row]

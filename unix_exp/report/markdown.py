@@ -12,7 +12,7 @@ from unix_exp.report.blocks import (
     Cell,
     Code,
     Figure,
-    Group,
+    Heading,
     Notice,
     Section,
     Table,
@@ -70,7 +70,7 @@ def pipe_table(table: Table) -> Iterator[str]:
     yield piped(map(plain, titles))
     yield piped("---" if number < table.texts else "---:" for number in range(len(titles)))
     for row in table.rows:
-        if isinstance(row, Group):
+        if isinstance(row, Heading):
             yield piped([f"**{plain(row.title)}**", *[""] * (len(titles) - 1)])
         else:
             yield piped(shown(cell_of(cell)) for cell in row)

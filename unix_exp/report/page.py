@@ -18,7 +18,7 @@ from unix_exp.report.blocks import (
     Column,
     Figure,
     Figures,
-    Group,
+    Heading,
     Notice,
     Row,
     Section,
@@ -107,7 +107,7 @@ def group_row(columns: Sequence[Column]) -> list[Markup]:
 
 
 def row_of(row: Row, table: Table) -> Markup:
-    if isinstance(row, Group):
+    if isinstance(row, Heading):
         heading = tag("th", tag("span", row.title), colspan=len(table.columns), scope="rowgroup")
         return tag("tr", heading, class_="group")
     return tag("tr", *(cell_in(cell_of(cell), number, table) for number, cell in enumerate(row)))

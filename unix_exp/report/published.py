@@ -14,7 +14,7 @@ from unix_exp.report.stats import Summary
 
 
 @dataclass
-class Cell:
+class PaperCell:
     """One cell of a table: the paper's figures, and our runs."""
 
     row: str
@@ -32,13 +32,13 @@ class Cell:
 
 
 @dataclass
-class Table:
+class PaperTable:
     """One of the paper's tables beside ours, in one setting of ours."""
 
     name: str
     printed: Mapping[str, Any]
     setting: Setting | None  # None: no run of ours belongs to it
-    cells: list[Cell]
+    cells: list[PaperCell]
     alone: dict[str, list[Run]] = field(default_factory=dict)  # by pair, runs of its student with labels alone
     deviations: dict[str, list[str]] = field(default_factory=dict)  # by pair, where a column departs from the paper
     notes: list[str] = field(default_factory=list)
@@ -51,7 +51,7 @@ class Table:
     def pairs(self) -> list[str]:
         return list(self.printed["pairs"])
 
-    def column(self, pair: str) -> list[Cell]:
+    def column(self, pair: str) -> list[PaperCell]:
         return [cell for cell in self.cells if cell.pair == pair]
 
     def differences(self) -> list[str]:
@@ -61,7 +61,7 @@ class Table:
         return not self.differences() and not self.deviations.get(pair)
 
 
-def tables(runs: Sequence[Run]) -> list[Table]:
+def tables(runs: Sequence[Run]) -> list[PaperTable]:
     """All of the paper's tables, each once for every setting that runs of ours belong to, and once where none do."""
     published = paper.published()
     found = []
@@ -81,9 +81,9 @@ def tables(runs: Sequence[Run]) -> list[Table]:
     return found
 
 
-def empty(name: str, printed: Mapping[str, Any], setting: Setting | None) -> Table:
+def empty(name: str, printed: Mapping[str, Any], setting: Setting | None) -> PaperTable:
     cells = [
-        Cell(
+        PaperCell(
             row=row["name"],
             pair=pair,
             accuracy=row["accuracy"][column],
@@ -95,10 +95,10 @@ def empty(name: str, printed: Mapping[str, Any], setting: Setting | None) -> Tab
         for row in printed["rows"]
         for column, pair in enumerate(printed["pairs"])
     ]
-    return Table(name, printed, setting, cells)
+    return PaperTable(name, printed, setting, cells)
 
 
-def keep_comparable(table: Table, pair: str, runs: Sequence[Run]) -> None:
+def keep_comparable(table: PaperTable, pair: str, runs: Sequence[Run]) -> None:
     """Keep, in one column, the runs of the teacher and learning rate that most of them share."""
     cells = table.column(pair)
     mine = [run for cell in cells for run in cell.runs]

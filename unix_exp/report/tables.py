@@ -8,22 +8,19 @@ from typing import Any, TypeAlias
 from unix_exp import paper
 from unix_exp.paper import families
 from unix_exp.report.arms import Arm, Group, same_length, share_of_kd
-from unix_exp.report.blocks import MISSING, Block, Column, Notice, Table, slug
-from unix_exp.report.blocks import Cell as Shown
-from unix_exp.report.blocks import Group as Heading
-from unix_exp.report.published import Cell
-from unix_exp.report.published import Table as Published
+from unix_exp.report.blocks import MISSING, Block, Cell, Column, Heading, Notice, Table, slug
+from unix_exp.report.published import PaperCell, PaperTable
 from unix_exp.report.runs import Run, Skipped
 from unix_exp.report.stats import Summary, Welch, welch
 from unix_exp.words import duration
 
-ShownRow: TypeAlias = "list[str | Shown]"
+CellRow: TypeAlias = "list[str | Cell]"
 
 UNCORRECTED = "Two-sided, not corrected for multiple comparisons: of twenty, one is expected below 0.05 by chance."
 MINUS = "\N{MINUS SIGN}"
 
 
-def published_blocks(table: Published, others: Sequence[Published]) -> list[Block]:
+def published_blocks(table: PaperTable, others: Sequence[PaperTable]) -> list[Block]:
     """A table of the paper with our figures beside it, and notices where they cannot be compared."""
     blocks = list[Block]()
     if differences := table.differences():
@@ -37,7 +34,7 @@ def published_blocks(table: Published, others: Sequence[Published]) -> list[Bloc
     return blocks
 
 
-def beside(table: Published, others: Sequence[Published]) -> Table:
+def beside(table: PaperTable, others: Sequence[PaperTable]) -> Table:
     printed = table.printed
     has_top5 = any(cell.top5 is not None for cell in table.cells)
     head: list[str | Column] = [
@@ -54,7 +51,7 @@ def beside(table: Published, others: Sequence[Published]) -> Table:
         Column("paper", "compute, % of KD"),
         Column("backward x2", "compute, % of KD", "ours; a backward pass priced at two forward passes"),
     ]
-    rows: list[ShownRow | Heading] = []
+    rows: list[CellRow | Heading] = []
     for column, pair in enumerate(table.pairs):
         cells, comparable = table.column(pair), table.comparable(pair)
         rows.append(Heading(pair_title(pair)))
@@ -72,7 +69,7 @@ def beside(table: Published, others: Sequence[Published]) -> Table:
     return Table(caption_of(table, others), head, rows, table.name, notes=[note for note in notes if note])
 
 
-def caption_of(table: Published, others: Sequence[Published]) -> str:
+def caption_of(table: PaperTable, others: Sequence[PaperTable]) -> str:
     """The title and the setting; where our runs have several settings of one title, what sets this one apart."""
     recipe = paper.published()["recipes"][table.printed["dataset"]]
     theirs = f"{table.printed['dataset']}, {recipe['epochs']} epochs, batch {recipe['batch']}"
@@ -85,7 +82,7 @@ def caption_of(table: Published, others: Sequence[Published]) -> str:
     return f"{caption}{''.join(f', {text}' for text in dict.fromkeys(differences))}."
 
 
-def deviation_notes(table: Published) -> list[str]:
+def deviation_notes(table: PaperTable) -> list[str]:
     return [
         f"{pair_title(pair)} cannot be compared with the paper: {', '.join(found)}."
         for pair, found in table.deviations.items()
@@ -101,12 +98,12 @@ def pair_title(pair: str) -> str:
     return " → ".join(paper.split(pair))
 
 
-def row_of(cell: Cell, column: Sequence[Cell], comparable: bool, has_top5: bool) -> ShownRow:
+def row_of(cell: PaperCell, column: Sequence[PaperCell], comparable: bool, has_top5: bool) -> CellRow:
     ours = cell.ours
     best = Summary.of([run.result["best"]["top1"] for run in cell.runs])
     top5 = Summary.of([run.result["last"]["top5"] for run in cell.runs])
     beaten = [other.ours.mean for other in column if other is not cell and other.ours]
-    cells: ShownRow = [
+    cells: CellRow = [
         cell.row,
         shown(ours, strong=ours is not None and bool(beaten) and ours.mean > max(beaten)),
         number(cell.accuracy),
@@ -124,19 +121,19 @@ def row_of(cell: Cell, column: Sequence[Cell], comparable: bool, has_top5: bool)
     return cells
 
 
-def reference(name: str, values: Sequence[float], printed: float | None, comparable: bool, width: int) -> ShownRow:
+def reference(name: str, values: Sequence[float], printed: float | None, comparable: bool, width: int) -> CellRow:
     ours = Summary.of(values)
-    row: ShownRow = [name, shown(ours), number(printed), difference(ours, printed if comparable else None)]
+    row: CellRow = [name, shown(ours), number(printed), difference(ours, printed if comparable else None)]
     return row + [""] * (width - len(row))
 
 
-def mean_row(table: Published, row: Mapping[str, Any], width: int) -> ShownRow:
+def mean_row(table: PaperTable, row: Mapping[str, Any], width: int) -> CellRow:
     """Over the pairs; ours only where every pair was run, as the mean of fewer pairs cannot be compared."""
     ours = [cell.ours for cell in table.cells if cell.row == row["name"]]
     means = [one.mean for one in ours if one is not None]
     whole = Summary(sum(means) / len(means), None, len(means)) if len(means) == len(ours) else None
     costs = [cell.runs[0].result["cost"] for cell in table.cells if cell.row == row["name"] and cell.runs]
-    cells: ShownRow = [
+    cells: CellRow = [
         row["name"],
         MISSING if whole is None else f"{whole.mean:.2f}",
         number(row["mean"]),
@@ -152,21 +149,21 @@ def mean_of_known(values: Sequence[float | None]) -> float | None:
     return sum(known) / len(known) if known else None
 
 
-def teachers_of(cells: Sequence[Cell]) -> list[float]:
+def teachers_of(cells: Sequence[PaperCell]) -> list[float]:
     """The accuracy of each teacher once, however many runs learned from it."""
     teachers = [run.result["teacher"] for cell in cells for run in cell.runs]
     return list({one["identity"]: one["top1"] for one in teachers if one is not None}.values())
 
 
-def shown(ours: Summary | None, strong: bool = False) -> str | Shown:
-    return MISSING if ours is None else Shown(str(ours), strong=strong)
+def shown(ours: Summary | None, strong: bool = False) -> str | Cell:
+    return MISSING if ours is None else Cell(str(ours), strong=strong)
 
 
 def number(printed: float | None) -> str:
     return "" if printed is None else f"{printed:.2f}"
 
 
-def difference(ours: Summary | None, printed: float | None) -> str | Shown:
+def difference(ours: Summary | None, printed: float | None) -> str | Cell:
     if ours is None:
         return MISSING
     return "" if printed is None else signed(ours.mean - printed)
@@ -176,11 +173,11 @@ def signed(value: float) -> str:
     return f"{value:+.2f}".replace("-", MINUS)
 
 
-def against_kd(table: Published) -> Table | None:
+def against_kd(table: PaperTable) -> Table | None:
     """The paper's method against KD of the same column and objective, where both have two seeds or more."""
-    rows: list[ShownRow | Heading] = []
+    rows: list[CellRow | Heading] = []
     for pair in table.pairs:
-        kd: Cell | None = None
+        kd: PaperCell | None = None
         for cell in table.column(pair):
             if cell.baseline:
                 kd = cell
@@ -200,7 +197,7 @@ def against_kd(table: Published) -> Table | None:
     )
 
 
-def test_row(what: str, test: Welch, own: Cell, kd: Cell) -> ShownRow:
+def test_row(what: str, test: Welch, own: PaperCell, kd: PaperCell) -> CellRow:
     runs = f"{len(own.runs)} and {len(kd.runs)}"
     return [what, signed(test.difference), spread_of(test), p_of(test), runs]
 
@@ -242,11 +239,11 @@ def schedule_notes(group: Group) -> list[str]:
     return [f"{label}: compute is a percentage of KD over {schedule}." for label, schedule in named if schedule]
 
 
-def arm_row(arm: Arm, group: Group, strong: bool) -> ShownRow:
+def arm_row(arm: Arm, group: Group, strong: bool) -> CellRow:
     share, teacher = share_of_kd(arm, group), arm.runs[0].result["teacher"]
     return [
         arm.label,
-        Shown(str(arm.top1), strong=strong),
+        Cell(str(arm.top1), strong=strong),
         f"{arm.best.mean:.2f}",
         f"{arm.top5.mean:.2f}",
         number(teacher and teacher["top1"]),

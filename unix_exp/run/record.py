@@ -90,7 +90,7 @@ class TimeDetails(TypedDict, total=False):
 
 
 class Time(TimeDetails):
-    train_seconds: float  # evaluation apart
+    train_seconds: float  # without evaluation
 
 
 class ResultDetails(TypedDict, total=False):
