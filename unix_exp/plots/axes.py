@@ -1,4 +1,4 @@
-"""What surrounds a plot: axes above and below, and the legend beneath."""
+"""What surrounds a plot: its axes, and the legend below."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from unix_exp.plots.markup import Markup, join, tag
-from unix_exp.plots.svg import LINE, SIZE, WIDTH, Box, Scale, inside, numbers, ticks, width, words, wrapped
+from unix_exp.plots.svg import LINE, SIZE, WIDTH, Box, Scale, drawing, inside, numbers, text_at, ticks, width, wrapped
 
-GAP, BETWEEN = 6.0, 16.0  # from a sample to its name, from one entry to the next
+GAP, BETWEEN = 6.0, 16.0  # from a sample to its name, and from one entry to the next
 
 
 class Frame(NamedTuple):
-    """Where the numbers are drawn, and the axes around it."""
+    """The area in which numbers are drawn, and the axes around it."""
 
     x: Scale
     y: Scale
@@ -29,7 +29,7 @@ def frame(
     x_range: tuple[float, float], y_range: tuple[float, float], x_title: str, y_title: str,
     height: float = 230.0, whole_x: bool = False, whole_y: bool = False, grid: bool = True,
 ) -> Frame:  # fmt: skip
-    """Axes with titles: the y axis's stands above it, where it needs no turned head and no width."""
+    """Axes with titles; that of the y axis is above it, where it is read level and takes no width."""
     heading = wrapped(y_title, WIDTH - 4)
     top = len(heading) * LINE + 8
     bottom = top + height
@@ -45,41 +45,41 @@ def frame(
     stubs += "".join(f"M{left:.1f} {y(tick):.1f}h-4" for tick in y_ticks)
     middle = inside((x.start + x.end) / 2, max(footing, key=width))
     axes = [
-        words(0.0, SIZE, heading, kind="title"),
+        text_at(0.0, SIZE, heading, kind="title"),
         tag("path", class_="grid", d="".join(lines)) if lines else "",
         tag("rect", class_="plot frame", x=left, y=top, width=x.end - left, height=height),
         tag("path", class_="frame", d=stubs),
-        *(words(left - 7, y(tick) + SIZE * 0.36, label, "end", "quiet y-tick")
+        *(text_at(left - 7, y(tick) + SIZE * 0.36, label, "end", "quiet y-tick")
           for tick, label in zip(y_ticks, y_labels, strict=True)),
-        *(words(place, bottom + 5 + SIZE, label, "middle", "quiet x-tick")
-          for place, label in zip(middles, x_labels, strict=True)),
-        words(middle, bottom + 9 + SIZE + LINE, footing, "middle", "title"),
+        *(text_at(x_middle, bottom + 5 + SIZE, label, "middle", "quiet x-tick")
+          for x_middle, label in zip(middles, x_labels, strict=True)),
+        text_at(middle, bottom + 9 + SIZE + LINE, footing, "middle", "title"),
     ]  # fmt: skip
     return Frame(x, y, join(axes), bottom + 9 + SIZE + LINE * len(footing) + 10)
 
 
 def x_axis(x: Scale, whole: bool) -> tuple[list[float], list[str], list[float]]:
-    """As many ticks as have room for their labels, and the middles of those labels, none beyond the chart's edge."""
+    """As many ticks as there is room for, their labels, and the middles of the labels, which stay inside the chart."""
     for most in range(9, 0, -1):
-        places = ticks(x.low, x.high, most, whole)
-        labels = numbers(places)
+        values = ticks(x.low, x.high, most, whole)
+        labels = numbers(values)
         halves = [width(label) / 2 for label in labels]
-        middles = [inside(x(place), label) for place, label in zip(places, labels, strict=True)]
+        middles = [inside(x(value), label) for value, label in zip(values, labels, strict=True)]
         ends = [middle + half for middle, half in zip(middles, halves, strict=True)]
         starts = [middle - half for middle, half in zip(middles, halves, strict=True)]
         if all(start - end >= 8 for end, start in zip(ends, starts[1:], strict=False)):
-            return places, labels, middles
-    return places, labels, middles
+            return values, labels, middles
+    return values, labels, middles
 
 
 def nothing_yet(plot: Frame, known: Sequence[object]) -> list[Markup]:
     box = plot.box
     middle = ((box.left + box.right) / 2, (box.top + box.bottom) / 2)
-    return [] if known else [words(*middle, "nothing to show yet", "middle", "quiet")]
+    return [] if known else [text_at(*middle, "nothing to show yet", "middle", "quiet")]
 
 
 class Entry(NamedTuple):
-    """One entry of the legend: a sample drawn around (0, 0), its width, and its name."""
+    """One entry of the legend: a sample drawn around (0, 0), the sample's width, and its name."""
 
     sample: Markup
     wide: float
@@ -87,25 +87,32 @@ class Entry(NamedTuple):
 
 
 def legend(entries: Sequence[Entry], left: float, top: float, room: float) -> tuple[Markup, float]:
-    """Entries in as many columns as have room, and the height they take."""
+    """Entries in as many columns as there is room for, and the height that they take."""
     names = [wrapped(entry.label or "unnamed", room - entry.wide - GAP) for entry in entries]
     needs = [entry.wide + GAP + max(map(width, lines)) for entry, lines in zip(entries, names, strict=True)]
     fits = {
         count: widths
         for count in range(1, max(len(entries), 1) + 1)
-        for widths in [[max(needs[place::count], default=0.0) for place in range(count)]]
+        for widths in [[max(needs[column::count], default=0.0) for column in range(count)]]
         if sum(widths) + BETWEEN * (count - 1) <= room or count == 1
     }
-    columns = min(fits, key=lambda count: (math.ceil(len(entries) / count), count))  # few rows, then even ones
+    # As few rows as possible, in as few columns as those need.
+    columns = min(fits, key=lambda count: (math.ceil(len(entries) / count), count))
     widths = fits[columns]
     drawn: list[Markup] = []
     y = top
     for start in range(0, len(entries), columns):
         x = left
-        for place, entry in enumerate(entries[start : start + columns]):
+        for column, entry in enumerate(entries[start : start + columns]):
             sample = tag("g", entry.sample, transform=f"translate({x + entry.wide / 2:.1f} {y + LINE / 2:.1f})")
-            name = words(x + entry.wide + GAP, y + LINE / 2 + SIZE * 0.36, names[start + place])
+            name = text_at(x + entry.wide + GAP, y + LINE / 2 + SIZE * 0.36, names[start + column])
             drawn.append(tag("g", sample, name, class_="entry"))
-            x += widths[place] + BETWEEN
+            x += widths[column] + BETWEEN
         y += LINE * max(map(len, names[start : start + columns])) + 3
     return join(drawn), y - top + 2
+
+
+def finished(plot: Frame, drawn: list[Markup], entries: list[Entry], title: str, description: str) -> Markup:
+    """The whole chart: what is drawn, with its legend below."""
+    below, height = legend(entries, plot.x.start, plot.below, WIDTH - plot.x.start)
+    return drawing([*drawn, below], plot.below + height, title, description)

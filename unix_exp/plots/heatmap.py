@@ -1,4 +1,4 @@
-"""A number for every epoch and class, as colour."""
+"""A heat map: a colour for every epoch and class."""
 
 from __future__ import annotations
 
@@ -21,19 +21,19 @@ from unix_exp.plots.svg import (
     number,
     numbers,
     span,
+    text_at,
     ticks,
-    words,
     wrapped,
 )
 
-FINEST_ROW = 2.0  # units: finer rows of a heat map are averaged, as no eye parts them and files would swell
+FINEST_ROW = 2.0  # units: finer rows are averaged, as they cannot be seen apart and make the file large
 
 
 def heatmap(
     rows: Sequence[Sequence[Value]], x_title: str, y_title: str, scale_title: str, *, title: str,
     x_first: int = 0, y_first: int = 1, limits: tuple[float, float] | None = None,
 ) -> Markup:  # fmt: skip
-    """A colour for every number, rows upwards, in steps of colour that order from dark to bright."""
+    """A shade for every number, from dark to bright; the first row is the lowest."""
     columns = max(map(len, rows), default=0)
     low, high = limits or span((value for row in rows for value in row), 0.0)
     plot = frame((x_first - 0.5, x_first + max(columns, 1) - 0.5), (y_first - 0.5, y_first + max(len(rows), 1) - 0.5),
@@ -50,23 +50,23 @@ def heatmap(
     )  # fmt: skip
     bar, height = colour_bar(low, high, scale_title, box, plot.below)
     known = finite(value for row in rows for value in row)
-    said = f"{scale_title} by {x_title} and {y_title}: {len(rows)} rows of {columns}"
-    said += f", from {number(min(known))} to {number(max(known))}." if known else ", none known yet."
-    return drawing([cells, plot.axes, bar, *nothing_yet(plot, known)], plot.below + height, title, said)
+    description = f"{scale_title} by {x_title} and {y_title}: {len(rows)} rows of {columns}"
+    description += f", from {number(min(known))} to {number(max(known))}." if known else ", none known yet."
+    return drawing([cells, plot.axes, bar, *nothing_yet(plot, known)], plot.below + height, title, description)
 
 
 def averaged(rows: Sequence[Sequence[Value]], columns: int, group: int) -> list[list[Value]]:
-    """Every so many rows as one, of the means of what is known."""
+    """Groups of rows as one row each, of the means of the values that are known."""
     found: list[list[Value]] = []
     for start in range(0, len(rows), max(group, 1)):
         together = rows[start : start + max(group, 1)]
-        known = [finite(row[place] for row in together if place < len(row)) for place in range(columns)]
+        known = [finite(row[column] for row in together if column < len(row)) for column in range(columns)]
         found.append([sum(values) / len(values) if values else None for values in known])
     return found
 
 
 def upright_runs(level: list[list[int | None]], columns: int) -> list[tuple[int, str]]:
-    """For each shade the path of its cells: runs along the rows' axis, as one epoch resembles the next."""
+    """For each shade the path of its cells, joined upwards, because one epoch resembles the next."""
     paths: dict[int, list[str]] = {}
     ends: dict[int, tuple[float, int]] = {}
     top = len(level)
@@ -78,7 +78,7 @@ def upright_runs(level: list[list[int | None]], columns: int) -> list[tuple[int,
             while end < top and level[end][column] == shade:
                 end += 1
             if shade is not None:
-                x, y = column + 0.5, top - end  # the first row is lowest
+                x, y = column + 0.5, top - end  # the first row is the lowest
                 old_x, old_y = ends.get(shade, (0, 0))
                 paths.setdefault(shade, []).append(f"m{x - old_x:g} {y - old_y}v{end - start}")
                 ends[shade] = (x, y + end - start)
@@ -87,22 +87,22 @@ def upright_runs(level: list[list[int | None]], columns: int) -> list[tuple[int,
 
 
 def colour_bar(low: float, high: float, title: str, box: Box, top: float) -> tuple[Markup, float]:
-    """What the colours mean: the scale's title, the shades and their numbers."""
+    """The legend of the colours: the scale's title, the shades and their numbers."""
     heading = wrapped(title, WIDTH - box.left)
     bar = top + LINE * len(heading) + 2
     step = (box.right - box.left) / RAMP_LEVELS
-    wide = round(step + 0.3, 2)  # no seam between two of them
+    wide = round(step + 0.3, 2)  # a little wider, so that no seam shows between two of them
     shades = [
         tag("rect", class_=f"h{shade}", x=round(box.left + shade * step, 2), y=bar, width=wide, height=10)
         for shade in range(RAMP_LEVELS)
     ]
     scale = Scale(low, high, box.left, box.right)
-    places = ticks(low, high, 5)
+    values = ticks(low, high, 5)
     labels = [
-        words(inside(scale(place), label), bar + 14 + SIZE, label, "middle", "quiet bar-tick")
-        for place, label in zip(places, numbers(places), strict=True)
+        text_at(inside(scale(value), label), bar + 14 + SIZE, label, "middle", "quiet bar-tick")
+        for value, label in zip(values, numbers(values), strict=True)
     ]
-    stubs = "".join(f"M{scale(place):.1f} {bar + 10:.1f}v4" for place in places)
-    drawn = join([words(box.left, top + SIZE, heading, kind="title"), *shades,
+    stubs = "".join(f"M{scale(value):.1f} {bar + 10:.1f}v4" for value in values)
+    drawn = join([text_at(box.left, top + SIZE, heading, kind="title"), *shades,
                   tag("path", class_="frame", d=stubs), *labels])  # fmt: skip
     return drawn, bar + 14 + SIZE + 6 - top

@@ -1,4 +1,4 @@
-"""Names inside a plot, each where nothing stands yet, and the rules that cross it."""
+"""Names inside a plot, each where there is room for it, and the rules that cross the plot."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from itertools import pairwise
 
 from unix_exp.plots.axes import Frame
 from unix_exp.plots.markup import Markup, tag
-from unix_exp.plots.svg import LINE, SIZE, Box, Value, shortened, width, words
+from unix_exp.plots.svg import LINE, SIZE, Box, Value, shortened, text_at, width
 
-LONGEST_NAME = 190.0  # units of a name beside its point; the whole of it shows when pointed at
+LONGEST_NAME = 190.0  # units of a name beside its point; the whole name shows when the point is pointed at
 
 
 @dataclass(frozen=True)
@@ -24,7 +24,7 @@ class Rule:
 
 
 class Names:
-    """Names inside the plot, each where nothing stands yet."""
+    """Names inside the plot, each where there is room for it."""
 
     def __init__(self, plot: Frame) -> None:
         left, top, right, bottom = plot.box
@@ -41,29 +41,29 @@ class Names:
             self.marks += [Box(x, y - 1, next_x, y + 1), Box(next_x - 1, next_y, next_x + 1, y)]
 
     def beside(self, x: float, y: float, label: str) -> Markup:
-        """A point's name, or none where it would stand on something: pointing at the mark still tells it."""
+        """A point's name, or none where there is no room; it still shows when the mark is pointed at."""
         text = shortened(label, LONGEST_NAME)
         half = width(text) / 2
-        spots = [
+        positions = [
             (x - half + right * (half + (4 if down else 8)), y + down * (SIZE / 2 + 7))
             for right, down in ((1, 0), (-1, 0), (0, -1), (0, 1), (1, -1), (-1, -1), (1, 1), (-1, 1))
         ]
-        return self.at(text, spots, self.names + self.marks + self.rules) or Markup()
+        return self.at(text, positions, self.names + self.marks + self.rules) or Markup()
 
-    def said(self, text: str, spots: Sequence[tuple[float, float]]) -> Markup:
-        """A name that ought to be read: over a rule or even a curve where no spot is free of them."""
+    def required(self, name: str, positions: Sequence[tuple[float, float]]) -> Markup:
+        """A name that must be readable: over a rule or even a curve where there is no free room."""
         for taken in (self.names + self.marks + self.rules, self.names + self.marks, self.names):
-            drawn = self.at(text, spots, taken)
+            drawn = self.at(name, positions, taken)
             if drawn:
                 return drawn
         return Markup()
 
-    def at(self, text: str, spots: Sequence[tuple[float, float]], taken: Sequence[Box]) -> Markup | None:
-        for left, middle in spots:
-            box = Box(left, middle - SIZE / 2 - 1, left + width(text), middle + SIZE / 2 + 1)
+    def at(self, name: str, positions: Sequence[tuple[float, float]], taken: Sequence[Box]) -> Markup | None:
+        for left, middle in positions:
+            box = Box(left, middle - SIZE / 2 - 1, left + width(name), middle + SIZE / 2 + 1)
             if self.room.holds(box) and not any(box.meets(other) for other in taken):
                 self.names.append(box)
-                return words(left, middle + SIZE * 0.36, text, kind="halo name")
+                return text_at(left, middle + SIZE * 0.36, name, kind="halo name")
         return None
 
 
@@ -80,12 +80,12 @@ def across(rules: Sequence[Rule], plot: Frame, names: Names) -> list[Markup]:
         text = shortened(rule.label, box.right - box.left - 12)
         last = box.right - width(text) - 6
         lefts = [last - 24 * step for step in range(int((last - box.left) // 24) + 1)]
-        spots = [(left, y + side) for left in lefts for side in (-9, 9)]
-        drawn += [ruled(rule, f"M{box.left:.1f} {y:.1f}H{box.right:.1f}"), names.said(text, spots)]
+        positions = [(left, y + side) for left in lefts for side in (-9, 9)]
+        drawn += [ruled(rule, f"M{box.left:.1f} {y:.1f}H{box.right:.1f}"), names.required(text, positions)]
     for rule, x in uprights:
         text = shortened(rule.label, box.right - box.left - 12)
-        spots = [(left, middle) for middle in rows for left in (x + 4, x - 4 - width(text))]
-        drawn += [ruled(rule, f"M{x:.1f} {box.bottom:.1f}V{box.top:.1f}"), names.said(text, spots)]
+        positions = [(left, middle) for middle in rows for left in (x + 4, x - 4 - width(text))]
+        drawn += [ruled(rule, f"M{x:.1f} {box.bottom:.1f}V{box.top:.1f}"), names.required(text, positions)]
     return drawn
 
 

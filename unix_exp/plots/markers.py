@@ -1,4 +1,4 @@
-"""How one series is told from another: hue, marker and dashes, so that no cue stands alone."""
+"""The style of a series: hue, marker and dashes, so that series differ in more than their colour."""
 
 from __future__ import annotations
 
@@ -13,25 +13,25 @@ DASHES = (None, "7 3", "2.5 2.5", "9 3 2.5 3", "5 2 2 2 2 2", "12 4")
 
 
 class Style(NamedTuple):
-    """How one series looks: its hue, its marker and its dashes, so that no cue stands alone."""
+    """The hue, marker and dashes of one series."""
 
-    place: int
+    number: int  # of the series, counted from 0
 
     @property
     def hue(self) -> str:
-        return f"s{self.place % HUES}"
+        return f"s{self.number % HUES}"
 
     @property
     def dashes(self) -> str | None:
-        return DASHES[self.place % len(DASHES)]
+        return DASHES[self.number % len(DASHES)]
 
     def mark(self, x: float, y: float, size: float = 3.6) -> Markup:
-        return tag("path", d=f"M{x:.1f} {y:.1f}{SHAPES[self.place % len(SHAPES)](size)}", class_="mark")
+        return tag("path", d=f"M{x:.1f} {y:.1f}{SHAPES[self.number % len(SHAPES)](size)}", class_="mark")
 
 
 def styled(names: Iterable[str]) -> dict[str, Style]:
-    """A look for each name, by when it is first named."""
-    return {name: Style(place) for place, name in enumerate(dict.fromkeys(names))}
+    """A style for each name, in the order in which names first occur."""
+    return {name: Style(number) for number, name in enumerate(dict.fromkeys(names))}
 
 
 def diamond(x: float, y: float) -> Markup:
@@ -43,8 +43,8 @@ def polygon(*corners: tuple[float, float]) -> Callable[[float], str]:
 
     def drawn(size: float) -> str:
         moves, (fromx, fromy) = "", (0.0, 0.0)
-        for place, (x, y) in enumerate(corners):
-            moves += f"{'l' if place else 'm'}{(x - fromx) * size:.1f} {(y - fromy) * size:.1f}"
+        for number, (x, y) in enumerate(corners):
+            moves += f"{'l' if number else 'm'}{(x - fromx) * size:.1f} {(y - fromy) * size:.1f}"
             fromx, fromy = x, y
         return moves + "z"
 
@@ -59,9 +59,9 @@ def round_about(corners: int, turn: float = 0.0, inner: float | None = None) -> 
     """Corners of a regular polygon, or of a star."""
     count = corners * (2 if inner else 1)
     found = []
-    for place in range(count):
-        radius = inner if inner and place % 2 else 1.2
-        angle = 2 * math.pi * (place / count + turn) - math.pi / 2
+    for number in range(count):
+        radius = inner if inner and number % 2 else 1.2
+        angle = 2 * math.pi * (number / count + turn) - math.pi / 2
         found.append((round(radius * math.cos(angle), 3), round(radius * math.sin(angle), 3)))
     return found
 
@@ -70,7 +70,7 @@ THIN, LONG = 0.34, 1.15
 PLUS = [(-THIN, -LONG), (THIN, -LONG), (THIN, -THIN), (LONG, -THIN), (LONG, THIN), (THIN, THIN),
         (THIN, LONG), (-THIN, LONG), (-THIN, THIN), (-LONG, THIN), (-LONG, -THIN), (-THIN, -THIN)]  # fmt: skip
 DIAMOND = polygon((0, -1), (1, 0), (0, 1), (-1, 0))
-# As many as are told apart at this size; a diamond is none of them, for it marks the paper's points.
+# As many as can be told apart at this size; the diamond is left out, because it marks the paper's points.
 SHAPES = (
     circle,
     polygon((-0.92, -0.92), (0.92, -0.92), (0.92, 0.92), (-0.92, 0.92)),

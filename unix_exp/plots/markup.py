@@ -1,4 +1,4 @@
-"""Markup that is escaped unless it says that it is markup already."""
+"""Markup: all text is escaped on its way into it, unless it is marked as markup already."""
 
 from __future__ import annotations
 
@@ -7,16 +7,16 @@ from collections.abc import Iterable
 
 
 class Markup(str):
-    """Text that a reader's program may interpret; every other text is escaped on its way into a tag."""
+    """Text that browsers interpret; any other string is escaped when it is put into a tag."""
 
 
-# No XML may hold these, and half a surrogate (a file name that is no UTF-8) can't even be written.
+# XML forbids these, and half a surrogate (from a file name that is not UTF-8) cannot be written at all.
 FORBIDDEN = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]")
 ENTITIES = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;", "'": "&#39;"})
 
 
 def clean(text: str) -> str:
-    """Text that every file may hold."""
+    """Text without characters that XML forbids."""
     return FORBIDDEN.sub("\N{REPLACEMENT CHARACTER}", text)
 
 

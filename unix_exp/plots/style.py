@@ -1,7 +1,7 @@
-"""Colours and type, for light and for dark; plain classes, as many programs that draw SVG know no custom properties.
+"""Colours and type, light and dark; plain classes, because many programs that draw SVG have no custom properties.
 
 The hues are Okabe and Ito's for all kinds of colour vision (jfly.uni-koeln.de/color), darkened or lightened until each
-stands out from its ground by 3 to 1; their yellow can't, and black gives way to the text's own colour.
+has a contrast of 3 to 1 with the background; their yellow cannot, and black is replaced by the text's own colour.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ DARK: Theme = {"ground": "#14171b", "ink": "#e4e7eb", "muted": "#a0a9b4", "faint
 
 HUES = len(LIGHT["series"])
 
-# From dark to bright in even steps of lightness, so that it orders without hue and serves both themes.
+# From dark to bright in even steps of lightness, so that the order shows without hue and in both themes.
 RAMP_ANCHORS = ("#22175c", "#2b4f91", "#2a8a94", "#6fbf73", "#f3e55d")
 RAMP_LEVELS = 16
 
@@ -29,9 +29,9 @@ def ramp() -> list[str]:
     anchors = [tuple(int(colour[start : start + 2], 16) for start in (1, 3, 5)) for colour in RAMP_ANCHORS]
     colours = []
     for level in range(RAMP_LEVELS):
-        place = level / (RAMP_LEVELS - 1) * (len(anchors) - 1)
-        first = min(int(place), len(anchors) - 2)
-        mixed = (a + (b - a) * (place - first) for a, b in zip(anchors[first], anchors[first + 1], strict=True))
+        position = level / (RAMP_LEVELS - 1) * (len(anchors) - 1)
+        first = min(int(position), len(anchors) - 2)
+        mixed = (a + (b - a) * (position - first) for a, b in zip(anchors[first], anchors[first + 1], strict=True))
         colours.append("#" + "".join(f"{round(part):02x}" for part in mixed))
     return colours
 
@@ -40,7 +40,7 @@ FONT = '-apple-system,"Segoe UI",Roboto,"Helvetica Neue","Noto Sans","Liberation
 
 
 def chart_colours(theme: Theme) -> str:
-    series = "".join(f".chart .s{place}{{color:{colour}}}" for place, colour in enumerate(theme["series"]))
+    series = "".join(f".chart .s{number}{{color:{colour}}}" for number, colour in enumerate(theme["series"]))
     return (
         f".chart{{color:{theme['ink']};background:{theme['ground']}}}"
         f".chart text{{fill:{theme['ink']}}}.chart .quiet{{fill:{theme['muted']}}}"
@@ -51,7 +51,7 @@ def chart_colours(theme: Theme) -> str:
 
 
 def themed(colours_of: Callable[[Theme], str]) -> str:
-    """Light, and dark for those who asked their system for it; paper is always light."""
+    """Light, or dark where the reader's system is; always light in print."""
     return f"{colours_of(LIGHT)}@media screen and (prefers-color-scheme:dark){{{colours_of(DARK)}}}"
 
 

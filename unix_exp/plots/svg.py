@@ -1,4 +1,4 @@
-"""What charts are made of: scales, ticks and numbers, the width of text, the drawing.
+"""The parts of charts: scales, ticks and numbers, the width of text, the drawing.
 
 Drawn by hand because matplotlib's SVG can't follow the reader's light or dark theme and takes a second to import.
 """
@@ -12,14 +12,14 @@ from typing import NamedTuple
 from unix_exp.plots.markup import Markup, tag
 
 Value = float | None
-WIDTH = 420.0  # units of every chart: about the pixels of a phone, so that text there keeps its size
-SIZE = 11.5  # of all text; style.CHART says the same
+WIDTH = 420.0  # units of every chart: about the pixels of a phone, so that text keeps its size there
+SIZE = 11.5  # of all text; the same as in style.CHART
 LINE = 15.0  # from one line of text to the next
 SUPERSCRIPT = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 
 
 class Scale(NamedTuple):
-    """From the numbers [low, high] to the place [start, end]."""
+    """From numbers in [low, high] to positions in [start, end]."""
 
     low: float
     high: float
@@ -53,17 +53,17 @@ def finite(values: Iterable[float | None]) -> list[float]:
 
 
 def span(values: Iterable[float | None], pad: float = 0.05) -> tuple[float, float]:
-    """The range to show: all values and a little air, never of no extent."""
+    """The range to show: all values and some margin; never empty."""
     known = finite(values)
     low, high = (min(known), max(known)) if known else (0.0, 1.0)
     if high - low <= 1e-9 * max(abs(low), abs(high)):
         pad, high, low = 0.0, high + (abs(high) * 0.05 or 1), low - (abs(low) * 0.05 or 1)
-    air = (high - low) * pad
-    return low - air, high + air
+    margin = (high - low) * pad
+    return low - margin, high + margin
 
 
 def ticks(low: float, high: float, most: int, whole: bool = False) -> list[float]:
-    """At most so many round numbers in [low, high], evenly apart by 1, 2, 2.5 or 5 times a power of ten."""
+    """At most `most` round numbers in [low, high], apart by 1, 2, 2.5 or 5 times a power of ten."""
     power = 10.0 ** math.floor(math.log10((high - low) / max(most, 1)))
     steps = [factor * power for factor in (1, 2, 2.5, 5, 10, 20, 25, 50, 100)]
     for step in steps:
@@ -71,8 +71,8 @@ def ticks(low: float, high: float, most: int, whole: bool = False) -> list[float
             continue
         first, last = math.ceil(low / step - 1e-9), math.floor(high / step + 1e-9)
         if last - first < max(most, 1):
-            return [place * step for place in range(first, last + 1)]
-    raise AssertionError("a step of a hundredfold leaves one tick at most")
+            return [number * step for number in range(first, last + 1)]
+    raise AssertionError("a step of a hundred times the power leaves at most one tick")
 
 
 def numbers(values: Sequence[float]) -> list[str]:
@@ -90,7 +90,7 @@ def numbers(values: Sequence[float]) -> list[str]:
 
 
 def number(value: float) -> str:
-    """A value for people, to four digits or so."""
+    """A value to about four digits."""
     if value and not 1e-3 <= abs(value) < 1e6:
         return numbers([float(f"{value:.3g}")])[0]
     return minus(f"{value:,.0f}" if abs(value) >= 1e4 else f"{value:.4g}")
@@ -101,7 +101,7 @@ def minus(text: str) -> str:
 
 
 def width(text: str) -> float:
-    """At most how wide the text is: by the widest of the usual faces, as we don't know the reader's."""
+    """An upper bound on the width of the text, by the widest usual font: the reader's own is unknown."""
     return sum(map(advance, text)) * SIZE
 
 
@@ -109,12 +109,12 @@ def advance(letter: str) -> float:
     if letter in "iljI.,:;|!'·/() ftr[]-\N{NARROW NO-BREAK SPACE}":
         return 0.42
     if letter in "mwMW@%" or letter > "\u024f" or not letter.isprintable():
-        return 1.02  # beyond Latin nothing is known of a letter
+        return 1.02  # beyond Latin, letters may be this wide
     return 0.79 if letter.isupper() else 0.655
 
 
 def wrapped(text: str, room: float) -> list[str]:
-    """Lines no wider than the room, broken between words, and inside those that alone are wider."""
+    """Lines no wider than the room, broken between words, and inside words that are wider."""
     lines = [""]
     for word in text.split():
         longer = f"{lines[-1]} {word}".lstrip()
@@ -142,15 +142,15 @@ def shortened(text: str, room: float) -> str:
     return next((text[:end].rstrip() + "…" for end in range(len(text), 0, -1) if width(text[:end] + "…") <= room), "…")
 
 
-def words(x: float, y: float, lines: str | Sequence[str], anchor: str = "start", kind: str | None = None) -> Markup:
-    """Text whose first base line is at y."""
+def text_at(x: float, y: float, lines: str | Sequence[str], anchor: str = "start", kind: str | None = None) -> Markup:
+    """Text whose first baseline is at y."""
     lines = [lines] if isinstance(lines, str) else lines
-    rows = [tag("tspan", line, x=x, y=y + LINE * place) for place, line in enumerate(lines)]
+    rows = [tag("tspan", line, x=x, y=y + LINE * number) for number, line in enumerate(lines)]
     return tag("text", *rows, class_=kind, text_anchor=None if anchor == "start" else anchor)
 
 
 def drawing(parts: Iterable[object], height: float, title: str, description: str) -> Markup:
-    """The whole chart: it scales with the page, and a screen reader hears what it shows."""
+    """The whole chart: it scales with the page, and its description is for screen readers."""
     return tag(
         "svg", tag("title", title), tag("desc", description), *parts,
         xmlns="http://www.w3.org/2000/svg", class_="chart", viewBox=f"0 0 {WIDTH:g} {math.ceil(height)}", width="100%",
@@ -159,5 +159,5 @@ def drawing(parts: Iterable[object], height: float, title: str, description: str
 
 
 def whole(values: Iterable[Value]) -> bool:
-    """Epochs and classes are counted, so between two of them stands no tick."""
+    """Whether all values are whole, as epochs and classes are: then no tick is drawn between two of them."""
     return all(float(value).is_integer() for value in finite(values))

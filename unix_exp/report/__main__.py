@@ -6,6 +6,7 @@ import argparse
 import sys
 import webbrowser
 from pathlib import Path
+from typing import NamedTuple
 
 from unix_exp.plots.charts import standalone
 from unix_exp.report import contents
@@ -27,15 +28,18 @@ def main() -> None:
     where.add_argument("--out", type=path, default=Path("report"), metavar="DIR", help="where to write (report)")
     where.add_argument("--markdown", type=path, metavar="FILE.md", help="write one Markdown file, its figures beside "
                        "it in a folder of its name, and nothing else")  # fmt: skip
-    parser.add_argument("--notes", type=path, metavar="FILE", help="with --markdown: Markdown of yours that stands "
-                        "before the tables, word for word")  # fmt: skip
+    parser.add_argument("--notes", type=path, metavar="FILE", help="with --markdown: a file of Markdown that is "
+                        "copied unchanged before the tables")  # fmt: skip
     parser.add_argument("--open", action="store_true", help="show the page in a browser")
+    parser.add_argument("--plugins", action="append", default=[], metavar="MODULE_OR_FILE",
+                        help="import this module or Python file first; may be given several times")  # fmt: skip
     given = parser.parse_args()
     try:
+        load_plugins(given.plugins)
         if given.markdown is not None:
             write_markdown(given.runs, given.markdown, given.notes)
         elif given.notes is not None:
-            raise Mistake("--notes stand in one Markdown file; say which with --markdown FILE.md")
+            raise Mistake("--notes needs --markdown FILE.md, the file that the notes are copied into")
         else:
             write(given.runs, given.out)
     except Mistake as mistake:
@@ -50,15 +54,25 @@ def path(text: str) -> Path:
     return Path(text).expanduser()
 
 
-Told = tuple[str, str, list[Section]]  # title, lead, sections
+def load_plugins(names: list[str]) -> None:
+    if names:
+        from unix_exp.config.plugins import load  # only when asked for: plugins may import anything
+
+        load(names)
+
+
+class Content(NamedTuple):
+    title: str
+    lead: str
+    sections: list[Section]
 
 
 def write(paths: list[Path], out: Path) -> None:
-    count, told = made(paths, out)
-    files = {out / "index.html": page(*told), out / "report.md": markdown(*told)}
-    files |= {out / f"figures/{figure.anchor}.svg": standalone(figure.chart) for figure in figures_in(told[2])}
-    files |= {out / f"tables/{table.anchor}.csv": csv_of(table) for table in contents.tables_in(told[2])}
-    put(files, "--out")
+    count, content = content_of(paths, out)
+    files = {out / "index.html": page(*content), out / "report.md": markdown(*content)}
+    files |= {out / f"figures/{figure.anchor}.svg": standalone(figure.chart) for figure in figures_in(content.sections)}
+    files |= {out / f"tables/{table.anchor}.csv": csv_of(table) for table in contents.tables_in(content.sections)}
+    write_files(files, "--out")
     print(f"{count} runs -> {out / 'index.html'}, {out / 'report.md'}, {out / 'tables'}/*.csv")
 
 
@@ -66,12 +80,12 @@ def write_markdown(paths: list[Path], target: Path, notes: Path | None) -> None:
     if not target.suffix or target.is_dir():
         raise Mistake(f"--markdown is {target}; give a file with a suffix, such as results.md")
     if notes is not None and notes.resolve() == target.resolve():
-        raise Mistake(f"--notes and --markdown are both {target}; the notes would be written over")
+        raise Mistake(f"--notes and --markdown are both {target}; the notes would be overwritten")
     beside = target.with_suffix("")
-    count, told = made(paths, beside)
-    files = {target: markdown(*told, notes=read_notes(notes), figures=beside.name)}
-    files |= {beside / f"{figure.anchor}.svg": standalone(figure.chart) for figure in figures_in(told[2])}
-    put(files, "--markdown")
+    count, content = content_of(paths, beside)
+    files = {target: markdown(*content, notes=read_notes(notes), figures=beside.name)}
+    files |= {beside / f"{figure.anchor}.svg": standalone(figure.chart) for figure in figures_in(content.sections)}
+    write_files(files, "--markdown")
     print(f"{count} runs -> {target}, {beside}/*.svg")
 
 
@@ -84,22 +98,23 @@ def read_notes(notes: Path | None) -> str:
         raise Mistake(f"cannot read {notes}: it is not UTF-8") from None
 
 
-def made(paths: list[Path], out: Path) -> tuple[int, Told]:
+def content_of(paths: list[Path], out: Path) -> tuple[int, Content]:
+    """How many runs were read, and what is written about them."""
     runs, skipped = read(paths, out)
     for one in skipped:
         print(f"skipped {one.path}: {one.why}", file=sys.stderr)
     if not runs:
         raise Mistake(f"no finished run in {', '.join(map(str, paths))}")
-    return len(runs), (contents.TITLE, contents.lead(runs, skipped), contents.sections(runs, skipped))
+    return len(runs), Content(contents.TITLE, contents.lead(runs, skipped), contents.sections(runs, skipped))
 
 
-def put(files: dict[Path, str], option: str) -> None:
+def write_files(files: dict[Path, str], option: str) -> None:
     try:
         for path, text in files.items():
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(text, encoding="utf-8")
     except OSError as error:
-        raise Mistake(f"cannot write to {path.parent}: {error.strerror}; choose another place with {option}") from None
+        raise Mistake(f"cannot write to {path.parent}: {error.strerror}; choose another path with {option}") from None
 
 
 if __name__ == "__main__":

@@ -1,15 +1,14 @@
-"""Each arm against conventional KD in the same setting, beside what the paper's own pairs gained."""
+"""Each arm against conventional KD in the same setting, beside the gains of the paper's own pairs."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from statistics import fmean
-from typing import Any
 
-from unix_exp import config, paper
-from unix_exp.report.arms import Arm, Group, share_of_kd, what_matters
+from unix_exp import paper
+from unix_exp.report.arms import Arm, Group, determining_settings, share_of_kd
 from unix_exp.report.blocks import MISSING, Cell, Column, Table, slug
-from unix_exp.report.published import same
+from unix_exp.report.published import matches
 from unix_exp.report.stats import welch
 from unix_exp.report.tables import UNCORRECTED, number, p_of, signed, spread_of
 
@@ -17,12 +16,12 @@ PRECISIONS = {"precision", "teacher_precision", "scout_precision"}
 NOTE = f"Welch's t-test. {UNCORRECTED} It needs two runs of each."
 THEIRS = (
     "The paper's gains are those of the same method over KD on its own pairs of the same data set: "
-    "they say in which direction to look, not what this pair should reach."
+    "they show the direction to expect, not what this pair should reach."
 )
 
 
 def against_others(group: Group) -> Table | None:
-    """Every arm that has a counterpart: KD, or for an arm in another arithmetic the same arm in float32."""
+    """Every arm that has a counterpart: KD, or for an arm in another precision the same arm in float32."""
     rows = [compared(arm, other, group) for arm in group.arms for other in counterparts(arm, group)]
     if not rows:
         return None
@@ -51,25 +50,25 @@ def against_others(group: Group) -> Table | None:
 
 
 def counterparts(arm: Arm, group: Group) -> Iterator[Arm]:
-    mine = what_matters(arm.runs[0])
+    mine = determining_settings(arm.runs[0])
     for other in group.arms:
-        theirs = what_matters(other.runs[0])
+        theirs = determining_settings(other.runs[0])
         differing = {key for key in mine.keys() | theirs.keys() if mine.get(key) != theirs.get(key)}
-        in_method = is_kd(other) and all(key.startswith(beside_the_method(arm)) for key in differing)
-        in_precision = differing <= PRECISIONS and config.precisions(other.settings) == {"precision": "float32"}
+        in_method = other.conventional and all(key.startswith(beside_the_method(arm)) for key in differing)
+        in_precision = differing <= PRECISIONS and other.runs[0].precisions == {"precision": "float32"}
         if other is not arm and (in_method or in_precision):
             yield other
 
 
 def beside_the_method(arm: Arm) -> tuple[str, ...]:
-    """Settings in which an arm and its KD may differ: all that makes the method, and nothing of how long or on what."""
-    own = ("sampler.", "distiller.", "scout_precision")  # KD doesn't scout
-    return own if taught(arm) else (*own, "criterion.", "teacher")
+    """Settings in which an arm and its KD may differ: those of the method, but not the schedule, data or networks."""
+    own = ("sampler.", "distiller.", "scout_precision")  # KD never scouts
+    return own if arm.taught else (*own, "criterion.", "teacher")
 
 
 def compared(arm: Arm, other: Arm, group: Group) -> list[str | Cell]:
     test = welch(arm.accuracies, other.accuracies)
-    gains = gains_in_the_paper(arm, group) if is_kd(other) else []
+    gains = gains_in_the_paper(arm, group) if other.conventional else []
     return [
         f"{arm.label} \N{MINUS SIGN} {other.label}",
         signed(arm.top1.mean - other.top1.mean),
@@ -84,32 +83,18 @@ def compared(arm: Arm, other: Arm, group: Group) -> list[str | Cell]:
 
 
 def gains_in_the_paper(arm: Arm, group: Group) -> list[float]:
-    """Of this method over KD, pair by pair; of a pair that several tables print, the last counts.
+    """Of this method over KD, pair by pair; where several tables print a pair, the last one counts.
 
     Table 2 prints for WRN-40-2 -> WRN-16-2 what Table 5 has for w = 1; Table 5 comes later.
     """
     published = paper.published()
     gains: dict[str, float] = {}
     for printed in paper.tables().values():
-        if printed["dataset"] != group.dataset or not taught(arm):
+        if printed["dataset"] != group.dataset or not arm.taught:
             continue
-        kd = {objective(row): row["accuracy"] for row in printed["rows"] if row["sampler"] == "everything"}
+        kd = {paper.criterion_of(row): row["accuracy"] for row in printed["rows"] if paper.is_baseline(row)}
         for row in printed["rows"]:
             for column, pair in enumerate(printed["pairs"]):
-                if row["sampler"] != "everything" and same(arm.settings, row, column, printed, published):
-                    gains[pair] = row["accuracy"][column] - kd[objective(row)][column]
+                if not paper.is_baseline(row) and matches(arm.settings, row, column, printed, published):
+                    gains[pair] = row["accuracy"][column] - kd[paper.criterion_of(row)][column]
     return list(gains.values())
-
-
-def objective(row: dict[str, Any]) -> str:
-    return row.get("criterion", "kd")
-
-
-def taught(arm: Arm) -> bool:
-    return arm.settings["distiller"]["name"] != "supervised"
-
-
-def is_kd(arm: Arm) -> bool:
-    settings = arm.settings
-    conventional = settings["distiller"]["name"] == "offline" and settings["sampler"]["name"] == "everything"
-    return conventional and "kd" in settings["criterion"]

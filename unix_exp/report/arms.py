@@ -9,16 +9,12 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, NamedTuple
 
-from unix_exp import config
+from unix_exp import config, paper
 from unix_exp.config import Settings
+from unix_exp.paper import families
 from unix_exp.report.runs import Run
 from unix_exp.report.stats import Summary
 from unix_exp.report.table import compute_share
-
-FAMILIES = {
-    "everything": "KD", "random": "Random", "uncertain": "Uncertainty", "mixup": "Mixup",
-    "nonadaptive": "Non-adaptive mixup", "unix": "UNIX",
-}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -47,11 +43,29 @@ class Arm:
 
     @property
     def family(self) -> str:
-        return family(self.settings)
+        """What figures call the method, whatever its settings."""
+        distiller, sampler = self.settings["distiller"]["name"], self.settings["sampler"]["name"]
+        alone = paper.published()["alone"]
+        if not self.taught and distiller == alone["distiller"]:
+            return str(alone["family"])
+        name = families.family(sampler, self.settings["criterion"])
+        return name if distiller == paper.published()["unsaid"]["distiller"] else f"{distiller} {name}"
+
+    @property
+    def taught(self) -> bool:
+        """Whether its student learned from a teacher."""
+        return self.runs[0].result["teacher"] is not None
+
+    @property
+    def conventional(self) -> bool:
+        """Whether it is conventional distillation, alone or beside other criteria."""
+        usual = paper.published()["conventional"]
+        chosen = (self.settings["distiller"]["name"], self.settings["sampler"]["name"])
+        return chosen == (usual["distiller"], usual["sampler"]) and usual["criterion"] in self.settings["criterion"]
 
     @property
     def percent(self) -> float | None:
-        """Of conventional KD, the backward pass priced like the forward one, as the paper does."""
+        """Compute in % of conventional KD, a backward pass priced like a forward pass, as in the paper."""
         return self.runs[0].result["cost"]["percent_of_kd"]
 
     @property
@@ -60,7 +74,7 @@ class Arm:
 
     @property
     def seconds(self) -> float:
-        """The median: one disturbed run says little of a method's time."""
+        """Of training: the median over runs, so that one run on a busy machine does not count."""
         return statistics.median(run.result["time"]["train_seconds"] for run in self.runs)
 
 
@@ -71,27 +85,28 @@ class Group:
     dataset: str
     pair: str
     arms: tuple[Arm, ...]
-    of: str = ""  # which images, where a data set of that name came in several forms
+    images: str = ""  # which images, where runs on a data set of that name had different ones
 
     @property
     def title(self) -> str:
-        return f"{who(self.arms)} on {self.dataset}" + (f" ({self.of})" if self.of else "")
+        return f"{networks_of(self.arms)} on {self.dataset}" + (f" ({self.images})" if self.images else "")
 
 
-def who(arms: Sequence[Arm]) -> str:
-    """Teacher -> student, or the student alone."""
-    result = next((run.result for arm in arms for run in arm.runs if run.result["teacher"]), arms[0].runs[0].result)
-    return f"{result['teacher']['name']} → {result['student']}" if result["teacher"] else result["student"]
+def networks_of(arms: Sequence[Arm]) -> str:
+    """Teacher → student, or the student alone."""
+    results = [run.result for arm in arms for run in arm.runs]
+    student = results[0]["student"]
+    return next((f"{teacher['name']} → {student}" for one in results if (teacher := one["teacher"])), student)
 
 
 def summary(values: Sequence[float]) -> Summary:
-    found = Summary.of(values)
-    assert found is not None, "an arm has a run"
-    return found
+    made = Summary.of(values)
+    assert made is not None, "an arm has at least one run"
+    return made
 
 
 def groups(runs: Iterable[Run]) -> list[Group]:
-    """Pairs of teacher and student on the same images; a student alone joins the pairs that it is the student of."""
+    """Pairs of teacher and student on the same images; a student without a teacher joins every pair that it is in."""
     members: dict[tuple[Images, str], list[Run]] = {}
     alone = []
     for run in runs:
@@ -99,15 +114,17 @@ def groups(runs: Iterable[Run]) -> list[Group]:
             alone.append(run)
         else:
             members.setdefault((Images.of(run), run.result["pair"]), []).append(run)
-    taught = {place: found[0].result["student"] for place, found in members.items()}
+    students = {key: same[0].result["student"] for key, same in members.items()}
     for run in alone:
-        hosts = [place for place in taught if (place[0], taught[place]) == (Images.of(run), run.result["student"])]
-        for host in hosts or [(Images.of(run), run.result["student"])]:
+        images, student = Images.of(run), run.result["student"]
+        hosts = [key for key in students if (key[0], students[key]) == (images, student)]
+        for host in hosts or [(images, student)]:
             members.setdefault(host, []).append(run)
-    places = sorted(members, key=lambda place: (place[0].dataset, place[1], str(place[0])))
+    keys = sorted(members, key=lambda key: (key[0].dataset, key[1], str(key[0])))
+    all_images = [images for images, _ in keys]
     return [
-        Group(images.dataset, pair, tuple(arms(members[images, pair])), images.apart_from([one for one, _ in places]))
-        for images, pair in places
+        Group(images.dataset, pair, tuple(arms(members[images, pair])), images.difference(all_images))
+        for images, pair in keys
     ]
 
 
@@ -121,11 +138,11 @@ class Images(NamedTuple):
     @classmethod
     def of(cls, run: Run) -> Images:
         settings = config.without(run.settings["dataset"], *config.PLACES, "name")
-        told = tuple((key, str(value)) for key, value in settings.items())
-        return cls(config.dataset_name(run.settings), told, str(run.result.get("fingerprint")))
+        shown = tuple((key, str(value)) for key, value in settings.items())
+        return cls(run.result["dataset"], shown, str(run.result.get("fingerprint")))
 
-    def apart_from(self, others: Iterable[Images]) -> str:
-        """In words, where others of that name differ; the settings first, for they say more."""
+    def difference(self, others: Iterable[Images]) -> str:
+        """What sets these images apart from others of that name: the settings, or the fingerprint where they agree."""
         same_name = [one for one in others if one.dataset == self.dataset and one != self]
         differing = [f"{key}={value}" for key, value in self.settings
                      if any(dict(one.settings).get(key) != value for one in same_name)]  # fmt: skip
@@ -137,30 +154,32 @@ class Images(NamedTuple):
 def arms(runs: Sequence[Run]) -> list[Arm]:
     by_key: dict[str, list[Run]] = {}
     for run in runs:
-        by_key.setdefault(json.dumps(what_matters(run), sort_keys=True, default=str), []).append(run)
-    members = [sorted(found, key=lambda run: run.result["seed"]) for found in by_key.values()]
-    labels = labelled([(found[0].result["method"], what_matters(found[0])) for found in members])
-    made = [Arm(label, found[0].settings, tuple(found)) for label, found in zip(labels, members, strict=True)]
-    return sorted(made, key=by_rank)
+        by_key.setdefault(json.dumps(determining_settings(run), sort_keys=True, default=str), []).append(run)
+    members = [sorted(same, key=lambda run: run.result["seed"]) for same in by_key.values()]
+    labels = labelled([(same[0].result["method"], determining_settings(same[0])) for same in members])
+    made = [Arm(label, same[0].settings, tuple(same)) for label, same in zip(labels, members, strict=True)]
+    return sorted(made, key=rank)
 
 
-def by_rank(arm: Arm) -> tuple[int, str]:
-    """The paper's order of methods, what it doesn't know last."""
-    known = list(FAMILIES.values())
-    return known.index(arm.family) if arm.family in known else len(known), arm.label
+def rank(arm: Arm) -> tuple[int, str]:
+    """The paper's order of methods; families that it does not have come last."""
+    known = families.in_order()
+    return known.index(arm.family) if arm.family in known else len(known) - 1, arm.label
 
 
-def what_matters(run: Run) -> dict[str, Any]:
+def determining_settings(run: Run) -> dict[str, Any]:
     """All settings that a result depends on, but for the seed, by dotted name."""
     settings = run.settings
     chosen = {
         "student": config.without(settings["student"], "pace"),
         "dataset": config.without(settings["dataset"], *config.PLACES),
         **{key: settings[key] for key in ("distiller", "sampler", "criterion", "recipe")},
-        **config.precisions(settings),
+        **run.precisions,
     }
     teacher = run.result["teacher"]
-    return {**flat(chosen), "teacher": teacher and teacher["identity"]}
+    networks = {role: one.get("identity") for role, one in run.result.get("networks", {}).items() if role != "student"}
+    code = {f"plugin {name}": content for name, content in run.result.get("plugins", {}).items()}
+    return {**flat(chosen), **networks, **code, "teacher": teacher and teacher["identity"]}
 
 
 def labelled(members: Sequence[tuple[str, Mapping[str, Any]]]) -> list[str]:
@@ -175,9 +194,9 @@ def labelled(members: Sequence[tuple[str, Mapping[str, Any]]]) -> list[str]:
 
 
 def short(key: str) -> str:
-    """sampler.k -> k; recipe.epochs -> epochs; what says little alone keeps its owner."""
-    owner, _, name = key.rpartition(".")
-    return key if owner.startswith("criterion") or name in ("name", "weight") else name
+    """sampler.k -> k, recipe.epochs -> epochs; a name that is unclear without its group keeps the group."""
+    group, _, name = key.rpartition(".")
+    return key if group.startswith("criterion") or name in ("name", "weight") else name
 
 
 def flat(settings: Mapping[str, Any], path: str = "") -> dict[str, Any]:
@@ -187,24 +206,16 @@ def flat(settings: Mapping[str, Any], path: str = "") -> dict[str, Any]:
     return values
 
 
-def family(settings: Settings) -> str:
-    """What a method is called in figures, whatever its settings: UNIX, Random+AT, from scratch."""
-    if settings["distiller"]["name"] == "supervised":
-        return "from scratch"
-    sampler = settings["sampler"]["name"]
-    extra = [{"at": "AT", "sp": "SP", "ce": "label"}.get(name, name) for name in settings["criterion"] if name != "kd"]
-    return "+".join([FAMILIES.get(sampler, sampler), *extra])
-
-
 def share_of_kd(arm: Arm, group: Group) -> float | None:
     return compute_share(arm.runs[0].result, [other.runs[0].result for other in group.arms])
 
 
-def images_seen(arm: Arm) -> int:
-    """How long a training was, whatever its batch."""
-    return arm.runs[0].result["steps"] * arm.settings["recipe"]["batch"]
+def schedule_of(arm: Arm) -> str:
+    """The schedule that its share of KD is held against, where the record names it; else how many images it took."""
+    result = arm.runs[0].result
+    return result["cost"].get("against") or str(result["steps"] * arm.settings["recipe"]["batch"])
 
 
 def same_length(group: Group) -> bool:
-    """Whether all arms were trained on as many images, so that shares of KD compare them."""
-    return len({images_seen(arm) for arm in group.arms}) == 1
+    """Whether all arms are held against the same schedule, so that their shares of KD can be compared."""
+    return len(set(map(schedule_of, group.arms))) == 1

@@ -1,14 +1,14 @@
-"""What a report is made of, before anyone decides how it looks.
+"""The blocks that a report is made of, apart from any format: page.py and markdown.py write them.
 
     Section(title, anchor, blocks)
     Text(text)                     paragraphs, an empty line between two
     Table(caption, head, rows, anchor="", texts=1, notes=())
         head: names, or Column(title, group="", hint=""), neighbours of one group sharing a heading above them
-        rows: of str, Cell(text, strong=False, hint="") or MISSING; or Group(title), a heading between rows
-        texts: how many columns are words, to the left; all others are figures, to the right
+        rows: of str, Cell(text, strong=False, hint="") or MISSING; or Heading(title), a heading between rows
+        texts: how many columns hold text, aligned left; all others hold numbers, aligned right
     Figure(chart, caption, anchor), Figures(figures) side by side
     Code(caption, text)            lines to be copied as they are
-    Notice(title, lines=())        what the reader ought to know first, such as folders that were skipped
+    Notice(title, lines=())        a warning to the reader, such as a list of folders that were skipped
 
 Anchors are unique in a report and safe as file names: see `slug`.
 """
@@ -35,7 +35,7 @@ class Text:
 
 @dataclass(frozen=True)
 class Cell:
-    """A cell with something to say: the best of its column, or a hint for who points at it."""
+    """A cell with more than text: bold as the best of its column, or with a hint that shows when pointed at."""
 
     text: str
     strong: bool = False
@@ -53,11 +53,11 @@ class Column:
 
 
 @dataclass(frozen=True)
-class Group:
+class Heading:
     title: str
 
 
-Row = Sequence[str | Cell] | Group
+Row = Sequence[str | Cell] | Heading
 
 
 @dataclass(frozen=True)
@@ -71,7 +71,7 @@ class Table:
 
     def __post_init__(self) -> None:
         for row in self.rows:
-            assert isinstance(row, Group) or len(row) == len(self.head), f"{row} is no row of {self.head}"
+            assert isinstance(row, Heading) or len(row) == len(self.head), f"{row} does not fit the columns {self.head}"
 
     @property
     def columns(self) -> list[Column]:
@@ -127,32 +127,32 @@ def figures_in(sections: Sequence[Section]) -> Iterator[Figure]:
 
 
 def check_anchors(sections: Sequence[Section]) -> None:
-    """Each is a slug and stands for one thing: a link leads there, a figure's file is named by it."""
+    """Each anchor is a slug and is used once: links lead to it, and a figure's file is named by it."""
     tables = (block.anchor for section in sections for block in section.blocks if isinstance(block, Table))
     found = [*(section.anchor for section in sections), *(figure.anchor for figure in figures_in(sections)),
              *filter(None, tables)]  # fmt: skip
     for anchor in found:
-        assert anchor == slug(anchor), f"{anchor!r} is no anchor, {slug(anchor)!r} is"
-        assert found.count(anchor) == 1, f"{anchor!r} stands for two things"
+        assert anchor == slug(anchor), f"{anchor!r} is not an anchor; use {slug(anchor)!r}"
+        assert found.count(anchor) == 1, f"the anchor {anchor!r} is used twice"
 
 
 def slug(text: str) -> str:
-    """A name for links and files, which may not be long: lower case letters, digits and hyphens."""
+    """A short name for links and files: lower case letters, digits and hyphens."""
     return re.sub(r"[^a-z0-9]+", "-", text.lower())[:100].strip("-") or "unnamed"
 
 
 def csv_of(table: Table) -> str:
     """The table for a spreadsheet: a missing cell is empty, and the heading between rows is a column of its own."""
-    grouped = any(isinstance(row, Group) for row in table.rows)
-    written = io.StringIO()
-    writer = csv.writer(written, lineterminator="\n")
+    grouped = any(isinstance(row, Heading) for row in table.rows)
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
     titles = [f"{column.group}: {column.title}" if column.group else column.title for column in table.columns]
     writer.writerow(["group", *titles] if grouped else titles)
     group = ""
     for row in table.rows:
-        if isinstance(row, Group):
+        if isinstance(row, Heading):
             group = row.title
         else:
             cells = ["" if cell == MISSING else cell_of(cell).text for cell in row]
             writer.writerow([group, *cells] if grouped else cells)
-    return clean(written.getvalue())
+    return clean(text.getvalue())

@@ -1,4 +1,4 @@
-"""What a report tells, in order."""
+"""The sections of a report, in order."""
 
 from __future__ import annotations
 
@@ -8,55 +8,61 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
-from unix_exp.report import against, figures, origins, published, tables
+from unix_exp import paper
+from unix_exp.report import ablations, against, classes, learning, origins, published, selection, tables, tradeoff
 from unix_exp.report.arms import Group, groups
 from unix_exp.report.blocks import Block, Figure, Figures, Section, Table, Text
+from unix_exp.report.one_off import one_off_costs
 from unix_exp.report.runs import Run, Skipped
 
 TITLE = "Accuracy against compute"
-MOST_GROUPS = 3  # whose selection is drawn where none is the paper's: a thousand runs need no thousand maps
-THEIRS = (figures.FIGURE_4, figures.FIGURES_5_6)
+MOST_GROUPS = 3  # whose selection is drawn, the paper's pairs first: a thousand runs need no thousand maps
 
 
 def lead(runs: Sequence[Run], skipped: Sequence[Skipped]) -> str:
     hardware = Counter(run.result["hardware"] for run in runs)
-    versions = [run.result.get("versions") for run in runs]
-    torch = sorted({str(one.get("torch", "unknown")) for one in versions if isinstance(one, dict)})
+    versions = [run.result["versions"] for run in runs if "versions" in run.result]
+    torch = sorted({str(one.get("torch", "unknown")) for one in versions})
     machines = ", ".join(f"{name} ({count})" for name, count in sorted(hardware.items()))
-    some = "1 folder was" if len(skipped) == 1 else f"{len(skipped)} folders were"
-    left = f" {some} skipped; the last section says why." if skipped else ""
+    folders = "1 folder was" if len(skipped) == 1 else f"{len(skipped)} folders were"
+    warning = f" {folders} skipped; the last section says why." if skipped else ""
     count = "1 finished run" if len(runs) == 1 else f"{len(runs)} finished runs"
     return (
         f"{count}. Accuracies are of the last epoch, mean ± standard deviation over seeds and in brackets their "
-        f"number. Compute is counted, not declared. Hardware: {machines}. PyTorch {', '.join(torch)}.{left}"
+        f"number. Compute is counted, operation by operation. Hardware: {machines}. "
+        f"PyTorch {', '.join(torch)}.{warning}"
     )
 
 
 def sections(runs: Sequence[Run], skipped: Sequence[Skipped]) -> list[Section]:
-    students = [run for run in runs if run.result["method"] != "teacher"]
+    students = [run for run in runs if not run.made_a_teacher]
     found = groups(students)
-    costs = [figure for one in found for figure in figures.accuracy_against_cost(one)]
+    costs = [figure for one in found for figure in tradeoff.accuracy_against_cost(one)]
     made = [drawn("Accuracy against compute and time", "compute", costs)]
     made += paper_sections(students)
     made += [
-        drawn("Learning curves", "learning", [figure for one in found for figure in figures.learning_curves(one)]),
-        selection(found),
-        drawn("One setting at a time", "settings", [figure for one in found for figure in figures.over_settings(one)]),
+        drawn("Learning curves", "learning", [figure for one in found for figure in learning.learning_curves(one)]),
+        selection_section(found),
+        drawn(
+            "One setting at a time", "settings", [figure for one in found for figure in ablations.over_settings(one)]
+        ),
         Section("Every arm", "arms", [block for one in found for block in every_arm(one)]),
     ]
-    if teachers := [run for run in runs if run.result["method"] == "teacher"]:
+    if teachers := [run for run in runs if run.made_a_teacher]:
         made.append(Section("Teachers", "teachers", [tables.teacher_table(teachers)]))
-    made.append(Section("Where it comes from", "origins", origins_of(runs, found)))
+    if (costs_once := one_off_costs(runs)) is not None:
+        made.append(Section("One-off costs", "one-off", [costs_once]))
+    made.append(Section("Machines, code and commands", "origins", origins_of(runs, found)))
     if skipped:
         made.append(Section("Skipped", "skipped", [tables.skipped_notice(skipped)]))
-    return with_own_anchors([section for section in made if section.blocks])
+    return with_unique_anchors([section for section in made if section.blocks])
 
 
-def with_own_anchors(made: Sequence[Section]) -> list[Section]:
-    """A link and a file of its own for everything: names that differ may be spelt alike in an address."""
+def with_unique_anchors(made: Sequence[Section]) -> list[Section]:
+    """Number anchors that occur twice: names that differ can have the same slug."""
     taken: set[str] = set()
 
-    def own(anchor: str) -> str:
+    def unique(anchor: str) -> str:
         number = next(number for number in itertools.count(1) if suffixed(anchor, number) not in taken)
         taken.add(suffixed(anchor, number))
         return suffixed(anchor, number)
@@ -64,10 +70,10 @@ def with_own_anchors(made: Sequence[Section]) -> list[Section]:
     def renamed(block: Any) -> Any:
         if isinstance(block, Figures):
             return replace(block, figures=[renamed(figure) for figure in block.figures])
-        return replace(block, anchor=own(block.anchor)) if getattr(block, "anchor", "") else block
+        return replace(block, anchor=unique(block.anchor)) if getattr(block, "anchor", "") else block
 
     return [
-        replace(section, anchor=own(section.anchor), blocks=[renamed(block) for block in section.blocks])
+        replace(section, anchor=unique(section.anchor), blocks=[renamed(block) for block in section.blocks])
         for section in made
     ]
 
@@ -77,7 +83,7 @@ def suffixed(anchor: str, number: int) -> str:
 
 
 def paper_sections(students: Sequence[Run]) -> list[Section]:
-    """All of the paper's tables as soon as a run belongs to one of them: what is missing is part of the picture."""
+    """All of the paper's tables as soon as a run belongs to one of them, so that missing cells show."""
     printed = published.tables(students)
     if not any(table.setting for table in printed):
         return []
@@ -105,18 +111,19 @@ def drawn(title: str, anchor: str, found: Sequence[Figure]) -> Section:
     return Section(title, anchor, [Figures(found)] if found else [])
 
 
-def selection(found: Sequence[Group]) -> Section:
-    """The paper's pairs first."""
-    ranked = sorted(found, key=lambda group: group.pair not in THEIRS)
+def selection_section(found: Sequence[Group]) -> Section:
+    """Figures 4 to 6, the paper's pairs first."""
+    pairs = [paper.published()["figures"][number] for number in (4, 5, 6)]
+    ranked = sorted(found, key=lambda group: group.pair not in pairs)
     made = [
         figure
         for group in ranked[:MOST_GROUPS]
-        for figure in figures.selection_curves(group) + figures.class_figures(group)
+        for figure in selection.selection_curves(group) + classes.class_figures(group)
     ]
     blocks: list[Block] = [Figures(made)] if made else []
     if made and ranked[MOST_GROUPS:]:
         rest = ", ".join(group.title for group in ranked[MOST_GROUPS:])
-        blocks.append(Text(f"Not drawn here: {rest}. Give their folders alone to see them."))
+        blocks.append(Text(f"Not drawn here: {rest}. Make a report of their folders alone to see them."))
     return Section("What is selected", "selection", blocks)
 
 

@@ -12,7 +12,7 @@ from unix_exp.report.blocks import (
     Cell,
     Code,
     Figure,
-    Group,
+    Heading,
     Notice,
     Section,
     Table,
@@ -23,24 +23,24 @@ from unix_exp.report.blocks import (
 
 
 def markdown(title: str, lead: str, sections: Sequence[Section], notes: str = "", figures: str = "figures") -> str:
-    """`notes` is Markdown already and stands before the sections."""
+    """`notes`, which is Markdown already, comes before the sections."""
     check_anchors(sections)
     parts = [f"# {plain(title)}", *map(plain, Text(lead).paragraphs), *filter(None, [notes.strip("\n")])]
     for section in sections:
         parts.append(f"## {plain(section.title)}")
         for block in section.blocks:
-            parts += written(block, figures)
+            parts += markdown_of(block, figures)
     return "\n\n".join(parts) + "\n"
 
 
 def plain(text: str) -> str:
-    """Text in one line that GitHub takes for nothing but text."""
+    """Text on one line, escaped so that GitHub interprets nothing in it."""
     escaped = re.sub(r"([\\`*_\[\]|~#$])", r"\\\1", " ".join(clean(text).split()))
     escaped = escaped.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;").replace("@", "@\N{WORD JOINER}")
     return re.sub(r"^(\d+)([.)]\s)|^([-+=])", lambda match: (match[1] or "") + "\\" + (match[2] or match[3]), escaped)
 
 
-def written(block: Block, figures: str) -> Iterator[str]:
+def markdown_of(block: Block, figures: str) -> Iterator[str]:
     if isinstance(block, Text):
         yield from map(plain, block.paragraphs)
     elif isinstance(block, Table):
@@ -59,7 +59,7 @@ def written(block: Block, figures: str) -> Iterator[str]:
 
 
 def fenced(text: str) -> str:
-    """Between fences longer than any run of backticks inside."""
+    """A code block, its fences longer than any row of backticks inside."""
     longest = max(map(len, re.findall("`+", text)), default=0)
     fence = "`" * max(3, longest + 1)
     return f"{fence}sh\n{clean(text)}\n{fence}"
@@ -68,9 +68,9 @@ def fenced(text: str) -> str:
 def pipe_table(table: Table) -> Iterator[str]:
     titles = [f"{column.group}: {column.title}" if column.group else column.title for column in table.columns]
     yield piped(map(plain, titles))
-    yield piped("---" if place < table.texts else "---:" for place in range(len(titles)))
+    yield piped("---" if number < table.texts else "---:" for number in range(len(titles)))
     for row in table.rows:
-        if isinstance(row, Group):
+        if isinstance(row, Heading):
             yield piped([f"**{plain(row.title)}**", *[""] * (len(titles) - 1)])
         else:
             yield piped(shown(cell_of(cell)) for cell in row)

@@ -1,28 +1,37 @@
-"""Where the figures come from, and how to get them again."""
+"""The machine, the code and the commands that the runs come from."""
 
 from __future__ import annotations
 
 import shlex
 from collections.abc import Sequence
-from typing import Any
+from typing import NamedTuple
 
 from unix_exp.report.arms import Arm, Group
 from unix_exp.report.blocks import Code, Table
 from unix_exp.report.runs import Run
 
 
+class Origin(NamedTuple):
+    """A machine, and the versions of the code that ran on it."""
+
+    hardware: str
+    python: str
+    torch: str
+    commit: str
+
+
 def origins(runs: Sequence[Run]) -> Table:
     """Runs and hours by machine and code."""
-    by_place: dict[tuple[str, str, str, str], list[Run]] = {}
+    by_origin: dict[Origin, list[Run]] = {}
     for run in runs:
-        by_place.setdefault(place_of(run.result), []).append(run)
+        by_origin.setdefault(origin_of(run), []).append(run)
     rows = [
-        [*place, str(len(found)), f"{sum(run.result['time']['train_seconds'] for run in found) / 3600:.2f}"]
-        for place, found in sorted(by_place.items())
+        [*origin, str(len(same)), f"{sum(run.result['time']['train_seconds'] for run in same) / 3600:.2f}"]
+        for origin, same in sorted(by_origin.items())
     ]
     head = ["hardware", "Python", "PyTorch", "commit", "runs", "hours"]
     return Table(
-        "Runs by machine and code, teachers included; hours of training, evaluation apart.",
+        "Runs by machine and code, teachers included; hours of training, without evaluation.",
         head,
         rows,
         "origins-table",
@@ -30,26 +39,25 @@ def origins(runs: Sequence[Run]) -> Table:
     )
 
 
-def place_of(result: dict[str, Any]) -> tuple[str, str, str, str]:
-    versions = result.get("versions")
-    versions = versions if isinstance(versions, dict) else {}
-    commit = str(result.get("commit") or "unknown")
+def origin_of(run: Run) -> Origin:
+    versions = run.result.get("versions", {})
+    commit = run.result.get("commit") or "unknown"
     short = commit[:12] + ("-dirty" if commit.endswith("-dirty") else "")
-    return str(result["hardware"]), str(versions.get("python", "")), str(versions.get("torch", "")), short
+    return Origin(run.result["hardware"], str(versions.get("python", "")), str(versions.get("torch", "")), short)
 
 
 def commands(group: Group) -> Code | None:
-    """A line for each arm that makes all its runs again."""
+    """The commands that repeat the runs of all arms."""
     lines = [line for arm in group.arms for line in lines_of(arm)]
     if not lines:
         return None
     return Code(
-        f"{group.title}: lines that make runs again, and their teacher where there is none yet.", "\n".join(lines)
+        f"{group.title}: commands that repeat the runs; a teacher that is missing is trained first.", "\n".join(lines)
     )
 
 
 def lines_of(arm: Arm) -> list[str]:
-    """One where the runs differ in their seeds alone, else one for each that knows its line; a comment before them."""
+    """A comment, then one command where runs differ in the seed alone, else one for each run that recorded its own."""
     known = [words for run in arm.runs if (words := words_of(run.result.get("command")))]
     if not known:
         return []
@@ -63,10 +71,10 @@ def lines_of(arm: Arm) -> list[str]:
     return [f"# {label}", *map(shlex.join, known)]
 
 
-def words_of(line: Any) -> list[str] | None:
-    """Of a command of ours; a record may hold anything, and the reader is going to run it."""
+def words_of(command: str | None) -> list[str] | None:
+    """Of a training command, and None for any other text: readers copy these lines into a shell."""
     try:
-        words = shlex.split(line) if isinstance(line, str) else []
+        words = shlex.split(command or "")
     except ValueError:
         return None
     ours = words[:3] == ["python", "-m", "unix_exp.train"]

@@ -1,4 +1,4 @@
-"""The report as one HTML page that needs nothing else: no script, no request, light or dark as the reader's system.
+"""The report as one HTML page without scripts or requests, light or dark as the reader's system is.
 
 page(title, lead, sections) -> str    sections and their blocks are those of unix_exp.report.blocks
 """
@@ -18,7 +18,7 @@ from unix_exp.report.blocks import (
     Column,
     Figure,
     Figures,
-    Group,
+    Heading,
     Notice,
     Row,
     Section,
@@ -28,7 +28,7 @@ from unix_exp.report.blocks import (
     check_anchors,
 )
 
-# Whatever a run's name may hold, the browser fetches nothing and executes nothing.
+# The browser fetches and executes nothing, whatever the names of runs contain.
 POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:"
 
 
@@ -72,7 +72,7 @@ def figure_of(figure: Figure, kind: str | None = None) -> Markup:
 
 
 def notice_of(notice: Notice) -> Markup:
-    """Long lists stay folded until asked for."""
+    """Long lists are folded until the reader opens them."""
     lines = tag("ul", *(tag("li", line) for line in notice.lines)) if notice.lines else ""
     if len(notice.lines) > 6:
         lines = tag("details", tag("summary", f"{len(notice.lines)} in all"), lines)
@@ -80,16 +80,16 @@ def notice_of(notice: Notice) -> Markup:
 
 
 def table_of(table: Table) -> Markup:
-    """A table in a window of its own: a wide one scrolls there, the page never does."""
+    """A table in a box of its own: a wide table scrolls inside it and the page never does."""
     columns = table.columns
     head = tag("thead", *group_row(columns), tag("tr", *(
-        tag("th", column.title, scope="col", title=column.hint or None, class_=side(table, place))
-        for place, column in enumerate(columns)
+        tag("th", column.title, scope="col", title=column.hint or None, class_=alignment(table, number))
+        for number, column in enumerate(columns)
     )))  # fmt: skip
     body = tag("tbody", *(row_of(row, table) for row in table.rows))
-    window = tag("div", tag("table", head, body), class_="window", tabindex=0, role="region", aria_label=table.caption)
+    box = tag("div", tag("table", head, body), class_="window", tabindex=0, role="region", aria_label=table.caption)
     notes = [tag("p", note, class_="note") for note in table.notes]
-    return tag("figure", tag("figcaption", table.caption), window, *notes, class_="table", id=table.anchor or None)
+    return tag("figure", tag("figcaption", table.caption), box, *notes, class_="table", id=table.anchor or None)
 
 
 def group_row(columns: Sequence[Column]) -> list[Markup]:
@@ -99,7 +99,7 @@ def group_row(columns: Sequence[Column]) -> list[Markup]:
     cells: list[Markup] = []
     for title, members in groupby(columns, key=lambda column: column.group):
         count = len(list(members))
-        # Nothing above a column of its own, not one cell above several: the first column stays while others scroll.
+        # An empty cell above each column without a heading: the first column stays in view while the others scroll.
         cells += (
             [tag("th", title, colspan=count, scope="colgroup", class_="group")] if title else [tag("td", "")] * count
         )
@@ -107,17 +107,17 @@ def group_row(columns: Sequence[Column]) -> list[Markup]:
 
 
 def row_of(row: Row, table: Table) -> Markup:
-    if isinstance(row, Group):
+    if isinstance(row, Heading):
         heading = tag("th", tag("span", row.title), colspan=len(table.columns), scope="rowgroup")
         return tag("tr", heading, class_="group")
-    return tag("tr", *(cell_in(cell_of(cell), place, table) for place, cell in enumerate(row)))
+    return tag("tr", *(cell_in(cell_of(cell), number, table) for number, cell in enumerate(row)))
 
 
-def cell_in(cell: Cell, place: int, table: Table) -> Markup:
-    kinds = " ".join(filter(None, (side(table, place), "strong" * cell.strong, "missing" * (cell == MISSING))))
+def cell_in(cell: Cell, column: int, table: Table) -> Markup:
+    kinds = " ".join(filter(None, (alignment(table, column), "strong" * cell.strong, "missing" * (cell == MISSING))))
     content = tag("span", cell.text, title=cell.hint or None)
-    return tag("td" if place else "th", content, class_=kinds or None, scope=None if place else "row")
+    return tag("td" if column else "th", content, class_=kinds or None, scope=None if column else "row")
 
 
-def side(table: Table, place: int) -> str | None:
-    return None if place < table.texts else "number"
+def alignment(table: Table, column: int) -> str | None:
+    return None if column < table.texts else "number"

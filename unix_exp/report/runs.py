@@ -1,59 +1,40 @@
-"""Finished runs, read from their folders; whatever else lies there is told apart and skipped."""
+"""Finished runs, read from their folders; a folder that cannot be read is skipped, and the report says why."""
 
 from __future__ import annotations
 
 import json
-import math
 import os
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any, NamedTuple, TypeAlias
+from typing import Any, NamedTuple
 
 import yaml
 
 from unix_exp.config import Settings
+from unix_exp.run.record import FILES, Result, check, check_analysis, check_settings, finite
 from unix_exp.types import Mistake
 from unix_exp.words import first_line
-
-Shape: TypeAlias = "dict[str, type | Shape]"
-
-RECORDS = ("result.json", "metrics.jsonl", "config.yaml")  # any of them makes a folder a run's
-
-# What tables and figures rely on; held against every run once, when it is read.
-RESULT: Shape = {
-    "identity": str, "pair": str, "method": str, "seed": int, "dataset": str, "student": str, "hardware": str,
-    "last": {"top1": float, "top5": float}, "best": {"top1": float}, "time": {"train_seconds": float}, "steps": int,
-    "cost": {"gflops": {"total_gflops": float, "total_gflops_backward_2": float}},
-}  # fmt: skip
-TEACHER: Shape = {
-    "teacher": {"name": str, "identity": str, "top1": float},
-    "cost": {"percent_of_kd": float, "percent_of_kd_backward_2": float},
-}
-SETTINGS: Shape = {
-    "student": {"name": str}, "dataset": {"name": str}, "distiller": {"name": str}, "sampler": {"name": str},
-    "recipe": {"epochs": int, "batch": int, "lr": float}, "criterion": {},
-}  # fmt: skip
 
 
 @dataclass(frozen=True)
 class Run:
-    """What a finished run left behind; its epochs are read when somebody asks."""
+    """The records of a finished run; its epochs are read when they are first needed."""
 
     path: Path
     settings: Settings
-    result: dict[str, Any]
+    result: Result
 
     @cached_property
     def epochs(self) -> list[dict[str, Any]]:
-        """Its records, with the numbers in them that are numbers."""
+        """The lines of metrics.jsonl, without values that are not finite numbers."""
         return [{key: value for key, value in line.items() if finite(value)} for line in self._lines("metrics.jsonl")]
 
     @cached_property
     def analysis(self) -> list[dict[str, Any]]:
-        """The arrays of every epoch by class; nothing where an epoch is missing, for half a training is another one."""
-        lines = [line for line in self._lines("analysis.jsonl") if counts_of_classes(line)]
+        """Every epoch's arrays by class; empty where an epoch is missing, for its draws would be missing in the sum."""
+        lines = [line for line in self._lines("analysis.jsonl") if check_analysis(line) is None]
         return lines if len(lines) == self.settings["recipe"]["epochs"] else []
 
     def _lines(self, name: str) -> list[dict[str, Any]]:
@@ -67,6 +48,21 @@ class Run:
     def gflops(self) -> float:
         return self.result["cost"]["gflops"]["total_gflops"]
 
+    @property
+    def made_a_teacher(self) -> bool:
+        """Whether it was run to train a teacher for others."""
+        return self.result["method"] == "teacher"
+
+    @property
+    def precisions(self) -> dict[str, Any]:
+        """The arithmetic of the run; the scouting's and the teacher's only where they differ from it."""
+        runtime = self.settings.get("runtime") or {}
+        own, names = runtime.get("precision"), ["scout_precision"]
+        if self.result.get("teacher") is not None:
+            names.append("teacher_precision")
+        others = {name: runtime.get(name) for name in names}
+        return {"precision": own, **{name: value for name, value in others.items() if value not in (None, own)}}
+
 
 class Skipped(NamedTuple):
     path: Path
@@ -76,7 +72,7 @@ class Skipped(NamedTuple):
 def read(paths: Iterable[Path], out: Path | None = None) -> tuple[list[Run], list[Skipped]]:
     """All finished runs at or below some folders, each identity once, in an order that depends on them alone.
 
-    `out` is where a report goes, which is nobody's run.
+    `out`, where the report is written, is not searched.
     """
     runs: dict[str, Run] = {}
     skipped = []
@@ -95,15 +91,15 @@ def read(paths: Iterable[Path], out: Path | None = None) -> tuple[list[Run], lis
 
 
 def found(paths: Iterable[Path]) -> Iterator[Path]:
-    """Run folders, and folders in which there is nothing of a run."""
+    """Run folders, and folders without any run in them."""
     for path in paths:
         if not path.is_dir():
-            raise Mistake(f"{path} is no folder; give run folders, or folders that hold them, such as runs")
+            raise Mistake(f"{path} is not a folder; give run folders, or folders that hold them, such as runs")
         yield from below(path) or [path]
 
 
 def below(path: Path) -> list[Path]:
-    """Links are not followed: they lead in circles, or to runs that are there anyway."""
+    """Links are not followed: they could lead in circles, or to runs that are found anyway."""
     if is_run(path):
         return [path]
     try:
@@ -120,68 +116,36 @@ def below(path: Path) -> list[Path]:
 
 
 def is_run(path: Path) -> bool:
-    return any(os.path.isfile(path / record) for record in RECORDS)  # False where it may not be looked at
+    return any(os.path.isfile(path / name) for name in FILES)  # False where the folder may not be read
 
 
 def read_run(path: Path) -> Run:
     if not is_run(path):
-        raise Mistake("no run: it holds none of " + ", ".join(RECORDS))
+        raise Mistake("not a run: it holds none of " + ", ".join(FILES))
     try:
         result = json.loads((path / "result.json").read_text())
     except FileNotFoundError:
         raise Mistake(unfinished(path)) from None
     except (OSError, ValueError, RecursionError) as error:
         raise Mistake(f"result.json is damaged: {first_line(error)}") from None
-    told = fault(result, RESULT) or (fault(result, TEACHER) if result.get("teacher") is not None else None)
-    if told:
-        raise Mistake(f"result.json is damaged: {told}")
+    if flaw := check(result):
+        raise Mistake(f"result.json is damaged: {flaw}")
     result.setdefault("teacher", None)
     settings = result.get("settings") or read_settings(path / "config.yaml")
-    if told := fault(settings, SETTINGS):
-        raise Mistake(f"its settings are damaged: {told}")
-    if not isinstance(settings.setdefault("runtime", {}), dict):
-        raise Mistake("its settings are damaged: runtime is no group")
+    if flaw := check_settings(settings):
+        raise Mistake(f"its settings are damaged: {flaw}")
+    settings.setdefault("runtime", {})
     return Run(path, settings, result)
-
-
-def fault(value: Any, shape: Shape, name: str = "it") -> str | None:
-    """What of a value isn't as it should be, in words."""
-    if not isinstance(value, dict):
-        return f"{name} is {str(value)[:40]!r}"
-    for key, kind in shape.items():
-        if key not in value:
-            return f"there is no {key} in {name}"
-        if isinstance(kind, dict):
-            if told := fault(value[key], kind, key):
-                return told
-        elif not (finite(value[key]) if kind is float else isinstance(value[key], kind)):
-            return f"{key} is {str(value[key])[:40]!r}"
-    return None
-
-
-def finite(value: Any) -> bool:
-    try:
-        return isinstance(value, (int, float)) and math.isfinite(value)
-    except OverflowError:
-        return False  # a whole number beyond all floats
-
-
-def counts_of_classes(line: dict[str, Any]) -> bool:
-    """Whether an epoch tells of its classes what figures need: numbers, as many of both as there are classes."""
-    drawn, accuracy = line.get("drawn_per_class"), line.get("accuracy_per_class", [])
-    if not isinstance(drawn, list) or not isinstance(accuracy, list) or not all(map(finite, drawn)):
-        return False
-    return len(accuracy) in (0, len(drawn)) and all(one is None or finite(one) for one in accuracy)
 
 
 def unfinished(path: Path) -> str:
     epochs = len(lines_of(path / "metrics.jsonl"))
-    told = f"unfinished, {epochs} epochs recorded"
+    state = f"unfinished, {epochs} epochs recorded"
     try:
-        why = (path / "failure.txt").read_text(errors="replace").strip().splitlines()
+        failure = (path / "failure.txt").read_text(errors="replace").strip().splitlines()
     except OSError:
-        return told
-    return f"{told}; it failed: {why[-1]}" if why else told
+        return state
+    return f"{state}; it failed: {failure[-1]}" if failure else state
 
 
 def read_settings(path: Path) -> Any:
@@ -193,7 +157,7 @@ def read_settings(path: Path) -> Any:
 
 
 def lines_of(path: Path) -> list[dict[str, Any]]:
-    """The records of a file; a line that a kill cut short is left out."""
+    """The records of a file; a line that was cut short when its process died is left out."""
     try:
         lines = path.read_text(errors="replace").splitlines()
     except OSError:

@@ -9,10 +9,10 @@ from typing import NamedTuple
 
 
 class Summary(NamedTuple):
-    """What some seeds came to."""
+    """Mean and spread over some seeds."""
 
     mean: float
-    std: float | None  # of the sample, so from two on
+    std: float | None  # of the sample; None for one value
     n: int
 
     @classmethod
@@ -31,7 +31,7 @@ class Welch(NamedTuple):
 
     difference: float
     p: float  # two-sided
-    interval: tuple[float, float]  # holds the true difference in 95 of 100 such experiments
+    interval: tuple[float, float]  # of 95 % confidence
 
 
 def welch(ours: Sequence[float], theirs: Sequence[float]) -> Welch | None:
@@ -68,7 +68,7 @@ def incomplete_beta(x: float, a: float, b: float) -> float:
     """I_x(a, b) by its continued fraction, evaluated by Lentz's method; saves a dependency on SciPy."""
     if x <= 0 or x >= 1:
         return float(x >= 1)
-    if x > (a + 1) / (a + b + 2):  # it converges fast on the other side
+    if x > (a + 1) / (a + b + 2):  # the continued fraction converges fast on the other side
         return 1 - incomplete_beta(1 - x, b, a)
     front = math.exp(math.lgamma(a + b) - math.lgamma(a) - math.lgamma(b) + a * math.log(x) + b * math.log1p(-x)) / a
     tiny = 1e-300

@@ -1,23 +1,23 @@
-"""Finished runs side by side."""
+"""Finished runs side by side, as text for a terminal."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Any
 
+from unix_exp.run.record import Result
 from unix_exp.words import duration
 
 TITLES = ("pair", "method", "seed", "teacher %", "student %", "best %", "compute vs KD %", "time")
 
 
 def table(folders: Iterable[Path]) -> str:
-    results = [json.loads((folder / "result.json").read_text()) for folder in folders]
+    results: list[Result] = [json.loads((folder / "result.json").read_text()) for folder in folders]
     return aligned([TITLES, *(row(result, results) for result in results)])
 
 
-def row(result: dict[str, Any], results: Sequence[dict[str, Any]]) -> tuple[str, ...]:
+def row(result: Result, results: Sequence[Result]) -> tuple[str, ...]:
     teacher, share = result["teacher"], compute_share(result, results)
     return (
         result["pair"],
@@ -31,20 +31,20 @@ def row(result: dict[str, Any], results: Sequence[dict[str, Any]]) -> tuple[str,
     )
 
 
-def compute_share(result: dict[str, Any], results: Sequence[dict[str, Any]]) -> float | None:
-    """Per cent of conventional KD; for a run without a teacher, of the KD that the runs beside it imply."""
-    if result["cost"]["percent_of_kd"] is not None:
-        return result["cost"]["percent_of_kd"]
+def compute_share(result: Result, results: Sequence[Result]) -> float | None:
+    """In % of conventional KD; for a run without a teacher, by the KD of the runs beside it that are as long."""
+    own = result["cost"]["percent_of_kd"]
+    if own is not None:
+        return own
     for other in results:
-        alike = (other["student"], other["dataset"], other["steps"]) == (
-            result["student"], result["dataset"], result["steps"],
-        )  # fmt: skip
-        if alike and other["cost"]["percent_of_kd"] is not None:
-            return other["cost"]["percent_of_kd"] * total(result) / total(other)
+        share = other["cost"]["percent_of_kd"]
+        same = all(other[key] == result[key] for key in ("student", "dataset", "steps"))
+        if same and share is not None:
+            return share * total(result) / total(other)
     return None
 
 
-def total(result: dict[str, Any]) -> float:
+def total(result: Result) -> float:
     return result["cost"]["gflops"]["total_gflops"]
 
 

@@ -1,30 +1,32 @@
-"""Tables of the report: the paper's beside ours, and those of any runs."""
+"""Tables of the report: the paper's figures beside ours, and those of any runs."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, TypeAlias
 
 from unix_exp import paper
+from unix_exp.paper import families
 from unix_exp.report.arms import Arm, Group, same_length, share_of_kd
-from unix_exp.report.blocks import MISSING, Block, Column, Notice, Table, slug
-from unix_exp.report.blocks import Cell as Shown
-from unix_exp.report.blocks import Group as Heading
-from unix_exp.report.published import Cell
-from unix_exp.report.published import Table as Published
+from unix_exp.report.blocks import MISSING, Block, Cell, Column, Heading, Notice, Table, slug
+from unix_exp.report.published import PaperCell, PaperTable
 from unix_exp.report.runs import Run, Skipped
 from unix_exp.report.stats import Summary, Welch, welch
 from unix_exp.words import duration
 
-UNCORRECTED = "Two-sided, not corrected for the number of comparisons: of twenty, one is below 0.05 by chance."
+CellRow: TypeAlias = "list[str | Cell]"
+
+UNCORRECTED = "Two-sided, not corrected for multiple comparisons: of twenty, one is expected below 0.05 by chance."
 MINUS = "\N{MINUS SIGN}"
 
 
-def published_blocks(table: Published, others: Sequence[Published]) -> list[Block]:
-    """A table of the paper beside ours, with what must be known to compare them."""
+def published_blocks(table: PaperTable, others: Sequence[PaperTable]) -> list[Block]:
+    """A table of the paper with our figures beside it, and notices where they cannot be compared."""
     blocks = list[Block]()
     if differences := table.differences():
-        blocks.append(Notice("Not the paper's setting", [f"{', '.join(differences)}: the two columns do not compare"]))
+        blocks.append(
+            Notice("Not the paper's setting", [f"{', '.join(differences)}: the two columns cannot be compared"])
+        )
     blocks.append(beside(table, others))
     tests = against_kd(table)
     if tests is not None:
@@ -32,7 +34,7 @@ def published_blocks(table: Published, others: Sequence[Published]) -> list[Bloc
     return blocks
 
 
-def beside(table: Published, others: Sequence[Published]) -> Table:
+def beside(table: PaperTable, others: Sequence[PaperTable]) -> Table:
     printed = table.printed
     has_top5 = any(cell.top5 is not None for cell in table.cells)
     head: list[str | Column] = [
@@ -49,7 +51,7 @@ def beside(table: Published, others: Sequence[Published]) -> Table:
         Column("paper", "compute, % of KD"),
         Column("backward x2", "compute, % of KD", "ours; a backward pass priced at two forward passes"),
     ]
-    rows: list[Sequence[str | Shown] | Heading] = []
+    rows: list[CellRow | Heading] = []
     for column, pair in enumerate(table.pairs):
         cells, comparable = table.column(pair), table.comparable(pair)
         rows.append(Heading(pair_title(pair)))
@@ -67,24 +69,24 @@ def beside(table: Published, others: Sequence[Published]) -> Table:
     return Table(caption_of(table, others), head, rows, table.name, notes=[note for note in notes if note])
 
 
-def caption_of(table: Published, others: Sequence[Published]) -> str:
-    """What it shows and in which setting; where ours come in several settings, what is special in this one."""
+def caption_of(table: PaperTable, others: Sequence[PaperTable]) -> str:
+    """The title and the setting; where our runs have several settings of one title, what sets this one apart."""
     recipe = paper.published()["recipes"][table.printed["dataset"]]
     theirs = f"{table.printed['dataset']}, {recipe['epochs']} epochs, batch {recipe['batch']}"
-    told = f"Table {table.number}: {table.printed['title']}. {table.setting.title if table.setting else theirs}"
+    caption = f"Table {table.number}: {table.printed['title']}. {table.setting.title if table.setting else theirs}"
     if table.setting is None:
-        return f"{told}."
-    same_title = [one.setting for one in others if one.setting not in (None, table.setting)]
-    special = [words for one in same_title if one and one.title == table.setting.title
-               for words in table.setting.apart_from(one)]  # fmt: skip
-    return f"{told}{''.join(f', {words}' for words in dict.fromkeys(special))}."
+        return f"{caption}."
+    rivals = [one.setting for one in others if one.setting not in (None, table.setting)]
+    differences = [text for one in rivals if one and one.title == table.setting.title
+                   for text in table.setting.differences_from(one)]  # fmt: skip
+    return f"{caption}{''.join(f', {text}' for text in dict.fromkeys(differences))}."
 
 
-def deviation_notes(table: Published) -> list[str]:
+def deviation_notes(table: PaperTable) -> list[str]:
     return [
-        f"{pair_title(pair)} does not compare with the paper: {', '.join(told)}."
-        for pair, told in table.deviations.items()
-        if told and not table.differences()
+        f"{pair_title(pair)} cannot be compared with the paper: {', '.join(found)}."
+        for pair, found in table.deviations.items()
+        if found and not table.differences()
     ]
 
 
@@ -96,12 +98,12 @@ def pair_title(pair: str) -> str:
     return " → ".join(paper.split(pair))
 
 
-def row_of(cell: Cell, column: Sequence[Cell], comparable: bool, has_top5: bool) -> list[str | Shown]:
+def row_of(cell: PaperCell, column: Sequence[PaperCell], comparable: bool, has_top5: bool) -> CellRow:
     ours = cell.ours
     best = Summary.of([run.result["best"]["top1"] for run in cell.runs])
     top5 = Summary.of([run.result["last"]["top5"] for run in cell.runs])
     beaten = [other.ours.mean for other in column if other is not cell and other.ours]
-    cells: list[str | Shown] = [
+    cells: CellRow = [
         cell.row,
         shown(ours, strong=ours is not None and bool(beaten) and ours.mean > max(beaten)),
         number(cell.accuracy),
@@ -119,50 +121,49 @@ def row_of(cell: Cell, column: Sequence[Cell], comparable: bool, has_top5: bool)
     return cells
 
 
-def reference(name: str, values: Sequence[float], printed: float | None, comparable: bool, width: int) -> list:
+def reference(name: str, values: Sequence[float], printed: float | None, comparable: bool, width: int) -> CellRow:
     ours = Summary.of(values)
-    row: list[str | Shown] = [name, shown(ours), number(printed), difference(ours, printed if comparable else None)]
+    row: CellRow = [name, shown(ours), number(printed), difference(ours, printed if comparable else None)]
     return row + [""] * (width - len(row))
 
 
-def mean_row(table: Published, row: Mapping[str, Any], width: int) -> list:
-    """Over the pairs; ours only where every pair is there, for another mean would be of other pairs."""
+def mean_row(table: PaperTable, row: Mapping[str, Any], width: int) -> CellRow:
+    """Over the pairs; ours only where every pair was run, as the mean of fewer pairs cannot be compared."""
     ours = [cell.ours for cell in table.cells if cell.row == row["name"]]
     means = [one.mean for one in ours if one is not None]
     whole = Summary(sum(means) / len(means), None, len(means)) if len(means) == len(ours) else None
-    shares = [cell.runs[0].result["cost"] for cell in table.cells if cell.row == row["name"] and cell.runs]
-    cells: list[str | Shown] = [
+    costs = [cell.runs[0].result["cost"] for cell in table.cells if cell.row == row["name"] and cell.runs]
+    cells: CellRow = [
         row["name"],
         MISSING if whole is None else f"{whole.mean:.2f}",
         number(row["mean"]),
         difference(whole, row["mean"] if all(map(table.comparable, table.pairs)) else None),
     ]
-    cells += [""] * (width - len(cells) - 3)
-    for name in ("percent_of_kd", None, "percent_of_kd_backward_2"):
-        known = name is not None and whole is not None
-        cells.append(f"{sum(share[name] for share in shares) / len(shares):.2f}" if known else "")
-    return cells
+    shares = [[cost["percent_of_kd"] for cost in costs], [cost["percent_of_kd_backward_2"] for cost in costs]]
+    once, twice = ("" if whole is None else number(mean_of_known(one)) for one in shares)
+    return [*cells, *[""] * (width - len(cells) - 3), once, "", twice]
 
 
-def teachers_of(cells: Sequence[Cell]) -> list[float]:
-    """Each teacher once, whoever learned from it."""
-    found = {run.result["teacher"]["identity"]: run.result["teacher"]["top1"] for cell in cells for run in cell.runs}
-    return list(found.values())
+def mean_of_known(values: Sequence[float | None]) -> float | None:
+    known = [value for value in values if value is not None]
+    return sum(known) / len(known) if known else None
 
 
-def student_of(cells: Sequence[Cell]) -> str:
-    return paper.split(cells[0].pair)[1]
+def teachers_of(cells: Sequence[PaperCell]) -> list[float]:
+    """The accuracy of each teacher once, however many runs learned from it."""
+    teachers = [run.result["teacher"] for cell in cells for run in cell.runs]
+    return list({one["identity"]: one["top1"] for one in teachers if one is not None}.values())
 
 
-def shown(ours: Summary | None, strong: bool = False) -> str | Shown:
-    return MISSING if ours is None else Shown(str(ours), strong=strong)
+def shown(ours: Summary | None, strong: bool = False) -> str | Cell:
+    return MISSING if ours is None else Cell(str(ours), strong=strong)
 
 
 def number(printed: float | None) -> str:
     return "" if printed is None else f"{printed:.2f}"
 
 
-def difference(ours: Summary | None, printed: float | None) -> str | Shown:
+def difference(ours: Summary | None, printed: float | None) -> str | Cell:
     if ours is None:
         return MISSING
     return "" if printed is None else signed(ours.mean - printed)
@@ -172,22 +173,23 @@ def signed(value: float) -> str:
     return f"{value:+.2f}".replace("-", MINUS)
 
 
-def against_kd(table: Published) -> Table | None:
-    """UNIX against KD of the same column and objective, where both have two seeds or more."""
-    rows: list[Sequence[str | Shown] | Heading] = []
+def against_kd(table: PaperTable) -> Table | None:
+    """The paper's method against KD of the same column and objective, where both have two seeds or more."""
+    rows: list[CellRow | Heading] = []
     for pair in table.pairs:
-        kd: Cell | None = None
+        kd: PaperCell | None = None
         for cell in table.column(pair):
             if cell.baseline:
                 kd = cell
-            elif kd is not None and cell.row.startswith("UNIX"):
+            elif kd is not None and cell.own:
                 test = welch([run.top1 for run in cell.runs], [run.top1 for run in kd.runs])
                 if test is not None:
                     rows.append(test_row(f"{pair_title(pair)}: {cell.row} {MINUS} {kd.row}", test, cell, kd))
     if not rows:
         return None
     return Table(
-        f"UNIX against KD in Table {table.number}, Welch's t-test.",
+        f"{families.of_sampler(paper.published()['own'])} against {families.conventional()} in Table {table.number}, "
+        "Welch's t-test.",
         ["comparison", "difference", "95 % interval", "p", "runs"],
         rows,
         f"{table.name}-welch",
@@ -195,8 +197,8 @@ def against_kd(table: Published) -> Table | None:
     )
 
 
-def test_row(what: str, test: Welch, unix: Cell, kd: Cell) -> list[str | Shown]:
-    runs = f"{len(unix.runs)} and {len(kd.runs)}"
+def test_row(what: str, test: Welch, own: PaperCell, kd: PaperCell) -> CellRow:
+    runs = f"{len(own.runs)} and {len(kd.runs)}"
     return [what, signed(test.difference), spread_of(test), p_of(test), runs]
 
 
@@ -210,7 +212,7 @@ def spread_of(test: Welch) -> str:
 
 
 def group_table(group: Group) -> Table:
-    """Every arm of a pair, whoever made the sweep."""
+    """Every arm of a pair, whether or not the paper has it."""
     top = max(arm.top1.mean for arm in group.arms)
     comparable = len(group.arms) > 1 and same_length(group)
     return Table(
@@ -221,20 +223,27 @@ def group_table(group: Group) -> Table:
             Column("best", "top-1 %"),
             "top-5 %",
             "teacher %",
-            Column("% of KD", "compute", "of KD as long as the arm; a backward pass priced like a forward pass"),
+            Column("% of KD", "compute", "of KD over as many epochs; a backward pass priced like a forward pass"),
             Column("GFLOPs", "compute"),
             Column("time", hint="of training, median over seeds"),
         ],
         [arm_row(arm, group, strong=comparable and arm.top1.mean == top) for arm in group.arms],
         slug(f"arms {group.dataset} {group.pair}"),
+        notes=schedule_notes(group),
     )
 
 
-def arm_row(arm: Arm, group: Group, strong: bool) -> list[str | Shown]:
+def schedule_notes(group: Group) -> list[str]:
+    """The schedules that shares of KD are held against, where records name them."""
+    named = [(arm.label, arm.runs[0].result["cost"].get("against")) for arm in group.arms]
+    return [f"{label}: compute is a percentage of KD over {schedule}." for label, schedule in named if schedule]
+
+
+def arm_row(arm: Arm, group: Group, strong: bool) -> CellRow:
     share, teacher = share_of_kd(arm, group), arm.runs[0].result["teacher"]
     return [
         arm.label,
-        Shown(str(arm.top1), strong=strong),
+        Cell(str(arm.top1), strong=strong),
         f"{arm.best.mean:.2f}",
         f"{arm.top5.mean:.2f}",
         number(teacher and teacher["top1"]),

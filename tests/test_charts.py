@@ -1,0 +1,68 @@
+"""The charts that report and bench draw: their lines, maps, fronts, ticks and numbers."""
+
+from __future__ import annotations
+
+import random
+import re
+
+import pytest
+from pages import luminance
+
+from unix_exp.plots.charts import Front, Line, Point, heatmap, lines, scatter
+from unix_exp.plots.scatter import best
+from unix_exp.plots.style import ramp
+from unix_exp.plots.svg import numbers, ticks
+
+
+def test_a_heat_map_of_240_epochs_stays_small_even_of_noise() -> None:
+    rng = random.Random(0)
+    noise = [[rng.random() for _ in range(100)] for _ in range(240)]
+    assert len(heatmap(noise, "class", "epoch", "noise", title="noise")) < 100_000
+
+
+def test_a_heat_map_paints_each_cell_in_its_shade_with_the_first_row_lowest() -> None:
+    chart = heatmap([[0.0, 1.0], [None, 0.0]], "class", "epoch", "value", title="cells")
+    paths = dict(re.findall(r'class="mark-cells h(\d+)" d="([^"]*)"', chart))
+    assert paths == {"0": "m0.5 1v1m1 -2v1", "15": "m1.5 1v1"}
+
+
+def test_shades_go_from_dark_to_bright() -> None:
+    levels = [luminance(" ".join(str(int(colour[at : at + 2], 16)) for at in (1, 3, 5))) for colour in ramp()]
+    assert levels == sorted(levels) and len(set(levels)) == 16
+
+
+def test_a_gap_breaks_a_line() -> None:
+    chart = lines([Line("one", range(5), [1.0, 2.0, None, float("nan"), 4.0])], "epoch", "%", title="gap")
+    path = re.search(r'class="line" d="([^"]*)"', chart)[1]  # type: ignore[index]
+    assert path.count("M") == 2 and path.count("L") == 1
+    assert path.endswith("h0"), "a value between gaps is a dot"
+
+
+def test_the_front_holds_the_points_that_no_other_beats() -> None:
+    points = [Point(x, y, "a") for x, y in ((1, 1), (2, 3), (2, 2), (3, 2.5), (4, 4), (float("nan"), 9))]
+    assert [(point.x, point.y) for point in best(points)] == [(1, 1), (2, 3), (4, 4)]
+    assert 'class="front"' in scatter(points, "x", "y", title="t", fronts=[Front("best", points)])
+
+
+def test_a_series_has_one_style_in_every_chart() -> None:
+    order = ["Random", "KD", "UNIX", "scratch", "mixup"]
+    for index, name in enumerate(order):
+        assert f'class="point s{index}"' in scatter([Point(1, 1, name)], "x", "y", title="t", order=order)
+        assert f'class="curve s{index}"' in lines([Line(name, [1, 2], [1, 2])], "x", "y", title="t", order=order)
+
+
+@pytest.mark.parametrize(("low", "high"), [(0, 1), (74.9, 75.1), (-3, 1e9), (1, 240), (0, 1e-7), (-0.5, 99.5)])
+@pytest.mark.parametrize("most", [1, 3, 8])
+def test_ticks_are_few_round_and_inside(low: float, high: float, most: int) -> None:
+    found = ticks(low, high, most)
+    assert len(found) <= most
+    assert all(low - 1e-12 <= tick <= high * (1 + 1e-12) for tick in found)
+    assert len(set(numbers(found))) == len(found)
+    assert most < 3 or found
+
+
+def test_numbers_have_as_many_decimals_as_they_need() -> None:
+    assert numbers([0, 2.5, 5]) == ["0.0", "2.5", "5.0"]
+    assert numbers([-1, 0, 1]) == ["\N{MINUS SIGN}1", "0", "1"]
+    assert numbers([10000, 12500]) == ["10\u202f000", "12\u202f500"]
+    assert numbers([0, 5e8, 1e9]) == ["0", "0.5·10⁹", "1.0·10⁹"]

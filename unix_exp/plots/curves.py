@@ -1,0 +1,84 @@
+"""Line charts: curves, with the spread over seeds behind them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from unix_exp.plots.axes import Entry, Frame, finished, frame, nothing_yet
+from unix_exp.plots.labels import Names, Rule, across
+from unix_exp.plots.markers import styled
+from unix_exp.plots.markup import Markup, tag
+from unix_exp.plots.svg import Value, finite, span, whole
+
+
+@dataclass(frozen=True)
+class Line:
+    """One curve; `low` and `high` shade the spread, `like` names the series whose hue and marker it shares."""
+
+    label: str
+    xs: Sequence[float]
+    ys: Sequence[Value]
+    low: Sequence[Value] = ()
+    high: Sequence[Value] = ()
+    dashed: bool | None = None  # None: its series's own dashes
+    like: str = ""
+
+
+def lines(
+    series: Sequence[Line], x_title: str, y_title: str, *, title: str,
+    rules: Sequence[Rule] = (), order: Sequence[str] = (),
+) -> Markup:  # fmt: skip
+    """Curves, with the spread over seeds behind them; a missing value leaves a gap."""
+    styles = styled([*order, *(line.like or line.label for line in series)])
+    values = [value for line in series for value in (*line.ys, *line.low, *line.high)]
+    plot = frame(
+        span([*(x for line in series for x in line.xs), *(rule.x for rule in rules)], 0.0),
+        span([*values, *(rule.y for rule in rules)], 0.06), x_title, y_title,
+        whole_x=whole(x for line in series for x in line.xs),
+    )  # fmt: skip
+    bands, curves, entries = [], [], []
+    for index, line in enumerate(series):
+        style = styles[line.like or line.label]
+        dashes = style.dashes if line.dashed is None else "6 4" if line.dashed else None
+        bands.append(tag("g", *band(line, plot), class_=style.hue))
+        runs = unbroken(line, plot)
+        # h0 draws a dot as wide as the line, so that a single value between two gaps shows.
+        path = "".join("M" + "L".join(f"{x:.1f} {y:.1f}" for x, y in run) + "h0" * (len(run) == 1) for run in runs)
+        positions = [position for run in runs for position in run]
+        every = max(len(positions) // 7, 1)
+        begin = every * (index + 1) // (len(series) + 1)  # so that markers of neighbouring curves do not coincide
+        marks = [style.mark(x, y, 3.0) for x, y in positions[begin::every]]
+        curve = tag("path", class_="line", d=path, stroke_dasharray=dashes) if path else ""
+        curves.append(tag("g", tag("title", line.label), curve, *marks, class_=f"curve {style.hue}"))
+        sample = tag("path", class_="line", d="M-13 0H13", stroke_dasharray=dashes)
+        entries.append(Entry(tag("g", sample, style.mark(0, 0, 3.0), class_=style.hue), 26, line.label))
+    names = Names(plot)
+    for x, y in (position for line in series for run in unbroken(line, plot) for position in run):
+        names.avoid(x, y, 1.5)
+    drawn = [plot.axes, *bands, *curves, *across(rules, plot, names), *nothing_yet(plot, finite(values))]
+    labels = ", ".join(line.label for line in series)
+    return finished(plot, drawn, entries, title, f"{y_title} against {x_title}: {labels or 'no curves yet'}.")
+
+
+def unbroken(line: Line, plot: Frame) -> list[list[tuple[float, float]]]:
+    """The parts of the curve between gaps, as positions in the drawing."""
+    runs: list[list[tuple[float, float]]] = [[]]
+    for x, y in zip(line.xs, line.ys, strict=True):
+        if finite([x, y]) == [x, y]:
+            runs[-1].append((plot.x(x), plot.y(y or 0)))
+        elif runs[-1]:
+            runs.append([])
+    return [run for run in runs if run]
+
+
+def band(line: Line, plot: Frame) -> list[Markup]:
+    if not line.low or not line.high:
+        return []
+    edges = [unbroken(Line("", line.xs, [low if finite([low, high]) == [low, high] else None for low, high
+                                         in zip(pair, other, strict=True)]), plot)
+             for pair, other in ((line.low, line.high), (line.high, line.low))]  # fmt: skip
+    return [
+        tag("path", class_="band", d="M" + "L".join(f"{x:.1f} {y:.1f}" for x, y in [*under, *reversed(over)]) + "z")
+        for under, over in zip(*edges, strict=True)
+    ]

@@ -1,0 +1,124 @@
+"""Scatter charts: results by two numbers, with error bars, fronts and rules."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from itertools import chain
+
+from unix_exp.plots.axes import Entry, Frame, finished, frame, nothing_yet
+from unix_exp.plots.labels import Names, Rule, across
+from unix_exp.plots.markers import DASHES, DIAMOND, Style, diamond, styled
+from unix_exp.plots.markup import Markup, tag
+from unix_exp.plots.svg import Box, Value, finite, number, span, whole
+
+CROWD = 80  # more points than this are drawn lighter, as they overlap
+
+
+@dataclass(frozen=True)
+class Point:
+    """One result; `published` is the paper's, `named` writes its label beside it where there is room."""
+
+    x: float
+    y: float
+    series: str
+    label: str = ""
+    error: Value = None
+    published: bool = False
+    named: bool = False
+
+
+@dataclass(frozen=True)
+class Front:
+    """The points that no other beats with less x and more y, joined by steps."""
+
+    label: str
+    points: Sequence[Point]
+
+
+def scatter(
+    points: Iterable[Point], x_title: str, y_title: str, *, title: str,
+    fronts: Sequence[Front] = (), rules: Sequence[Rule] = (), order: Sequence[str] = (),
+) -> Markup:  # fmt: skip
+    """Results by two numbers; the paper's are diamonds."""
+    points = [point for point in points if finite([point.x, point.y]) == [point.x, point.y]]
+    styles = styled([*order, *(point.series for point in points)])
+    corners = [corner for front in fronts for corner in best(front.points)]
+    ends = [end for point in points for end in chain(*error_ends(point))]
+    plot = frame(
+        span([*(point.x for point in (*points, *corners)), *(rule.x for rule in rules)], 0.06),
+        span([*(point.y for point in (*points, *corners)), *ends, *(rule.y for rule in rules)], 0.08),
+        x_title, y_title,
+        whole_x=whole(point.x for point in points),
+    )  # fmt: skip
+    names = Names(plot)
+    for point in points:
+        x, reach = plot.x(point.x), 6.5 if point.published else 4.5
+        names.avoid(x, plot.y(point.y), reach)
+        names.marks += [Box(x - 2, plot.y(high), x + 2, plot.y(low)) for low, high in error_ends(point)]
+    for front in fronts:
+        names.avoid_steps([(plot.x(corner.x), plot.y(corner.y)) for corner in best(front.points)])
+    marks = [mark(point, styles[point.series], plot, x_title, y_title) for point in points]
+    drawn = [
+        plot.axes,
+        *(step_line(front, number, plot) for number, front in enumerate(fronts)),
+        tag("g", *marks, class_="marks many" if len(points) > CROWD else "marks"),
+        *across(rules, plot, names),
+        *(names.beside(plot.x(point.x), plot.y(point.y), point.label) for point in points if point.named),
+        *nothing_yet(plot, points),
+    ]
+    shown = [name for name in styles if any(point.series == name for point in points)]
+    entries = [Entry(tag("g", styles[name].mark(0, 0), class_=styles[name].hue), 10, name) for name in shown]
+    entries += [Entry(front_sample(number), 26, front.label) for number, front in enumerate(fronts)]
+    if any(point.published for point in points):
+        entries.append(Entry(diamond(0, 0), 15, "paper"))
+    counted = ", ".join(f"{name} ({sum(point.series == name for point in points)})" for name in shown)
+    return finished(plot, drawn, entries, title, f"{y_title} against {x_title}: {counted or 'no points yet'}.")
+
+
+def mark(point: Point, style: Style, plot: Frame, x_title: str, y_title: str) -> Markup:
+    x, y = plot.x(point.x), plot.y(point.y)
+    parts = []
+    ends = error_ends(point)
+    for low, high in ends:
+        low, high = plot.y(low), plot.y(high)
+        parts.append(tag("path", class_="whisker", d=f"M{x:.1f} {low:.1f}V{high:.1f}M{x - 3:.1f} {low:.1f}h6"
+                                                     f"M{x - 3:.1f} {high:.1f}h6"))  # fmt: skip
+    if point.published:
+        parts += [tag("path", class_="paper", d=f"M{x:.1f} {y:.1f}{DIAMOND(7.2)}"), style.mark(x, y, 2.2)]
+    else:
+        parts.append(style.mark(x, y))
+    name = f"{point.series}: {point.label}" if point.label and point.label != point.series else point.series
+    spread = f" ± {number(point.error)}" if ends and point.error is not None else ""
+    name += " (paper)" * point.published
+    tooltip = f"{name}\n{y_title}: {number(point.y)}{spread}\n{x_title}: {number(point.x)}"
+    return tag("g", tag("title", tooltip), *parts, class_=f"point {style.hue}")
+
+
+def error_ends(point: Point) -> list[tuple[float, float]]:
+    """The two ends of a point's error bar; none where it has no bar."""
+    return [(point.y - point.error, point.y + point.error)] if finite([point.error]) and point.error else []
+
+
+def best(points: Iterable[Point]) -> list[Point]:
+    """The points that no other beats with less x and more y, by rising x."""
+    found: list[Point] = []
+    known = [point for point in points if finite([point.x, point.y]) == [point.x, point.y]]
+    for point in sorted(known, key=lambda point: (point.x, -point.y)):
+        if not found or point.y > found[-1].y:
+            found.append(point)
+    return found
+
+
+def step_line(front: Front, number: int, plot: Frame) -> Markup:
+    corners = best(front.points)
+    if not corners:
+        return Markup()
+    path = f"M{plot.x(corners[0].x):.1f} {plot.y(corners[0].y):.1f}"
+    path += "".join(f"H{plot.x(corner.x):.1f}V{plot.y(corner.y):.1f}" for corner in corners[1:])
+    return tag("path", tag("title", front.label), class_="front", d=f"{path}H{plot.x.end:.1f}",
+               stroke_dasharray=DASHES[number % len(DASHES)])  # fmt: skip
+
+
+def front_sample(number: int) -> Markup:
+    return tag("path", class_="front", d="M-12 4H0V-4H12", stroke_dasharray=DASHES[number % len(DASHES)])

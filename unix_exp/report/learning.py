@@ -1,0 +1,71 @@
+"""Learning curves: a record of every epoch, as the mean over an arm's runs."""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Sequence
+from typing import TypeVar
+
+from unix_exp.plots.charts import Line, lines
+from unix_exp.report.arms import Group
+from unix_exp.report.blocks import Figure, slug
+from unix_exp.report.runs import Run
+
+MOST_CURVES = 8  # that a reader can tell apart in one chart
+T = TypeVar("T")
+
+
+def learning_curves(group: Group) -> list[Figure]:
+    """Test accuracy over epochs, and over the compute spent until then."""
+    members = evenly(group.arms, MOST_CURVES)
+    left_out = len(group.arms) - len(members)
+    more = f" {left_out} arms are left out, evenly spread, to keep the chart readable." if left_out else ""
+    figures = []
+    for x, x_title, name in (
+        ("epoch", "epoch", "epochs"), ("cost/total_gflops", "compute spent, GFLOPs", "GFLOPs"),
+    ):  # fmt: skip
+        curves = [line for arm in members if (line := curve(arm.label, arm.runs, x, "test/top1"))]
+        if any(len(line.xs) > 1 for line in curves):
+            figures.append(
+                Figure(
+                    lines(curves, x_title, "test accuracy, top-1 %", title=f"Learning over {name}, {group.title}"),
+                    f"{group.title}: learning over {name}; the band is a standard deviation over seeds.{more}",
+                    slug(f"learning {name} {group.dataset} {group.pair}"),
+                )
+            )
+    return figures
+
+
+def curve(
+    label: str, runs: Sequence[Run], x: str, y: str, dashed: bool | None = None, like: str = ""
+) -> Line | None:  # fmt: skip
+    """Two keys of the records, averaged over runs epoch by epoch; None where no run recorded both."""
+    by_epoch: dict[int, list[tuple[float, float]]] = {}
+    for run in runs:
+        for record in run.epochs:
+            if x in record and y in record:
+                by_epoch.setdefault(record["epoch"], []).append((record[x], record[y]))
+    if not by_epoch:
+        return None
+    ordered = [by_epoch[epoch] for epoch in sorted(by_epoch)]
+    means = [statistics.fmean(y for _, y in points) for points in ordered]
+    stds = [statistics.stdev(y for _, y in points) if len(points) > 1 else None for points in ordered]
+    low, high = band_around(means, stds)
+    xs = [statistics.fmean(x for x, _ in points) for points in ordered]
+    return Line(label, xs, means, low=low, high=high, dashed=dashed, like=like)
+
+
+def band_around(
+    means: Sequence[float], stds: Sequence[float | None]
+) -> tuple[list[float | None], list[float | None]]:  # fmt: skip
+    """One standard deviation below and above each mean; None where one run has no spread."""
+    low = [None if std is None else mean - std for mean, std in zip(means, stds, strict=True)]
+    high = [None if std is None else mean + std for mean, std in zip(means, stds, strict=True)]
+    return low, high
+
+
+def evenly(things: Sequence[T], most: int) -> list[T]:
+    """At most so many of them, spread evenly from the first to the last."""
+    if len(things) <= most:
+        return list(things)
+    return [things[round(number * (len(things) - 1) / (most - 1))] for number in range(most)]

@@ -1,0 +1,86 @@
+"""Figure 1 for any runs: accuracy against what the training took, in compute and in time."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from unix_exp import paper
+from unix_exp.paper import families
+from unix_exp.plots.charts import Front, Point, Rule, scatter
+from unix_exp.report.arms import Arm, Group, same_length, share_of_kd
+from unix_exp.report.blocks import Figure, slug
+from unix_exp.report.origins import origin_of
+from unix_exp.report.published import comparable_with_paper
+
+FRONT = "joins the arms that no other arm beats with less"
+
+
+def accuracy_against_cost(group: Group) -> list[Figure]:
+    """Against compute, and against time where all arms ran on the same hardware with the same PyTorch."""
+    machines = {(origin.hardware, origin.torch) for arm in group.arms for origin in map(origin_of, arm.runs)}
+    timed = [accuracy_against_time(group, *machines.pop())] if len(machines) == 1 and len(group.arms) > 1 else []
+    return [accuracy_against_compute(group), *timed]
+
+
+def accuracy_against_compute(group: Group) -> Figure:
+    """Figure 1: the accuracy of each arm and what it took, with the front that none beats."""
+    shares = same_length(group) and any(arm.percent is not None for arm in group.arms)
+    points = [point(arm, (share_of_kd(arm, group) or 0.0) if shares else arm.gflops) for arm in group.arms]
+    published = published_points(group) if shares else []
+    title = f"Figure 1: {group.title}" if group.pair == paper.published()["figures"][1] else group.title
+    return Figure(
+        against("compute", group, points, "compute, % of conventional KD" if shares else "compute, GFLOPs", published),
+        f"{title}: accuracy against compute, mean and standard deviation over seeds. The stepped line {FRONT} compute."
+        + (" Diamonds are the paper's figures." if published else ""),
+        slug(f"compute {group.dataset} {group.pair}"),
+    )
+
+
+def accuracy_against_time(group: Group, hardware: str, torch: str) -> Figure:
+    longest = max(arm.seconds for arm in group.arms)
+    unit, seconds = ("hours", 3600) if longest > 7200 else ("minutes", 60) if longest > 120 else ("seconds", 1)
+    return Figure(
+        against("time", group, [point(arm, arm.seconds / seconds) for arm in group.arms], f"training time, {unit}"),
+        f"{group.title}: accuracy against training time on {hardware}, PyTorch {torch}, medians over seeds; without "
+        "evaluation and the training of the teacher, with any delay by other work on the machine. The stepped line "
+        f"{FRONT} time.",
+        slug(f"time {group.dataset} {group.pair}"),
+    )
+
+
+def point(arm: Arm, x: float) -> Point:
+    return Point(x=x, y=arm.top1.mean, series=arm.family, label=arm.label, error=arm.top1.std, named=True)
+
+
+def against(cost: str, group: Group, points: Sequence[Point], axis: str, published: Sequence[Point] = ()) -> str:
+    results = [run.result for arm in group.arms for run in arm.runs]
+    teachers = sorted({teacher["top1"] for one in results if (teacher := one["teacher"])})
+    near = max(point.y for point in points) + 5
+    return scatter(
+        [*points, *published],
+        axis,
+        "test accuracy, top-1 %",
+        title=f"Accuracy against {cost}, {group.title}",
+        fronts=[Front(f"best for its {cost}", points)],
+        rules=[Rule(f"teacher {teacher:.2f}", y=teacher) for teacher in teachers if teacher <= near],
+        order=families.in_order(),  # a method has one colour in all scatters
+    )
+
+
+def published_points(group: Group) -> list[Point]:
+    """The paper's figures for this pair and the objectives that were run here; one that several tables print once."""
+    if not any(comparable_with_paper(run) for arm in group.arms for run in arm.runs):
+        return []
+    criteria = paper.published()["criteria"]
+    objectives = [arm.settings["criterion"] for arm in group.arms]
+    found = {}
+    for table in paper.tables().values():
+        if group.pair not in table["pairs"] or table["dataset"] != group.dataset:
+            continue
+        column = table["pairs"].index(group.pair)
+        for row in table["rows"]:
+            if "compute" in row and criteria[paper.criterion_of(row)] in objectives:
+                position = (row["compute"][column], row["accuracy"][column])
+                family = families.family(row["sampler"], criteria[paper.criterion_of(row)])
+                found[position] = Point(*position, series=family, label=f"paper, {row['name']}", published=True)
+    return list(found.values())

@@ -1,0 +1,245 @@
+"""The shape of a run's records, declared once: result.json, and the lines of metrics.jsonl and analysis.jsonl.
+
+Training writes them and reports read them. `check` holds a result against the declaration; a key of a class that says
+`total=False` may be missing, as it is in records of earlier versions, but where it is present its value must fit.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from functools import cache
+from types import UnionType
+from typing import Any, TypedDict, Union, get_args, get_origin, get_type_hints, is_typeddict
+
+TRAINED_HERE = "FromStore"  # the source of a teacher that a run of this project made
+FILES = ("result.json", "metrics.jsonl", "config.yaml")  # a folder that holds any of them is a run's
+
+
+class Accuracy(TypedDict):
+    """Accuracy on the test set, in per cent."""
+
+    top1: float
+    top5: float
+
+
+class Evaluation(Accuracy, total=False):
+    epoch: int  # counted from 1
+
+
+class TeacherDetails(Accuracy, total=False):
+    source: str  # the class of run/sources.py that its weights came from
+
+
+class Teacher(TeacherDetails):
+    """The teacher, and its accuracy in float32."""
+
+    name: str
+    identity: str
+
+
+class Network(TypedDict, total=False):
+    """One network beside the student."""
+
+    name: str
+    identity: str | None
+    source: str | None
+    hash: str | None  # of its weights
+
+
+class Gflops(TypedDict):
+    """Compute of the whole training, in GFLOPs; other keys hold its parts."""
+
+    total_gflops: float
+    total_gflops_backward_2: float  # a backward pass priced at two forward passes
+
+
+class OneOff(TypedDict):
+    """A cost paid once and shared by several runs, such as training a teacher; never part of percent_of_kd."""
+
+    gflops: float
+    gflops_backward_2: float
+    identity: str  # of what was paid for
+
+
+class StageCost(TypedDict):
+    """What one stage of a training took; other keys hold what a step of it costs."""
+
+    name: str
+    epochs: int
+    steps: int
+
+
+class CostDetails(TypedDict, total=False):
+    gflops_per_image: dict[str, float]  # by network
+    images_per_step: dict[str, float]
+    gflops_by_part: dict[str, Any]
+    once: dict[str, OneOff]  # by role
+    stages: list[StageCost]
+    against: str | None  # the schedule that percent_of_kd is held against
+
+
+class Cost(CostDetails):
+    gflops: Gflops
+    percent_of_kd: float | None  # null where there is no conventional distillation to compare with
+    percent_of_kd_backward_2: float | None
+
+
+class TimeDetails(TypedDict, total=False):
+    images_per_second: float
+
+
+class Time(TimeDetails):
+    train_seconds: float  # without evaluation
+
+
+class ResultDetails(TypedDict, total=False):
+    teacher: Teacher | None
+    fingerprint: str | None  # of the images
+    plugins: dict[str, str]  # hash by name
+    networks: dict[str, Network]  # by role
+    stages: list[Any]
+    versions: dict[str, str | None]
+    commit: str | None
+    command: str | None
+    runtime: dict[str, Any]
+    finished: str
+    settings: dict[str, Any] | None
+
+
+class Result(ResultDetails):
+    """result.json: what a finished run came to."""
+
+    identity: str
+    pair: str
+    method: str
+    seed: int
+    dataset: str
+    student: str
+    last: Evaluation
+    best: Evaluation
+    cost: Cost
+    time: Time
+    steps: int
+    hardware: str
+
+
+# A line of metrics.jsonl. "train/<term>" and other keys beside these hold numbers as well.
+Metrics = TypedDict(
+    "Metrics",
+    {
+        "epoch": int,
+        "train/loss": float,
+        "train/lr": float,
+        "test/top1": float,
+        "test/top5": float,
+        "cost/total_gflops": float,  # spent until the end of this epoch
+        "cost/total_gflops_backward_2": float,
+        "cost/percent_of_kd": float,
+        "cost/percent_of_kd_backward_2": float,
+        "time/epoch_seconds": float,
+        "time/train_seconds": float,
+        "time/images_per_second": float,
+    },
+    total=False,
+)
+
+
+class ClassAccuracy(TypedDict, total=False):
+    accuracy_per_class: list[float | None]  # null for a class without test images; missing in epochs not evaluated
+
+
+class Analysis(ClassAccuracy):
+    """A line of analysis.jsonl: what one epoch drew of each class, in the order of the classes."""
+
+    epoch: int
+    drawn_per_class: list[float]
+
+
+class Named(TypedDict):
+    name: str
+
+
+class RecipeSettings(TypedDict):
+    epochs: int
+    batch: int
+    lr: float
+
+
+class RuntimeSettings(TypedDict, total=False):
+    runtime: dict[str, Any]
+
+
+class RunSettings(RuntimeSettings):
+    """The settings that a report relies on."""
+
+    student: Named
+    dataset: Named
+    distiller: Named
+    sampler: Named
+    recipe: RecipeSettings
+    criterion: dict[str, Any]
+
+
+def check(result: object) -> str | None:
+    """What is wrong with a result, in words; None where nothing is."""
+    if flaw := mismatch(result, Result, "the record"):
+        return flaw
+    assert isinstance(result, dict)
+    if result.get("teacher") is None:
+        return None
+    # A run with a teacher always has a share of conventional distillation, which learns from the same teacher.
+    missing = [key for key in ("percent_of_kd", "percent_of_kd_backward_2") if result["cost"][key] is None]
+    return f"{missing[0]} is missing" if missing else None
+
+
+def check_settings(settings: object) -> str | None:
+    return mismatch(settings, RunSettings, "the settings")
+
+
+def check_analysis(line: object) -> str | None:
+    if flaw := mismatch(line, Analysis, "the line"):
+        return flaw
+    assert isinstance(line, dict)
+    drawn, accuracy = len(line["drawn_per_class"]), len(line.get("accuracy_per_class", []))
+    return f"{accuracy} accuracies for {drawn} classes" if accuracy not in (0, drawn) else None
+
+
+def mismatch(value: Any, kind: Any, name: str) -> str | None:
+    """Where a value does not fit its declared type, in words."""
+    origin, arguments = get_origin(kind), get_args(kind)
+    if kind is Any:
+        return None
+    if is_typeddict(kind):
+        return mismatch_of_keys(value, kind, name)
+    if origin in (Union, UnionType):
+        flaws = [mismatch(value, one, name) for one in arguments]
+        return None if None in flaws else flaws[0]
+    fits = finite(value) if kind is float else isinstance(value, origin or kind)
+    if not fits:
+        return f"{name} is {str(value)[:40]!r}"
+    inside = value if origin is list else value.values() if origin is dict else ()
+    flaws = [mismatch(one, arguments[-1], f"a value in {name}") for one in inside]
+    return next(filter(None, flaws), None)
+
+
+def mismatch_of_keys(value: Any, kind: Any, name: str) -> str | None:
+    if not isinstance(value, Mapping):
+        return f"{name} is {str(value)[:40]!r}"
+    missing = sorted(kind.__required_keys__ - value.keys())
+    if missing:
+        return f"{missing[0]} is missing in {name}"
+    flaws = [mismatch(value[key], one, key) for key, one in hints(kind).items() if key in value]
+    return next(filter(None, flaws), None)
+
+
+@cache
+def hints(kind: Any) -> dict[str, Any]:
+    return get_type_hints(kind)
+
+
+def finite(value: object) -> bool:
+    try:
+        return isinstance(value, (int, float)) and math.isfinite(value)
+    except OverflowError:
+        return False  # a whole number beyond all floats
