@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 from omegaconf import DictConfig
 
 from unix_exp import config
-from unix_exp.config import Settings
+from unix_exp.config import Settings, plugins
 from unix_exp.cost import StepCost, price
 from unix_exp.distillers.distiller import Distiller
 from unix_exp.engine.analysis import Analysis
@@ -98,6 +98,7 @@ def finished(folder: RunFolder, console: Console) -> Outcome | None:
 
 def locate(whole: DictConfig) -> Place:
     settings = config.resolve(whole)
+    plugins.load(settings["plugins"])  # a launcher's process has none yet
     recipe, runtime = build.recipe(settings["recipe"]), build.runtime(settings["runtime"])
     check_logger(settings)
     data = build.dataset(settings["dataset"])
