@@ -13,7 +13,7 @@ LAYERS = [
     {"types", "words"},
     {"registry"},
     {"config", "paper"},
-    {"models", "data", "samplers", "criteria"},
+    {"models", "data", "samplers", "criteria", "probes"},
     {"distillers"},
     {"cost"},
     {"engine"},

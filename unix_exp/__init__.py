@@ -33,7 +33,7 @@ def sampler(name: str, facts: Facts | None = None, **settings: Any) -> Sampler:
     """What of a batch to train on: called on a Batch and a scout it gives a Batch."""
     from unix_exp.registry import samplers
 
-    made: Sampler = samplers.make(name, settings, offered={} if facts is None else {"facts": facts})
+    made: Sampler = samplers.make(name, settings, facts=facts)
     return made
 
 
@@ -45,7 +45,7 @@ def criterion(name: str, facts: Facts | None = None, **settings: Any) -> Criteri
     from unix_exp.criteria.weighted import Scalar
     from unix_exp.registry import criteria
 
-    made = criteria.make(name, settings, offered={} if facts is None else {"facts": facts})
+    made = criteria.make(name, settings, facts=facts)
     return Scalar(name, made)
 
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 import importlib
 import inspect
 import pkgutil
+import sys
 import types
 import typing
 from collections.abc import Callable, Iterable, Mapping
-from types import MappingProxyType
 from typing import Any, TypeVar
 
 from unix_exp.types import Mistake
@@ -20,19 +20,34 @@ Constructor = TypeVar("Constructor", bound=Callable[..., Any])
 class Registry:
     """One kind of component; its package is imported whole at the first look-up, so a new file joins no list."""
 
-    def __init__(self, kind: str, package: str) -> None:
+    def __init__(self, kind: str, package: str, supplied: Iterable[str] = ()) -> None:
         self.kind = kind
         self.package = package
+        self.supplied = frozenset({"facts", *supplied})  # parameters that the program gives and no config sets
         self.constructors: dict[str, Callable[..., Any]] = {}
+        self.modules: dict[str, str] = {}  # by name, the module that registered it
         self._imported = False
 
     def register(self, name: str) -> Callable[[Constructor], Constructor]:
+        module = str(sys._getframe(1).f_globals.get("__name__"))
+        if not self.is_ours(module):
+            self._import_package()  # so that a name of ours is taken before a plug-in asks for it
+
         def keep(constructor: Constructor) -> Constructor:
-            assert name not in self.constructors, f"{self.kind} '{name}' is registered twice"
+            # Reloading a module, or running a notebook's cell again, registers the same component again.
+            if name in self.constructors and self._origin(name) != (module, getattr(constructor, "__qualname__", None)):
+                raise Mistake(
+                    f"{self.kind} '{name}' is registered already, by {self.modules[name]}; rename one of them"
+                )
             self.constructors[name] = constructor
+            self.modules[name] = module
             return constructor
 
         return keep
+
+    def is_ours(self, module: str) -> bool:
+        """Whether a module belongs to this registry's own package, and not to a plug-in."""
+        return f"{module}.".startswith(f"{self.package}.")
 
     def names(self) -> list[str]:
         self._import_package()
@@ -41,26 +56,30 @@ class Registry:
     def __getitem__(self, name: str) -> Callable[..., Any]:
         self._import_package()
         if name not in self.constructors:
-            raise Mistake(f"{self.kind} '{name}' does not exist; {nearest(str(name), self.constructors)}")
+            raise Mistake(
+                f"no {self.kind} '{name}' is registered; {nearest(str(name), self.constructors)} "
+                "(plugins=FILE.py loads code of your own)"
+            )
         return self.constructors[name]
 
     def make(
-        self,
-        name: str,
-        settings: Mapping[str, Any],
-        role: str | None = None,
-        offered: Mapping[str, Any] = MappingProxyType({}),
-        **given: Any,
+        self, name: str, settings: Mapping[str, Any], role: str | None = None, facts: Any = None, **given: Any
     ) -> Any:
-        """Build a component; `given` is what the program supplies and no config may set, `offered` likewise, but only
-        to a constructor that names it, such as `facts`.
+        """Build a component; `given` is what the program supplies and no config may set.
 
         `role` is what the config calls the component ("teacher" for a model), so that an error points at the setting.
+        `facts` are for constructors that name them.
         """
         constructor = self[name]
-        given |= {key: value for key, value in offered.items() if key in inspect.signature(constructor).parameters}
+        if (wanted := inspect.signature(constructor).parameters.get("facts")) is not None:
+            if facts is None and wanted.default is inspect.Parameter.empty:
+                raise Mistake(f"{self.kind} '{name}' needs to know the data and the networks; pass facts=Facts(...)")
+            given["facts"] = facts
         check_settings(constructor, name, settings, given, role=role or self.kind)
         return constructor(**settings, **given)
+
+    def _origin(self, name: str) -> tuple[str, str | None]:
+        return self.modules[name], getattr(self.constructors[name], "__qualname__", None)
 
     def _import_package(self) -> None:
         if self._imported:
@@ -126,8 +145,12 @@ def describe(wanted: Any) -> str:
     return words.get(wanted, getattr(wanted, "__name__", str(wanted)))
 
 
-models = Registry("model", "unix_exp.models")
+models = Registry("model", "unix_exp.models", supplied=("num_classes",))
 datasets = Registry("dataset", "unix_exp.data")
 samplers = Registry("sampler", "unix_exp.samplers")
 criteria = Registry("criterion", "unix_exp.criteria")
-distillers = Registry("distiller", "unix_exp.distillers")
+distillers = Registry("distiller", "unix_exp.distillers", supplied=("parts",))
+probes = Registry("probe", "unix_exp.probes")
+sinks = Registry("sink", "unix_exp.sinks", supplied=("run",))
+
+REGISTRIES = (models, datasets, samplers, criteria, distillers, probes, sinks)

@@ -18,6 +18,7 @@ from unix_exp import __version__, config
 from unix_exp.cli.errors import in_one_line
 from unix_exp.cli.help import help_text
 from unix_exp.cli.outcomes import VARIABLE, Outcomes
+from unix_exp.config import compose
 from unix_exp.sweeps.grid import check_one_sweep
 from unix_exp.types import Mistake
 from unix_exp.words import first_line
@@ -54,14 +55,16 @@ def main() -> None:
     if "--version" in sys.argv[1:]:
         print(f"unix_exp {__version__}")  # Hydra would say its own
         return
-    if {"--help", "-h"} & set(sys.argv[1:]):
-        print(help_text())  # Hydra reads all hundred choices for its own, which takes seconds
-        return
     # Hydra's parser wants flags such as -m before all overrides, and its grammar has no ~ for home.
     sys.argv[1:] = sorted((at_home(word) for word in sys.argv[1:]), key=is_override)
     os.environ.pop(VARIABLE, None)  # a sweep that this command was started from has its own
     try:
-        check_one_sweep(sys.argv[1:])
+        words, config_dir = given()
+        compose.prepare(words, config_dir)
+        if {"--help", "-h"} & set(sys.argv[1:]):
+            print(help_text(words, config_dir))  # Hydra reads all hundred choices for its own, which takes seconds
+            return
+        check_one_sweep(words)
         launch()
         Outcomes.raise_deferred()
     except KeyboardInterrupt:
@@ -69,13 +72,13 @@ def main() -> None:
         print("\ninterrupted; the same command continues", file=sys.stderr)
         sys.exit(130)
     except Exception as error:
-        complaint = in_one_line(error, overrides())
-        if complaint is None:
-            traceback.print_exc()  # ours to mend, or a launcher's whose worker died
+        message = in_one_line(error, *given())
+        if message is None:
+            traceback.print_exc()  # a bug in the framework or in a launcher
         else:
-            print(f"error: {complaint}", file=sys.stderr)
+            print(f"error: {message}", file=sys.stderr)
         conclude()
-        sys.exit(2 if complaint else 1)
+        sys.exit(2 if message else 1)
     sys.exit(conclude())
 
 
@@ -100,11 +103,10 @@ def conclude(interrupted: bool = False) -> int:
     return outcomes.conclude(interrupted) if outcomes is not None else 0
 
 
-def overrides() -> list[str]:
-    """The command's own, and where it finds its choices."""
-    given, _ = get_args_parser().parse_known_args()
-    own = [f"hydra.searchpath=[file://{Path(given.config_dir).absolute()}]"] if given.config_dir else []
-    return [*own, *given.overrides]
+def given() -> tuple[list[str], Path | None]:
+    """The command's overrides, and the folder where it has choices of its own."""
+    parsed, _ = get_args_parser().parse_known_args()
+    return parsed.overrides, Path(parsed.config_dir) if parsed.config_dir else None
 
 
 def is_override(word: str) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from unix_exp.bench.contestants import ABOUT
+from unix_exp.bench.rows import ABOUT
 from unix_exp.plots.charts import standalone
 from unix_exp.plots.ranges import Range, ranges
 

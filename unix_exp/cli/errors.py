@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 
 from hydra.errors import HydraException, MissingConfigException, OverrideParseException
 from omegaconf import DictConfig
 from omegaconf.errors import OmegaConfBaseException
 
-from unix_exp.cli.help import composed
+from unix_exp.cli.help import composed, groups
 from unix_exp.config import compose
 from unix_exp.types import Mistake
 from unix_exp.words import first_line, nearest
@@ -16,8 +17,8 @@ from unix_exp.words import first_line, nearest
 EXTRAS = {"joblib": "joblib", "submitit_local": "slurm", "submitit_slurm": "slurm"}  # which launcher comes with which
 
 
-def in_one_line(error: BaseException, words: Sequence[str] = ()) -> str | None:
-    """The complaint, or None where the error is ours and not the user's; `words` are the command's overrides."""
+def in_one_line(error: BaseException, words: Sequence[str] = (), config_dir: Path | None = None) -> str | None:
+    """What the user did wrong, or None where it is a bug; `words` are the command's overrides."""
     if isinstance(error, Mistake):
         return " ".join(str(error).split())
     if isinstance(error, OverrideParseException):
@@ -26,31 +27,31 @@ def in_one_line(error: BaseException, words: Sequence[str] = ()) -> str | None:
         return "a group takes a choice by name, such as teacher=resnet32x4; distiller=supervised needs no teacher"
     if not isinstance(error, (HydraException, OmegaConfBaseException)):
         return None
-    if not isinstance(error, MissingConfigException) and (said := of_grid(words)):
+    if not isinstance(error, MissingConfigException) and (said := of_grid(words, config_dir)):
         return said
-    return of_job(error, words)
+    return of_job(error, words, config_dir)
 
 
-def of_grid(words: Sequence[str]) -> str | None:
+def of_grid(words: Sequence[str], config_dir: Path | None) -> str | None:
     """What is wrong with the first job that cannot be composed, and which choices leave it out; None if all can."""
-    with compose.hydra_ready():
+    with compose.hydra_ready(config_dir):
         spoiled = compose.spoiled(words)
     if spoiled is None:
         return None
-    said = of_job(spoiled.flaw, spoiled.job)
+    said = of_job(spoiled.flaw, spoiled.job, config_dir)
     if not spoiled.better:
         return said
     what = said.partition("; ")[0]  # its advice is for a misspelt name, and elsewhere in the grid the name is known
     return f"{what}; that is {spoiled.choice}, which {spoiled.better} leaves out"
 
 
-def of_job(error: HydraException | OmegaConfBaseException, words: Sequence[str]) -> str:
+def of_job(error: HydraException | OmegaConfBaseException, words: Sequence[str], config_dir: Path | None) -> str:
     if isinstance(error, MissingConfigException):
-        return unknown_choice(error)
+        return unknown_choice(error, words, config_dir)
     cause = error if isinstance(error, OmegaConfBaseException) else error.__cause__
     if isinstance(cause, OmegaConfBaseException) and cause.full_key:
         if "not in struct" in str(cause) or "is not in" in str(cause):
-            return unknown_setting(cause.full_key, words)
+            return unknown_setting(cause.full_key, words, config_dir)
         return f"{cause.full_key}: {first_line(cause)}"
     if str(error).startswith("Ambiguous value"):
         if any(word.startswith("sweep=") for word in words):
@@ -59,22 +60,25 @@ def of_job(error: HydraException | OmegaConfBaseException, words: Sequence[str])
     return first_line(error)
 
 
-def unknown_choice(error: MissingConfigException) -> str:
+def unknown_choice(error: MissingConfigException, words: Sequence[str] = (), config_dir: Path | None = None) -> str:
     group, _, name = (error.missing_cfg_file or "").rpartition("/")
     if group == "hydra/launcher" and name in EXTRAS:
         return f"{group} '{name}' is not installed; pip install 'unix_exp[{EXTRAS[name]}]'"
-    return f"{group or 'configuration'} '{name}' does not exist; {nearest(name, error.options or ())}"
+    known = list(
+        error.options or groups(compose.folders(words, config_dir)).get(group, [])
+    )  # Hydra has none for a list
+    return f"{group or 'configuration'} '{name}' does not exist; {nearest(name, known)}"
 
 
-def unknown_setting(full_key: str, words: Sequence[str]) -> str:
-    """Look up what the place would have taken, with the same groups chosen."""
-    place, _, key = full_key.rpartition(".")
-    node = composed(words)
-    for part in place.split(".") if place else ():
+def unknown_setting(full_key: str, words: Sequence[str], config_dir: Path | None = None) -> str:
+    """Look up what could have been set there, with the same groups chosen."""
+    owner_path, _, key = full_key.rpartition(".")
+    node = composed(words, config_dir)
+    for part in owner_path.split(".") if owner_path else ():
         node = node.get(part) if isinstance(node, DictConfig) else None
     known = [str(name) for name in node if name != "hydra"] if isinstance(node, DictConfig) else []
-    owner = f"{place} has" if place else "there is"
+    owner = f"{owner_path} has" if owner_path else "there is"
     if isinstance(node, DictConfig) and isinstance(name := node.get("name"), str):
-        owner = f"{place} '{name}' has"
+        owner = f"{owner_path} '{name}' has"
         known = [one for one in known if one not in ("name", "pace")]
     return f"{owner} no setting '{key}'; {nearest(key, known)}"

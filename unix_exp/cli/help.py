@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import sys
 import textwrap
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from pathlib import Path
 
-from hydra import compose, initialize_config_dir
-from hydra.core.global_hydra import GlobalHydra
+import hydra
 from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf
 
-from unix_exp import config
+from unix_exp.config import compose, unwritten
 
 HEAD = """Train a small network from a big one, and count what it costs.
 
@@ -22,35 +21,41 @@ HEAD = """Train a small network from a big one, and count what it costs.
 
 FOOT = """--cfg job shows the whole configuration of a command without running it, -m runs every combination of
 values given with commas, --config-dir adds a folder of your own choices. The same command again continues
-where it stopped."""
+where it stopped. Code of your own: plugins=my.py (or a module's name) loads a file that registers samplers,
+criteria, distillers, models or datasets; each is then a choice like those above, with its constructor's settings."""
 
 
-def help_text() -> str:
-    width = max(map(len, groups()))
+def help_text(words: Sequence[str] = (), config_dir: Path | None = None) -> str:
+    known = groups(compose.folders(words, config_dir))
+    width = max(map(len, known))
     choices = (
         textwrap.fill(
             f"  {group:{width}}  " + " ".join(names), 100, subsequent_indent=" " * (width + 4), break_on_hyphens=False
         )
-        for group, names in groups().items()
+        for group, names in known.items()
     )
-    settings = textwrap.indent(OmegaConf.to_yaml(composed(sys.argv[1:])), "  ")
+    settings = textwrap.indent(OmegaConf.to_yaml(composed(words, config_dir)), "  ")
     return "\n".join(
         [HEAD, "\nGroups, chosen with group=name:", *choices, "\nSettings, changed with key=value:", settings, FOOT]
     )
 
 
-def groups() -> dict[str, list[str]]:
-    folders = sorted(path for path in config.folder().iterdir() if path.is_dir() and path.name != "model")
-    return {path.name: sorted(choice.stem for choice in path.glob("*.yaml")) for path in folders}
+def groups(folders: Sequence[Path] = ()) -> dict[str, list[str]]:
+    """All choices: of conf/, of folders that a command adds, and of components that have no file there."""
+    files = {path for folder in folders or compose.folders() for path in folder.glob("*/*.yaml")}
+    found: dict[str, set[str]] = {}
+    for group, name in (*((path.parent.name, path.stem) for path in files), *unwritten.offered()):
+        if group != "model":  # it is chosen as a teacher or a student
+            found.setdefault(group, set()).add(name)
+    return {group: sorted(found[group]) for group in sorted(found)}
 
 
-def composed(words: Iterable[str]) -> DictConfig:
+def composed(words: Iterable[str], config_dir: Path | None = None) -> DictConfig:
     """The configuration with a command's choices of groups and none of its settings."""
     known = {*groups(), "hydra.searchpath"}
-    chosen = [word for word in words if word.partition("=")[0] in known and "," not in word]
-    GlobalHydra.instance().clear()
-    with initialize_config_dir(str(config.folder()), version_base="1.3"):
+    chosen = [word for word in words if word.partition("=")[0].partition("@")[0] in known and "," not in word]
+    with compose.hydra_ready(config_dir):
         try:
-            return compose("config", overrides=chosen)
+            return hydra.compose("config", overrides=chosen)
         except HydraException:
-            return compose("config")
+            return hydra.compose("config")

@@ -5,25 +5,54 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import cache
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import yaml
 from hydra import compose, initialize_config_dir
 from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
+from hydra._internal.hydra import Hydra
+from hydra._internal.utils import create_config_search_path
+from hydra.core.config_search_path import SearchPathQuery
 from hydra.core.global_hydra import GlobalHydra
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override
 from hydra.errors import HydraException
 from omegaconf import DictConfig
 
+from unix_exp.config import plugins, unwritten
 from unix_exp.config.settings import folder, register_resolvers
+from unix_exp.types import Mistake
+
+
+def prepare(words: Iterable[str], config_dir: Path | None = None) -> None:
+    """Load a command's plug-ins, and let Hydra choose their components; before anything is composed."""
+    words = list(words)
+    plugins.load(plugins.named_in(words))
+    unwritten.offer(folders(words, config_dir))
+
+
+def folders(words: Iterable[str] = (), config_dir: Path | None = None) -> list[Path]:
+    """Where a command finds its choices: conf/ and the folders that it adds."""
+    searched = [Path(one.removeprefix("file://")) for one in plugins.given(words, "hydra.searchpath")]
+    return [folder(), *([config_dir] if config_dir is not None else []), *searched]
 
 
 @contextmanager
-def hydra_ready() -> Iterator[None]:
+def hydra_ready(config_dir: Path | None = None) -> Iterator[None]:
+    """Composing in this process, with a folder of choices of one's own as with train's --config-dir."""
     register_resolvers()
+    _composed.cache_clear()  # the same words may mean something else in another folder
     GlobalHydra.instance().clear()
     with initialize_config_dir(str(folder()), version_base="1.3"):
+        if config_dir is not None:
+            if not config_dir.is_dir():
+                raise Mistake(f"--config-dir {config_dir} is not a folder")
+            search_path = create_config_search_path(str(folder()))
+            own = f"file://{config_dir.absolute()}"
+            search_path.prepend("command-line", own, SearchPathQuery(provider="schema"))
+            GlobalHydra.instance().clear()
+            Hydra.create_main_hydra2("unix_exp", search_path)
         yield
 
 

@@ -7,6 +7,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+from unix_exp.config import plugins
 from unix_exp.config.names import has_teacher
 from unix_exp.config.settings import Settings, without
 
@@ -16,6 +17,7 @@ PLACES = {"path", "root", "cache", "download", "workers", "title"}
 
 def what_determines(settings: Settings, fingerprint: str, teacher: str | None) -> Settings:
     """The part of a configuration that a result depends on."""
+    code = plugins.used(settings if teacher is not None else without(settings, "teacher"))
     return {
         "student": without(settings["student"], "pace", "checkpoint"),  # pace chose the learning rate, in the recipe
         "teacher": teacher,
@@ -26,6 +28,7 @@ def what_determines(settings: Settings, fingerprint: str, teacher: str | None) -
         "recipe": settings["recipe"],
         "seed": settings["seed"],
         **precisions(settings),
+        **({"plugins": code} if code else {}),  # changed code is another run
     }
 
 

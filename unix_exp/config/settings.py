@@ -14,7 +14,7 @@ from unix_exp.words import nearest
 
 KEYS = (
     "teacher", "student", "networks", "dataset", "distiller", "sampler", "criterion", "recipe", "teacher_recipe",
-    "runtime", "logger", "seed", "method", "runs", "teachers",
+    "runtime", "logger", "seed", "method", "plugins", "runs", "teachers",
 )  # fmt: skip
 
 Settings = dict[str, Any]
@@ -66,6 +66,10 @@ def check_shape(settings: Settings) -> None:
     for key in ("runs", "teachers"):
         if not isinstance(settings.get(key), str) or not settings[key]:
             raise Mistake(f"{key} is {settings.get(key)!r}; give the path of a folder")
+    named = settings.get("plugins") or []
+    settings["plugins"] = [named] if isinstance(named, str) else named
+    if not isinstance(settings["plugins"], list):
+        raise Mistake(f"plugins is {named!r}; give a module or a file, or a list of them, such as plugins=my.py")
     if not isinstance(settings.setdefault("method", None), str | None):
         raise Mistake(f"method is {settings['method']!r}; it must be text or null")
     teacher = settings.setdefault("teacher", {}) or {}

@@ -22,7 +22,7 @@ def main() -> None:
         "conventional distillation; a backward pass costs one forward pass, as printed, or two, as is usual.",
     )
     parser.add_argument("--of", nargs="+", action="extend", default=[], metavar="NAME",
-                        help="networks, such as resnet32x4, timm/vit_tiny_patch16_224, torchvision/resnet50")  # fmt: skip
+                        help="networks, such as resnet32x4 or timm/vit_tiny_patch16_224")  # fmt: skip
     parser.add_argument("--size", type=int, metavar="PIXELS", help="side of an image (the network's own)")
     parser.add_argument("--classes", type=int, metavar="N", help="classes (100; 1000 for timm's and torchvision's)")
     parser.add_argument("--json", action="store_true", help="print a list of networks as JSON")

@@ -62,9 +62,7 @@ def assemble(
     criterion = components.criterion(settings["criterion"], facts)
     parts = Parts(networks, sampler, criterion, scouting, averages or {})
     chosen = settings["distiller"]
-    method: Distiller = distillers.make(
-        chosen["name"], config.without(chosen, "name"), offered={"facts": facts}, parts=parts
-    )
+    method: Distiller = distillers.make(chosen["name"], config.without(chosen, "name"), facts=facts, parts=parts)
     device = next(networks["student"].parameters()).device
     return move_plain_tensors(method.to(device), device)
 

@@ -59,7 +59,7 @@ def skeleton(settings: Mapping[str, Any], role: str, classes: int) -> nn.Module:
 
 
 def sampler(settings: Mapping[str, Any], facts: Facts) -> Any:
-    return samplers.make(settings["name"], config.without(settings, "name"), offered={"facts": facts})
+    return samplers.make(settings["name"], config.without(settings, "name"), facts=facts)
 
 
 def criterion(settings: Mapping[str, Any], facts: Facts) -> Weighted:
@@ -69,7 +69,7 @@ def criterion(settings: Mapping[str, Any], facts: Facts) -> Weighted:
         if not isinstance(term, Mapping):
             raise Mistake(f"criterion.{name} is {term!r}; give criterion.{name}.weight")
         role = f"criterion.{name}"
-        terms[name] = criteria.make(name, config.without(term, "weight"), role=role, offered={"facts": facts})
+        terms[name] = criteria.make(name, config.without(term, "weight"), role=role, facts=facts)
         weight = term.get("weight", 1.0)
         if isinstance(weight, bool) or not isinstance(weight, (int, float)) or not 0 <= weight < math.inf:
             raise Mistake(f"{role}.weight is {weight!r}; it must be a number from 0 on")

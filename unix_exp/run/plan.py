@@ -8,7 +8,7 @@ from omegaconf import DictConfig
 from torch import nn
 
 from unix_exp import config
-from unix_exp.config import Settings
+from unix_exp.config import Settings, plugins
 from unix_exp.engine.recipe import Recipe
 from unix_exp.engine.runtime import Runtime
 from unix_exp.registry import check_settings
@@ -47,6 +47,7 @@ class Plan(NamedTuple):
 
 def locate(whole: DictConfig) -> Located:
     settings = config.resolve(whole)
+    plugins.load(settings["plugins"])  # a launcher's process has none yet
     recipe, runtime = components.recipe(settings["recipe"]), components.runtime(settings["runtime"])
     check_logger(settings)
     data = components.dataset(settings["dataset"])

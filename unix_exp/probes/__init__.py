@@ -1,0 +1,1 @@
+"""Questions that are asked of a finished run; each probe is one file."""
