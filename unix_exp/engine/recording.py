@@ -38,7 +38,7 @@ class Recording(Generic[Result]):
 def record(work: Callable[[], Result], device: torch.device) -> Recording[Result]:
     """Record the work as a CUDA graph; recording doesn't do the work, but before that it is done a few times."""
     with torch.cuda.device(device):
-        main, side = torch.cuda.current_stream(), torch.cuda.Stream()  # type: ignore[no-untyped-call]
+        main, side = torch.cuda.current_stream(), torch.cuda.Stream()
         side.wait_stream(main)
         try:
             # The main stream cannot be captured, and what happens once happens once for each stream.
