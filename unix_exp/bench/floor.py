@@ -40,7 +40,7 @@ class Floor:
                 if len(self.taught):
                     self.ask_teacher(self.taught)
             logits = self.ask_student(self.learned).logits
-        logits.backward(self.gradient.to(logits.dtype))  # type: ignore[no-untyped-call]
+        logits.backward(self.gradient.to(logits.dtype))
 
 
 def first(images: Tensor, count: int) -> Tensor:

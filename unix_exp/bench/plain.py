@@ -79,7 +79,7 @@ class Plain:
         images, labels = self.next_batch()
         loss, logits, labels = self.learn(images.to(self.device), labels.to(self.device))
         self.optimiser.zero_grad()
-        loss.backward()  # type: ignore[no-untyped-call]
+        loss.backward()
         self.optimiser.step()
         self.losses.update(loss.item(), len(labels))
         first, fifth = accuracy(logits, labels)

@@ -65,9 +65,6 @@ class Resident:
         """The training and the test images."""
         raise NotImplementedError
 
-    def fingerprint(self) -> str:
-        raise NotImplementedError
-
     def load(self, device: Any, watch: Watch | None = None) -> None:
         train, test = self.read(watch)
         self.margin = self.size // 8 if self.augment else 0
