@@ -95,9 +95,7 @@ def end_allocation(pool: Any) -> None:
 
 @contextmanager
 def unchanged(tensors: Sequence[Tensor], device: torch.device) -> Iterator[None]:
-    """Whatever is done inside, afterwards each tensor holds its old values in its old memory, and random generators
-    are as they were.
-    """
+    """Undo afterwards what is done to these tensors, each in its own memory, and to the random generators."""
     before = [tensor.detach().clone() for tensor in tensors]
     of_python, of_numpy = random.getstate(), np.random.get_state()
     with torch.random.fork_rng([device] if device.type == "cuda" else []):
