@@ -36,7 +36,9 @@ class Registry:
         def keep(constructor: Constructor) -> Constructor:
             # Reloading a module, or running a notebook's cell again, registers the same component again.
             if name in self.constructors and self._origin(name) != (module, getattr(constructor, "__qualname__", None)):
-                raise Mistake(f"{self.kind} '{name}' is registered already, by {self.modules[name]}; rename one of them")
+                raise Mistake(
+                    f"{self.kind} '{name}' is registered already, by {self.modules[name]}; rename one of them"
+                )
             self.constructors[name] = constructor
             self.modules[name] = module
             return constructor

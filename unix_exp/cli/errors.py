@@ -27,9 +27,7 @@ def in_one_line(error: BaseException, words: Sequence[str] = (), config_dir: Pat
         return "a group takes a choice by name, such as teacher=resnet32x4; distiller=supervised needs no teacher"
     if not isinstance(error, (HydraException, OmegaConfBaseException)):
         return None
-    if not isinstance(error, MissingConfigException) and (
-        said := of_grid(words, config_dir)
-    ):
+    if not isinstance(error, MissingConfigException) and (said := of_grid(words, config_dir)):
         return said
     return of_job(error, words, config_dir)
 
@@ -62,13 +60,11 @@ def of_job(error: HydraException | OmegaConfBaseException, words: Sequence[str],
     return first_line(error)
 
 
-def unknown_choice(
-    error: MissingConfigException, words: Sequence[str] = (), config_dir: Path | None = None
-) -> str:
+def unknown_choice(error: MissingConfigException, words: Sequence[str] = (), config_dir: Path | None = None) -> str:
     group, _, name = (error.missing_cfg_file or "").rpartition("/")
     if group == "hydra/launcher" and name in EXTRAS:
         return f"{group} '{name}' is not installed; pip install 'unix_exp[{EXTRAS[name]}]'"
-    known = error.options or groups(compose.folders(words, config_dir)).get(group, ())  # Hydra has none for a list
+    known = error.options or groups(compose.folders(words, config_dir)).get(group, [])  # Hydra has none for a list
     return f"{group or 'configuration'} '{name}' does not exist; {nearest(name, known)}"
 
 
