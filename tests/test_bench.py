@@ -337,7 +337,7 @@ def test_a_chip_is_known_by_its_whole_name() -> None:
         (["pair=vgg13_vgg9"], "pair 'vgg13_vgg9' does not exist"),
         (["recipe.batch=97"], "recipe.batch is 97, but the dataset has 96 training images"),
         (["distiller=supervised"], "needs a teacher"),
-        (["vgg13_vgg8"], "'vgg13_vgg8' is no setting; write key=value"),
+        (["vgg13_vgg8"], "cannot read 'vgg13_vgg8'; write a"),
         (["--steps", "1"], "--steps is 1; choose 2 or more"),
         (["--workers", "-1"], "--workers is -1; choose 0 or more"),
         (["--together", "1,2", "--steps", "9"], "--together times whole runs; leave out --steps"),

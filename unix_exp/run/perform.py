@@ -22,15 +22,14 @@ from unix_exp.engine.folding import frozen
 from unix_exp.engine.loop import Progress, Run, train
 from unix_exp.engine.recipe import Recipe, optimiser_state
 from unix_exp.engine.runtime import Runtime
-from unix_exp.registry import check_settings
 from unix_exp.run import assemble as build
 from unix_exp.run import provenance
 from unix_exp.run import sources as teachers
 from unix_exp.run.checkpoint import read_state, save_state, save_weights
 from unix_exp.run.folder import RunFolder
+from unix_exp.sinks import sink
 from unix_exp.sinks.console import Console
 from unix_exp.sinks.jsonl import Jsonl
-from unix_exp.sinks.wandb import Wandb, WandbSettings, under_agent
 from unix_exp.types import Dataset, Mistake, Record
 from unix_exp.words import first_line
 
@@ -100,7 +99,7 @@ def locate(whole: DictConfig) -> Place:
     settings = config.resolve(whole)
     plugins.load(settings["plugins"])  # a launcher's process has none yet
     recipe, runtime = build.recipe(settings["recipe"]), build.runtime(settings["runtime"])
-    check_logger(settings)
+    sink.check(settings["logger"])
     data = build.dataset(settings["dataset"])
     source = teacher_source(whole, settings, data)
     identity = config.identity(
@@ -119,14 +118,6 @@ def teacher_source(whole: DictConfig, settings: Settings, data: Dataset) -> teac
 def check_batch(recipe: Recipe, data: Dataset, role: str) -> None:
     if recipe.batch > data.train_count:
         raise Mistake(f"{role}.batch is {recipe.batch}, but the dataset has {data.train_count} training images")
-
-
-def check_logger(settings: Settings) -> None:
-    name = (settings.get("logger") or {}).get("name", "none")
-    if name not in ("wandb", "none"):
-        raise Mistake(f"logger '{name}' does not exist; choose wandb or none")
-    if name == "wandb":
-        check_settings(WandbSettings, "wandb", config.without(settings["logger"], "name"), role="logger")
 
 
 def check(place: Place) -> Plan:
@@ -174,19 +165,16 @@ def carry_out(plan: Plan, console: Console) -> Outcome:
         sinks: list[Callable[[Record], None]] = [Jsonl(folder.metrics), console]
         if run.analysis is not None:
             sinks.append(Jsonl(folder.analysis, "arrays"))
-        wandb = None
-        if settings["logger"]["name"] == "wandb" and not (settings["method"] == "teacher" and under_agent()):
-            wandb = stack.enter_context(mirror(plan, console.say))
-            sinks.append(wandb)
+        chosen = stack.enter_context(sink.opened(settings["logger"], about(plan, console.say)))
+        sinks.append(chosen)
         for record in train(run, console.watch):
-            for sink in sinks:
-                sink(record)
+            for each in sinks:
+                each(record)
             if record.epoch % plan.runtime.checkpoint_every == 0 or record.epoch == plan.recipe.epochs:
                 save_state(folder.checkpoint, state_of(run))
         result = result_of(plan, teacher, run.progress)
         save_weights(folder.weights, run.distiller.student)
-        if wandb is not None:
-            wandb.summarise(flat(config.without(result, "settings")))  # its config holds them
+        chosen.summarise(result)
     folder.finish(result)
     console.say(f"{summary(result)}; {folder.path}")
     return Outcome(folder.path, result)
@@ -296,16 +284,17 @@ def introduce(plan: Plan, teacher: dict[str, Any] | None, run: Run, say: Callabl
         say(f"continuing after epoch {run.progress.epoch}")
 
 
-def mirror(plan: Plan, say: Callable[[str], None]) -> Wandb:
+def about(plan: Plan, say: Callable[[str], None]) -> sink.RunInfo:
     settings = plan.settings
     pair, method = config.pair_name(settings), config.method_name(settings)
-    return Wandb(
-        WandbSettings(**config.without(settings["logger"], "name")),
+    return sink.RunInfo(
         folder=plan.folder.path,
         identity=plan.identity,
+        name=plan.folder.path.name,
         group=f"{pair}-{method}",
-        tags=[pair, method, config.dataset_name(settings)],
+        tags=(pair, method, config.dataset_name(settings)),
         config={**settings, "pair": pair, "method": method, "identity": plan.identity},
+        is_teacher=settings["method"] == "teacher",
         say=say,
     )
 
@@ -340,14 +329,6 @@ def result_of(plan: Plan, teacher: dict[str, Any] | None, progress: Progress) ->
         "finished": time.strftime("%Y-%m-%dT%H:%M:%S%z"),
         "settings": settings,
     }
-
-
-def flat(result: dict[str, Any], path: str = "") -> dict[str, Any]:
-    """Nested results under joined names, as a W&B summary wants them."""
-    values: dict[str, Any] = {}
-    for key, value in result.items():
-        values |= flat(value, f"{path}{key}/") if isinstance(value, dict) else {path + key: value}
-    return values
 
 
 def summary(result: dict[str, Any]) -> str:

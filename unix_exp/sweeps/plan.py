@@ -13,7 +13,7 @@ from filelock import FileLock, Timeout
 
 from unix_exp import config
 from unix_exp.config import Settings
-from unix_exp.config.compose import composed
+from unix_exp.config.compose import composed, expanded
 from unix_exp.cost import Images, StepCost, count, gflops
 from unix_exp.run import assemble as build
 from unix_exp.run.folder import RunFolder, epoch_of
@@ -53,8 +53,10 @@ def plan(sweep: Sweep, words: tuple[str, ...]) -> list[Job]:
     """Teachers first, as they will be trained; a run that two jobs share stands once."""
     teachers: dict[str, Job] = {}
     runs: dict[str, Job] = {}
+    same, *others = map(set, expanded([f"sweep={sweep.name}", *words]))
+    in_all = same.intersection(*others)
     for job in jobs(sweep, words):
-        text = " ".join(word for word in job if word not in (f"sweep={sweep.name}", *words)) or sweep.name
+        text = " ".join(word for word in job if word not in in_all) or sweep.name
         try:
             place = locate(whole := composed(job))
             runs.setdefault(place.identity, look(text, place))
