@@ -174,13 +174,14 @@ class Few:
     classes, test_count, size = ("a", "b", "c"), 4, 32
 
     def test_batches(self, batch: int) -> Iterator[tuple[Tensor, Tensor]]:
-        yield torch.tensor([[3.0, 0.0, 0.0], [1.0, 0.0, 2.0]]), torch.tensor([0, 0])
-        yield torch.tensor([[5.0, 0.0, 1.0], [0.0, 1.0, 7.0]]), torch.tensor([0, 2])
+        yield torch.tensor([[3.0, 0.0, 0.0], [1.0, 0.0, 2.0]])[:, :, None, None], torch.tensor([0, 0])
+        yield torch.tensor([[5.0, 0.0, 1.0], [0.0, 1.0, 7.0]])[:, :, None, None], torch.tensor([0, 2])
 
 
 class Echo(nn.Module):
     def forward(self, images: Tensor) -> Output:
-        return Output(images, (images,), images)
+        colours = images.flatten(1)
+        return Output(colours, (colours,), colours)
 
 
 def test_one_pass_gives_accuracy_and_centre_of_each_class() -> None:

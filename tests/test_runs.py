@@ -216,7 +216,7 @@ def test_a_teacher_of_another_architecture_is_refused(tiny: Command) -> None:
     said = tiny("teacher.checkpoint=longer.pth")
     assert said.code == 2
     assert len(said.err.splitlines()) == 1
-    assert "checkpoint longer.pth does not fit resnet8: unknown layer1.1.bn1" in said.err
+    assert "checkpoint longer.pth does not fit resnet8: unknown layer1.1.conv1" in said.err
     assert not Path("runs").exists() and not Path("teachers").exists()
 
 
