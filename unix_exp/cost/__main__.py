@@ -5,13 +5,14 @@ from __future__ import annotations
 import argparse
 import itertools
 import json
+import os
 import sys
-from typing import TYPE_CHECKING
 
+from unix_exp import paper
+from unix_exp.cost import show
+from unix_exp.cost.columns import Cell, cells
+from unix_exp.cost.named import price_of
 from unix_exp.types import Mistake
-
-if TYPE_CHECKING:  # --help need not wait for torch
-    from unix_exp.cost.columns import Cell
 
 
 def main() -> None:
@@ -21,8 +22,8 @@ def main() -> None:
         "columns of Tables 1 and 2 of the UNIX paper, counted on our networks, beside the printed ones: per cent of "
         "conventional distillation; a backward pass costs one forward pass, as printed, or two, as is usual.",
     )
-    parser.add_argument("--of", nargs="+", action="extend", default=[], metavar="NAME",
-                        help="networks, such as resnet32x4 or timm/vit_tiny_patch16_224")  # fmt: skip
+    examples = "resnet32x4, timm/vit_tiny_patch16_224 or torchvision/resnet50"
+    parser.add_argument("--of", nargs="+", action="extend", default=[], metavar="NAME", help=f"such as {examples}")
     parser.add_argument("--size", type=int, metavar="PIXELS", help="side of an image (the network's own)")
     parser.add_argument("--classes", type=int, metavar="N", help="classes (100; 1000 for timm's and torchvision's)")
     parser.add_argument("--json", action="store_true", help="print a list of networks as JSON")
@@ -35,6 +36,10 @@ def main() -> None:
             show_networks(given)
         else:
             show_columns()
+        sys.stdout.flush()
+    except BrokenPipeError:
+        # The reader, such as head, has seen enough; what it left would be flushed into the pipe at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     except Mistake as mistake:
         print(f"error: {' '.join(str(mistake).split())}", file=sys.stderr)
         sys.exit(2)
@@ -52,9 +57,6 @@ def check(given: argparse.Namespace) -> None:
 
 
 def show_networks(given: argparse.Namespace) -> None:
-    from unix_exp.cost import show
-    from unix_exp.cost.named import price_of
-
     if given.plugins:
         from unix_exp.config import plugins
 
@@ -68,9 +70,6 @@ def show_networks(given: argparse.Namespace) -> None:
 
 
 def show_columns() -> None:
-    from unix_exp import paper
-    from unix_exp.cost.columns import cells
-
     titles = paper.tables()
     worst = 0.0
     for table, group in itertools.groupby(cells(), key=lambda cell: cell.table):

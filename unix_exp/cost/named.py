@@ -9,9 +9,9 @@ from typing import Any, NamedTuple
 import torch
 from torch import nn
 
-from unix_exp.cost.fvcore import macs_by_fvcore
 from unix_exp.cost.network import macs_of
 from unix_exp.cost.operations import Counted
+from unix_exp.cost.reference import macs_by_fvcore
 from unix_exp.registry import models
 from unix_exp.types import Mistake
 from unix_exp.words import first_line
@@ -37,7 +37,8 @@ def price_of(name: str, size: int | None, classes: int | None) -> Price:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # what libraries say about how they are built
         network = built(kind, settings, classes)
-        size = size or int(getattr(network, "own_size", SIZE))
+        own_size = int(getattr(network, "own_size", SIZE))
+        size = size or own_size
         try:
             counted = macs_of(network, size)
         except Exception as error:

@@ -40,7 +40,8 @@ def without_weights(network: nn.Module) -> nn.Module:
 
 def on_cpu(network: nn.Module) -> nn.Module:
     """With weights, zeros where it has none yet."""
-    return network._apply(lambda one: torch.zeros_like(one, device="cpu") if one.is_meta else one.cpu())
+    network._apply(lambda one: torch.zeros_like(one, device="cpu") if one.is_meta else one.cpu())
+    return network
 
 
 def gflops(network: nn.Module, size: int) -> float:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
@@ -66,6 +67,8 @@ class Operations:
 
     def __enter__(self) -> Counted:
         with ExitStack() as entered:
+            entered.enter_context(warnings.catch_warnings())
+            warnings.simplefilter("ignore")  # they would name this file; a step that is not counted repeats them
             named: set[int] = set()  # one network may have two roles; the first counts
             for role, network in self.networks.items():
                 if id(network) not in named:
@@ -146,13 +149,13 @@ class Operations:
         return not any(one.stride(0) == 0 for one in arguments[:3] if isinstance(one, Tensor))
 
 
-class _Executed(TorchDispatchMode):  # type: ignore[no-untyped-call]
+class _Executed(TorchDispatchMode):
     """Every operation below autograd."""
 
     supports_higher_order_operators = True
 
     def __init__(self, counter: Operations) -> None:
-        super().__init__()  # type: ignore[no-untyped-call]
+        super().__init__()
         self.counter = counter
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
