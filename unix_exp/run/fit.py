@@ -23,6 +23,7 @@ def fit(*words: str) -> Generator[Record, None, Outcome]:
     from unix_exp.cli.errors import in_one_line  # which reads this package
 
     try:
+        compose.prepare(words)
         with compose.hydra_ready():
             whole = compose.composed(tuple(words))
     except (HydraException, OmegaConfBaseException) as error:
