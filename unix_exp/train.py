@@ -5,11 +5,11 @@ from __future__ import annotations
 import os
 import sys
 import traceback
-from collections.abc import Mapping
 from pathlib import Path
 
 import hydra
 from hydra._internal.utils import get_args_parser
+from hydra.conf import HydraConf
 from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
 from omegaconf import DictConfig
@@ -19,6 +19,7 @@ from unix_exp.cli.errors import in_one_line
 from unix_exp.cli.help import help_text
 from unix_exp.cli.outcomes import VARIABLE, Outcomes
 from unix_exp.config import compose
+from unix_exp.config.choices import check_single, name_by_parts
 from unix_exp.sweeps.grid import check_one_sweep
 from unix_exp.types import Mistake
 from unix_exp.words import first_line
@@ -31,22 +32,21 @@ def run(whole: DictConfig) -> None:
     job, outcomes = HydraConfig.get(), Outcomes.of_this_sweep()
     if job.mode != RunMode.MULTIRUN or outcomes is None:
         with Outcomes.deferring_errors():  # Hydra would comment on them
-            check_single(job.runtime.choices, whole)
+            check_choices(job, whole)
             perform(whole)
         return
     words = " ".join(job.overrides.task)
     print(f"\njob {job.job.num + 1}: {words}", flush=True)
     with outcomes.noting(job.job.num, words) as note:
-        check_single(job.runtime.choices, whole)
+        check_choices(job, whole)
         note(perform(whole, wait=True))  # another sweep may have the same job
 
 
-def check_single(choices: Mapping[str, str], whole: DictConfig) -> None:
-    """Only criteria add up; Hydra would merge the settings of two samplers into one."""
-    for group in ("teacher", "student", "sampler", "dataset", "distiller", "recipe", "runtime", "logger"):
-        chosen = set(whole.get(group) or {}) - {"checkpoint", "seed"}  # which a teacher has before it is chosen
-        if chosen and group not in choices:  # Hydra leaves out what was given as a list
-            raise Mistake(f"{group} takes one choice; to run each of several, write {group}=NAME,NAME -m")
+def check_choices(job: HydraConf, whole: DictConfig) -> None:
+    check_single(job.runtime.choices, whole)
+    searched = [word for word in job.overrides.hydra if word.startswith("hydra.searchpath=")]
+    if (note := name_by_parts(job.runtime.choices, whole, [*searched, *job.overrides.task])) is not None:
+        print(note, flush=True)
 
 
 def main() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 from rich.console import Console as RichConsole
@@ -13,7 +13,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from unix_exp.types import Record
 from unix_exp.words import duration
 
-COLUMNS = (  # title, width, value of a record
+COLUMNS: tuple[tuple[str, int, Callable[[Mapping[str, float]], str]], ...] = (  # title, width, value of a record
     ("loss", 9, lambda values: f"{values['train/loss']:.4f}"),
     ("test %", 7, lambda values: percent(values.get("test/top1"))),
     ("top-5 %", 8, lambda values: percent(values.get("test/top5"))),
@@ -22,7 +22,7 @@ COLUMNS = (  # title, width, value of a record
     ("img/s", 8, lambda values: f"{values['time/images_per_second']:,.0f}"),
 )
 
-WAITED = 20  # per cent of an epoch spent waiting for images, from which on it is said
+WAITED = 20  # per cent of an epoch spent waiting for images; above it a line says so
 
 
 def percent(value: float | None) -> str:

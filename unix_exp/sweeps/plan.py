@@ -106,8 +106,8 @@ def epochs_of(folder: RunFolder) -> int:
 def cost_of(settings: Settings, data: Dataset) -> StepCost:
     """As a run counts it before it starts, the networks priced once for all jobs."""
     classes, size = len(data.classes), data.size
-    distiller = {key: settings[key] for key in ("distiller", "sampler")}
-    images = images_of(frozen(distiller), settings["recipe"]["batch"])
+    method = {key: settings[key] for key in ("distiller", "sampler", "criterion")}
+    images = images_of(frozen(method), settings["recipe"]["batch"])
     student = price_of(frozen(settings["student"]), classes, size)
     if not config.has_teacher(settings):
         return StepCost(images, student, 0.0)
@@ -128,11 +128,9 @@ def price_of(network: str, classes: int, size: int) -> float:
 
 @cache
 def images_of(chosen: str, batch: int) -> Images:
-    """Who sees how many is the sampler's and distiller's doing, so the smallest networks tell."""
+    """The sampler and the distiller alone decide which network sees how many, so small networks do to count."""
     small = [build.network({"name": "resnet8", "pace": "full"}, "student", classes=10, seed=0) for _ in range(2)]
-    settings = json.loads(chosen)
-    settings["criterion"] = {"ce": {}} if settings["distiller"]["name"] == "supervised" else {"kd": {}}
-    return count(build.distiller(settings, *small), batch, classes=10, size=32)
+    return count(build.distiller(json.loads(chosen), *small), batch, classes=10, size=32)
 
 
 class Speed(NamedTuple):
