@@ -27,11 +27,11 @@ from unix_exp.words import first_line
 
 @hydra.main(version_base="1.3", config_path=str(config.folder()), config_name="config")
 def run(whole: DictConfig) -> None:
-    from unix_exp.run.perform import perform  # torch takes seconds to import, and --help must not
+    from unix_exp.run.perform import perform  # here, because torch takes seconds to import and --help does not need it
 
     job, outcomes = HydraConfig.get(), Outcomes.of_this_sweep()
     if job.mode != RunMode.MULTIRUN or outcomes is None:
-        with Outcomes.deferring_errors():  # Hydra would comment on them
+        with Outcomes.deferring_errors():  # Hydra would print its own remarks
             check_choices(job, whole)
             perform(whole)
         return
@@ -50,14 +50,14 @@ def check_choices(job: HydraConf, whole: DictConfig) -> None:
 
 
 def main() -> None:
-    os.environ["HYDRA_FULL_ERROR"] = "1"  # errors come to us; we say them in one line
+    os.environ["HYDRA_FULL_ERROR"] = "1"  # errors reach main(), which prints them in one line
     config.register_resolvers()
     if "--version" in sys.argv[1:]:
-        print(f"unix_exp {__version__}")  # Hydra would say its own
+        print(f"unix_exp {__version__}")  # Hydra would print its own version
         return
     # Hydra's parser wants flags such as -m before all overrides, and its grammar has no ~ for home.
     sys.argv[1:] = sorted((at_home(word) for word in sys.argv[1:]), key=is_override)
-    os.environ.pop(VARIABLE, None)  # a sweep that this command was started from has its own
+    os.environ.pop(VARIABLE, None)  # the command may have been started by another sweep
     try:
         words, config_dir = given()
         compose.prepare(words, config_dir)
@@ -83,14 +83,14 @@ def main() -> None:
 
 
 def launch() -> None:
-    """Hand over to Hydra; jobs keep their errors to themselves, so what comes back is the launcher's."""
+    """Run Hydra; the jobs' errors are recorded, so an error that is raised here is Hydra's or the launcher's."""
     try:
         run()
     except OSError as error:
         if error.filename is None:
             raise
         raise Mistake(
-            f"cannot write to {error.filename}: {error.strerror or error}; choose another place with runs=PATH"
+            f"cannot write to {error.filename}: {error.strerror or error}; choose another folder with runs=PATH"
         ) from error
     except RuntimeError as error:
         if (outcomes := Outcomes.of_this_sweep()) is None or outcomes.path.exists():

@@ -1,4 +1,4 @@
-"""Where the configuration lies, what it must look like, and what of it names a run. Imports nothing heavy."""
+"""Where the configuration is, and the shape it must have. Imports nothing heavy."""
 
 from __future__ import annotations
 
@@ -29,19 +29,19 @@ def folder() -> Path:
 
 
 def register_resolvers() -> None:
-    # A batch that is no number passes through: the recipe, whose mistake it is, says so.
+    # A batch that is not a number passes: the check of the recipe reports it.
     OmegaConf.register_new_resolver("share", share, replace=True)
     OmegaConf.register_new_resolver("half", lambda batch: batch / 2 if isinstance(batch, int) else None, replace=True)
     OmegaConf.register_new_resolver("pick", lambda choice, among, other=None: among.get(choice, other), replace=True)
 
 
 def share(batch: Any, part: float) -> int | None:
-    """How many images of a batch a part of it is; one at least."""
+    """A share of a batch in images, at least one."""
     return max(1, int(part * batch)) if isinstance(batch, int) else None
 
 
 def resolve(config: DictConfig) -> Settings:
-    """A plain, complete configuration, its outer shape checked; what is inside a group its component checks."""
+    """A plain, complete configuration of the right outer shape; each component checks its own settings."""
     register_resolvers()
     for key in config:
         if key not in KEYS:
@@ -57,7 +57,7 @@ def resolve(config: DictConfig) -> Settings:
 
 
 def check_shape(settings: Settings) -> None:
-    """Every group a group, every value of its kind: what the components' own checks rely on."""
+    """Check that groups are groups and values of the right type, before components check their settings."""
     for key in ("criterion", "recipe", "teacher_recipe", "runtime", "logger"):
         if not isinstance(settings.get(key), dict):
             raise Mistake(f"{key} is not chosen; give {key}=NAME")

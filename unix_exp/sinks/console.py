@@ -1,4 +1,4 @@
-"""What a person sees: one aligned line per epoch, and on a terminal the epoch's progress with the time left."""
+"""The console: one aligned line per epoch, and on a terminal the epoch's progress with the time left."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class Console:
         self.rich = RichConsole(highlight=False, soft_wrap=True)
         self.width = max(5, len(f"{epochs}/{epochs}"))
         self.titled = self.warned = False
-        self.left = ""  # of the whole run, once an epoch has shown how long one takes
+        self.left = ""  # time left of the whole run, known after one epoch
         self.since = time.monotonic()
 
     def say(self, line: str) -> None:
@@ -53,7 +53,7 @@ class Console:
             self.say(f"{waited:.0f} % of this epoch went by waiting for images: loading is what limits; where they are "
                      "read from the disk, more dataset.workers or smaller files help")  # fmt: skip
             self.warned = True
-        sys.stdout.flush()  # a pipe's reader sees an epoch when it ends
+        sys.stdout.flush()  # so that the reader of a pipe sees each epoch as it ends
         now = time.monotonic()
         self.left = f" (run {duration((self.epochs - record.epoch) * (now - self.since))} left)"
         self.since = now
