@@ -12,7 +12,7 @@ from unix_exp.types import Record
 
 
 class RunInfo(NamedTuple):
-    """What a sink may say of its run."""
+    """What a sink can know of its run."""
 
     folder: Path
     identity: str
@@ -21,11 +21,11 @@ class RunInfo(NamedTuple):
     tags: tuple[str, ...]
     config: dict[str, Any]
     is_teacher: bool  # trained for another run
-    say: Callable[[str], None]  # a line for the person at the console
+    say: Callable[[str], None]  # print a line at the console
 
 
 class Sink(Protocol):
-    """Made with its settings and run=RunInfo; an error in it ends the run, unless it catches it."""
+    """Constructed with its settings and run=RunInfo; an error that it does not catch ends the run."""
 
     def __call__(self, record: Record) -> None:
         """Take the record of an epoch."""
@@ -38,7 +38,7 @@ class Sink(Protocol):
 
 
 def check(settings: dict[str, Any]) -> None:
-    """Hold the settings of a logger against its sink, before anything is trained."""
+    """Check the settings of a logger before anything is trained."""
     name, own = parts(settings)
     check_settings(sinks[name], name, own, given=sinks.supplied, role="logger")
 

@@ -30,22 +30,22 @@ class Wandb:
         self.run: Any = None
         self.say = run.say
         if run.is_teacher and under_agent():
-            return  # the agent's run is the student's
+            return  # an agent has one run, and that is the student's
         chosen = chosen_mode(mode)
         if chosen == "offline":
-            os.environ.setdefault("WANDB_CACHE_DIR", str(run.folder / "wandb"))  # W&B's own logs would go to the home
+            os.environ.setdefault("WANDB_CACHE_DIR", str(run.folder / "wandb"))  # or its own logs go to the home folder
             if mode == "auto":
                 say_once(run.say, "W&B: no key found, logging offline (wandb login, or logger=none)")
         self._guard(self._start, run, project, entity, chosen, tags or [])
 
     def _start(self, run: RunInfo, project: str, entity: str | None, mode: Any, tags: list[str]) -> None:
-        import wandb  # a second of imports that other loggers save
+        import wandb  # here, because it takes a second to import
 
         self.run = wandb.init(
             project=project,
             entity=entity,
             name=run.name,
-            # The same run again, after an interruption too; an agent of a W&B sweep names its runs itself.
+            # A run that was interrupted continues in the same W&B run; an agent of a W&B sweep names its runs itself.
             id=None if under_agent() else run.identity,
             resume="allow" if mode == "online" else None,
             group=run.group,
@@ -98,14 +98,14 @@ SAID: set[str] = set()
 
 
 def say_once(say: Callable[[str], None], line: str) -> None:
-    """A sweep's jobs and their teachers share a process, and so a notice."""
+    """Print a line once a process: the jobs of a sweep and their teachers share one."""
     if line not in SAID:
         SAID.add(line)
         say(line)
 
 
 def chosen_mode(mode: str) -> str:
-    """Online only where it can work."""
+    """Online only with a key."""
     if mode != "auto":
         return mode
     return os.environ.get("WANDB_MODE") or ("online" if has_key() else "offline")

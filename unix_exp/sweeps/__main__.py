@@ -1,4 +1,4 @@
-"""python -m unix_exp.sweeps: the sweeps there are, and how far one has come."""
+"""python -m unix_exp.sweeps: list the sweeps, and show how much of one is done."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 def main() -> None:
     parser = argparse.ArgumentParser(
         prog="python -m unix_exp.sweeps",
-        description="The sweeps there are, how far one has come, and the same grid for W&B's agents. "
+        description="List the sweeps, show how much of one is done, or print its grid for W&B's agents. "
         "A sweep is run with: python -m unix_exp.train sweep=NAME",
     )
     commands = parser.add_subparsers(dest="command", required=True, metavar="list | plan | wandb")
@@ -37,7 +37,7 @@ def main() -> None:
         command.add_argument("words", nargs="*", metavar="key=value", help="changes, as beside sweep=NAME")
         command.add_argument("--config-dir", type=Path, metavar="DIR", help="a folder with choices of your own; "
                              "its sweeps are in DIR/sweep")  # fmt: skip
-    given, more = parser.parse_known_args()  # what stands after an option comes here
+    given, more = parser.parse_known_args()  # argparse leaves the words behind an option over
     if unknown := [word for word in more if word.startswith("-")]:
         parser.error(f"unrecognized arguments: {' '.join(unknown)}")
     given.words += more
@@ -52,7 +52,7 @@ def main() -> None:
     except KeyboardInterrupt:
         sys.exit(130)
     except BrokenPipeError:
-        # The reader, such as head, has seen enough; what it left would be flushed into the pipe at exit.
+        # The reader, such as head, has closed the pipe; the rest would be flushed into it at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     except Exception as error:
         from unix_exp.cli.errors import in_one_line
@@ -65,7 +65,7 @@ def main() -> None:
 
 
 def words_of(given: argparse.Namespace) -> list[str]:
-    """What one would type to run the sweep."""
+    """The overrides of the command that runs the sweep."""
     return [f"sweep={given.sweep}", *given.words] if "sweep" in given else [*given.words]
 
 
@@ -90,7 +90,7 @@ def list_sweeps(given: argparse.Namespace) -> None:
 
 
 def show_plan(given: argparse.Namespace) -> None:
-    from unix_exp.sweeps import plan  # torch takes seconds to import, and mistakes in the name needn't wait for it
+    from unix_exp.sweeps import plan  # here, because torch takes seconds to import
 
     sweep, words = grid.read(given.sweep, folders_of(given)), tuple(given.words)
     if given.speed is not None and not given.speed > 0:
@@ -138,7 +138,7 @@ def show_wandb(given: argparse.Namespace) -> None:
     from unix_exp.sweeps.wandb import wandb_sweep
 
     sweep, words = grid.read(given.sweep, folders_of(given)), tuple(given.words)
-    compose.composed(grid.jobs(sweep, words)[0])  # a misspelt word is found here and not on every machine
+    compose.composed(grid.jobs(sweep, words)[0])  # so that a misspelt word is found now and not by every agent
     print(wandb_sweep(sweep, words, given.project, flags_of(given)), end="")
 
 

@@ -24,7 +24,7 @@ class Sweep(NamedTuple):
 
     @property
     def words(self) -> list[str]:
-        """Its grid as one would type it."""
+        """Its grid as overrides of a command line."""
         return typed(self.parameters)
 
 
@@ -69,12 +69,12 @@ def check_one_sweep(words: Iterable[str]) -> None:
 
 
 def jobs(sweep: Sweep, words: Iterable[str] = ()) -> list[tuple[str, ...]]:
-    """The command line of every job; `words` are changes typed beside the sweep."""
+    """The overrides of every job; `words` are those typed beside the sweep."""
     return expanded([*sweep.words, f"sweep={sweep.name}", *words])
 
 
 def values(words: list[str]) -> dict[str, list[Any]]:
-    """What is set to what, as plain values; a later word wins."""
+    """Every setting's values in plain Python; a later word wins."""
     return {
         override.get_key_element(): (
             [yaml.safe_load(str(value)) for value in override.sweep_string_iterator()]

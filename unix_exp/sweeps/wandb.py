@@ -30,6 +30,6 @@ def wandb_sweep(sweep: Sweep, words: tuple[str, ...], project: str, flags: Seque
     }  # fmt: skip
     head = (
         f"# {sweep.about}\n# wandb sweep FILE, once; then on every machine: wandb agent ENTITY/{project}/SWEEP\n"
-        "# A run that is finished in the machine's runs/ is not repeated.\n"
+        "# A run that is finished in the runs/ of its machine is not repeated.\n"
     )
     return head + str(yaml.safe_dump(described, sort_keys=False, width=120))
