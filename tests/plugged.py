@@ -62,7 +62,9 @@ class Few(Shapes):
 
 @distillers.register("calm")
 class Calm(Offline):
-    def __init__(self, student, teacher, sampler, criterion, calm: float = 0.5) -> None:
+    networks = {"teacher": "frozen", "peer": "trained"}
+
+    def __init__(self, student, teacher, sampler, criterion, peer=None, calm: float = 0.5) -> None:
         super().__init__(student, teacher, sampler, criterion)
 """
 
