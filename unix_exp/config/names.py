@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 from unix_exp.config.settings import Settings
-from unix_exp.registry import criteria, distillers
+from unix_exp.registry import Registry, criteria, distillers, samplers
 
 
 def network_name(settings: Mapping[str, Any]) -> str:
@@ -39,10 +39,16 @@ def learns_from_teacher(distiller: str) -> bool:
 
 
 def method_name(settings: Settings) -> str:
-    """The name it was given, or its sampler and the criteria beside plain distillation."""
+    """The name it was given, or one made of its parts, without what plain distillation or supervision has anyway."""
     if settings.get("method"):
         return str(settings["method"])
-    if not has_teacher(settings):
-        return str(settings["distiller"]["name"])
-    more = [name for name in settings["criterion"] if not getattr(criteria[name], "plain_distillation", False)]
-    return "-".join([settings["sampler"]["name"], *more])
+    sampler = settings["sampler"]["name"]
+    if has_teacher(settings):
+        return "-".join([sampler, *beside(criteria, settings["criterion"], "plain_distillation")])
+    parts = (*beside(samplers, [sampler], "plain_supervision"),
+             *beside(criteria, settings["criterion"], "plain_supervision"))  # fmt: skip
+    return "-".join([settings["distiller"]["name"], *parts])
+
+
+def beside(registry: Registry, names: Iterable[str], plain: str) -> list[str]:
+    return [name for name in names if not getattr(registry[name], plain, False)]
