@@ -11,10 +11,11 @@ import torch
 from benches import TINY, loaded
 
 from unix_exp.bench import case, plain
-from unix_exp.bench.contestants import without_launches
+from unix_exp.bench.contestants import plain_loop, without_launches
 from unix_exp.bench.floor import Floor
 from unix_exp.bench.measure import Contestant, alternate, nothing
 from unix_exp.bench.ours import endless, networks
+from unix_exp.run.training import training_of
 from unix_exp.samplers import unix
 
 
@@ -101,11 +102,14 @@ def test_the_plain_loop_learns_what_we_learn(words: tuple[str, ...], monkeypatch
         network.register_forward_pre_hook(lambda _, given: taught.append(given[0]))
         return network
 
-    student, teacher = networks(alike)
-    distiller = case.build.distiller(alike.settings, student, watched(teacher))
-    ours = distiller(batch)
-    student, teacher = alike.networks()
-    loss, _, labels = plain.Plain(alike, student, watched(teacher)).learn(batch.images, batch.targets.argmax(1))
+    ready = networks(alike)
+    watched(ready["teacher"])
+    method = training_of(alike.settings, ready, alike.data, alike.recipe, alike.runtime, alike.trial).method.train()
+    ours = method(batch).terms
+    fresh = alike.networks()
+    loss, _, labels = plain.Plain(alike, fresh["student"], watched(fresh["teacher"])).learn(
+        batch.images, batch.targets.argmax(1)
+    )
 
     torch.testing.assert_close(*taught)
     assert len(labels) == len(taught[0]) == alike.cost.images.learned
@@ -114,7 +118,7 @@ def test_the_plain_loop_learns_what_we_learn(words: tuple[str, ...], monkeypatch
 
 
 def test_the_plain_loop_updates_and_reads_every_step(tiny: case.Case) -> None:
-    loop = plain.Plain(tiny, *tiny.networks())
+    loop = plain_loop(tiny)
     before = loop.student.fc.weight.clone()
     for _ in range(7):  # an epoch is six
         loop()
@@ -124,7 +128,7 @@ def test_the_plain_loop_updates_and_reads_every_step(tiny: case.Case) -> None:
 
 
 def test_worker_processes_load_in_their_turn_alone(tiny: case.Case) -> None:
-    loop = plain.Plain(tiny, *tiny.networks(), workers=1)
+    loop = plain_loop(tiny, workers=1)
     loop.start()
     assert len(multiprocessing.active_children()) == 1
     assert loop.losses.count == 2 * 12  # the batches that the worker loads ahead
@@ -148,6 +152,5 @@ def test_conventional_distillation_differs_in_nothing_but_the_method(words: tupl
     assert made.is_conventional == expected
     assert made.conventional["criterion"] == made.settings["criterion"]
     assert made.conventional["recipe"] == made.settings["recipe"]
-    control = case.build.distiller(made.conventional, *made.networks())
-    images = case.price(control, 16, 24, 32).images
+    images = made.trial_of(made.conventional).ledger.first.images
     assert (images.scouted, images.taught, images.learned) == (0, 16, 16)

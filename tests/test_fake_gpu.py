@@ -21,14 +21,17 @@ import unix_exp
 from unix_exp import config
 from unix_exp.config import Settings, compose
 from unix_exp.data.resident import Images, Resident
+from unix_exp.distillers.clock import Clock
 from unix_exp.distillers.distiller import Distiller
 from unix_exp.engine.analysis import Analysis
 from unix_exp.engine.evaluate import counted
 from unix_exp.engine.loop import unwatched
 from unix_exp.engine.runtime import Runtime
 from unix_exp.registry import criteria, distillers, models, samplers
-from unix_exp.run import assemble as build
-from unix_exp.types import Batch, Scout
+from unix_exp.run import components
+from unix_exp.run.assemble import assemble
+from unix_exp.run.networks import chosen_for, declared_roles
+from unix_exp.types import Batch, Facts, Scout
 
 CLASSES, BATCH, SIZE = 10, 8, 32
 
@@ -80,10 +83,13 @@ def batch() -> Batch:
 
 def method(settings: Settings) -> Distiller:
     """As a run assembles it, on the GPU."""
-    student, teacher = (build.network(settings[role], role, CLASSES, seed=0) for role in ("student", "teacher"))
-    distiller = moved(build.distiller(settings, student, teacher))
-    assert isinstance(distiller, Distiller)
-    return distiller
+    roles = ("student", *declared_roles(settings))
+    networks = {role: components.network(chosen_for(settings, role), role, CLASSES, seed=0) for role in roles}
+    shapes = {role: network.eval()(torch.zeros(BATCH, 3, SIZE, SIZE)) for role, network in networks.items()}
+    facts = Facts(CLASSES, 2 * BATCH, BATCH, 1, SIZE, shapes, Clock())
+    made = moved(assemble(settings, networks, facts))
+    assert isinstance(made, Distiller)
+    return made.train()
 
 
 class Pixels(Resident):
@@ -158,7 +164,7 @@ def test_the_analysis_looks_at_a_batch_on_the_gpu(settings: Settings) -> None:
     analysis = Analysis(made, loaded(), Runtime(device="cuda"), centres)
     with OnGpu():
         analysis.add(analysis.look(given), kept=given.index % 2 == 0)
-        made(given)  # draws are counted
+        analysis.tally(given, made(given))  # draws are counted
     assert all(sums.device.type == "cuda" for sums in analysis.sums.values())
 
 

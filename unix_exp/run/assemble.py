@@ -66,7 +66,7 @@ def assemble(
     method: Distiller = distillers.make(chosen["name"], config.without(chosen, "name"), facts=facts, parts=parts)
     refuse_late([name for name, weight in method.named_parameters() if is_lazy(weight)])
     device = next(networks["student"].parameters()).device
-    return move_plain_tensors(method.to(device), device)
+    return moved(method, device)
 
 
 def refuse_late(weights: list[str]) -> None:
@@ -77,9 +77,11 @@ def refuse_late(weights: list[str]) -> None:
         )
 
 
-def move_plain_tensors(method: Distiller, device: torch.device) -> Distiller:
-    """Tensors that a component keeps beside its state, such as constants, follow it to the device."""
+def moved(method: Distiller, device: torch.device) -> Distiller:
+    """All but the networks, which are there: heads, memories, and tensors that a component keeps beside its state."""
     for _, owner in owners(method):
+        if isinstance(owner, nn.Module):
+            owner._apply(lambda tensor: tensor.to(device), recurse=False)
         for name, value in list(vars(owner).items()):
             if isinstance(value, torch.Tensor) and value.device != device:
                 setattr(owner, name, value.to(device))
