@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Generator, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -162,12 +163,16 @@ def test_fit_continues_what_the_command_began_and_reports_what_is_finished(comma
 
 
 def test_the_outcome_of_fit_is_the_folder_and_the_result() -> None:
-    run = unix_exp.fit(*SHORT)
-    with pytest.raises(StopIteration) as ended:
-        while True:
-            next(run)
-    assert ended.value.value.folder == only(Path("runs"))
-    assert ended.value.value.result == result(only(Path("runs")))
+    outcomes = []
+
+    def keeping(run: Generator[Record, None, Any]) -> Iterator[Record]:
+        outcomes.append((yield from run))
+
+    for _ in range(2):  # of a run that is done, and of one that is reported
+        list(keeping(unix_exp.fit(*SHORT)))
+    run = only(Path("runs"))
+    assert [outcome.folder for outcome in outcomes] == [run, run]
+    assert [outcome.result for outcome in outcomes] == [result(run), result(run)]
 
 
 @pytest.mark.parametrize(
@@ -177,6 +182,7 @@ def test_the_outcome_of_fit_is_the_folder_and_the_result() -> None:
         (("sampler=unixx",), "sampler 'unixx' does not exist; did you mean 'unix'"),
         (("recipe.lr=-1",), "recipe.lr is -1; choose a number above 0"),
         (("recipe.batch=500",), "recipe.batch is 500, but the dataset has 96 training images"),
+        (("sampler.k=99",), "sampler.k is 99; choose 1 to 16, the batch size"),
         (("sampler.k=[1",), "cannot read 'sampler.k=[1'; write key=value"),
         (("teacher.checkpoint=nowhere.pth",), "teacher.checkpoint nowhere.pth does not exist"),
         (("plugins=nowhere.py",), "nowhere.py"),
