@@ -41,7 +41,7 @@ class CapturedStep(Step):
 
     def __call__(self, batch: Batch) -> Losses:
         if self.given is None:
-            self.given = tree_map(torch.clone, batch)
+            self.given = Batch(*(None if tensor is None else tensor.clone() for tensor in batch))
             self.recording = self.recorded(self.given)
         elif not self.compared:
             self.compare(batch)  # the second batch: what the host draws anew for it is not in the recording
