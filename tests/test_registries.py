@@ -9,7 +9,19 @@ from typing import Any
 
 import pytest
 import torch
-from assembled import CPU, RECIPE, Case, cases, first_batch, networks_of, on_meta, plugged_in, settings_of, trial_of, training
+from assembled import (
+    CPU,
+    RECIPE,
+    Case,
+    cases,
+    first_batch,
+    networks_of,
+    on_meta,
+    plugged_in,
+    settings_of,
+    training,
+    trial_of,
+)
 from products import Products
 from tape import Tape
 from torch import Tensor
@@ -21,14 +33,14 @@ from unix_exp.cost.rules import CONVOLUTION, POOLING, PRODUCT
 from unix_exp.distillers.clock import Clock
 from unix_exp.engine import cuda_graph
 from unix_exp.engine.cuda_graph import CapturedStep
-from unix_exp.engine.loop import Training, train
+from unix_exp.engine.loop import train
 from unix_exp.engine.runtime import Runtime
 from unix_exp.engine.step import Step
 from unix_exp.engine.tally import Tally
 from unix_exp.run.assemble import Shapes, assemble, facts_of
 from unix_exp.run.checkpoint import save_state
 from unix_exp.run.perform import load_state, state_of
-from unix_exp.types import Batch, Losses
+from unix_exp.types import Losses
 
 __all__ = ["plugged_in"]  # a fixture, for the whole file
 
@@ -160,7 +172,9 @@ def differences(some: Mapping[str, Any], others: Mapping[str, Any]) -> list[str]
         {"".join(map(str, path)): leaf for path, leaf in tree_flatten_with_path(state)[0]} for state in (some, others)
     )
     return [
-        name for name in {**ours, **theirs} if name not in ours or name not in theirs or not same(ours[name], theirs[name])
+        name
+        for name in {**ours, **theirs}
+        if name not in ours or name not in theirs or not same(ours[name], theirs[name])
     ]
 
 
