@@ -1,4 +1,4 @@
-"""What every method must be able to do, asked of all that is registered and of examples/: a new one needs no new test."""
+"""What every method must do, asked of all that are registered and of examples/: a new one needs no new test."""
 
 from __future__ import annotations
 
