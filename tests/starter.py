@@ -119,8 +119,8 @@ def train_in_a_fork(order: dict[str, Any]) -> None:
 
 
 def serve() -> None:
-    import unix_exp.cli.help
-    import unix_exp.run.perform  # noqa: F401  # what every command needs
+    import torch._dynamo  # what every training imports sooner or later
+    import unix_exp.run.perform  # noqa: F401
 
     for line in sys.stdin:
         if (child := os.fork()) == 0:
