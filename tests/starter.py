@@ -1,8 +1,8 @@
 """Training commands as processes of their own that begin at once, and that die where they are told to.
 
-Importing PyTorch takes seconds, so one process imports it and each command is a fork of that one. A command to be killed
-is watched by a thread in its own process: it is as slow as what it watches on a busy machine, so that a moment is a
-moment of the training and not of a clock.
+Importing PyTorch takes seconds, so one process imports it and each command is a fork of that one. What kills a command
+is a thread in its own process: on a busy machine it is as slow as what it watches, so that a moment is one of the
+training and not of a clock.
 """
 
 from __future__ import annotations
@@ -31,6 +31,8 @@ class Starter:
 
     def __init__(self, process: subprocess.Popen[str]) -> None:
         self.process = process
+        assert process.stdout is not None
+        self.package = Path(process.stdout.readline().strip())  # where it imported the package from
 
     def __call__(self, folder: Path, words: Sequence[str], kill_after: float | None = None) -> Ended:
         """Wait for its end. `kill_after` is in epochs: 2.3 is 0.3 of an epoch's time after the second was recorded."""
@@ -119,9 +121,11 @@ def train_in_a_fork(order: dict[str, Any]) -> None:
 
 
 def serve() -> None:
-    import torch._dynamo  # what every training imports sooner or later
-    import unix_exp.run.perform  # noqa: F401
+    import torch._dynamo  # noqa: F401  # what every training imports sooner or later
 
+    import unix_exp.run.perform
+
+    print(Path(unix_exp.__file__).parent, flush=True)
     for line in sys.stdin:
         if (child := os.fork()) == 0:
             train_in_a_fork(json.loads(line))
