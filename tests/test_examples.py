@@ -89,7 +89,7 @@ def test_an_example_runs_from_anywhere_and_a_killed_run_ends_the_same(
 
     epochs = len(records(folders[0]))
     for first in range(0, epochs, 3):  # a moment in every stage
-        kill = moment(first, first + 2)
+        kill = moment(first + 1, first + 2)
         killed = train(folders[1], words, kill)
         assert killed.code == -9, (kill, killed.said)
     continued = train(folders[1], words)
