@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import inspect
-import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import cache
@@ -12,6 +11,7 @@ from typing import Any, Literal, NamedTuple, get_args, get_origin
 
 import pytest
 import torch
+from plugged import forgotten_afterwards
 from torch import Tensor, nn
 
 from unix_exp.config import plugins
@@ -19,7 +19,7 @@ from unix_exp.data.resident import Images, Resident
 from unix_exp.engine.loop import Training
 from unix_exp.engine.recipe import Recipe
 from unix_exp.engine.runtime import Runtime
-from unix_exp.registry import REGISTRIES, Registry, criteria, distillers, samplers
+from unix_exp.registry import Registry, criteria, distillers, samplers
 from unix_exp.run.training import training_of
 from unix_exp.run.trial import Trial, tried
 from unix_exp.types import Batch, Output
@@ -36,23 +36,9 @@ NEEDED: dict[str, Any] = {"arch": "resnet18"}
 @contextmanager
 def with_examples() -> Iterator[None]:
     """The components of examples/ and of demanding.py beside the package's; afterwards the process is as it was."""
-    for registry in REGISTRIES:
-        registry.names()  # imports the package's own, which stay
-    before = {registry.kind: set(registry.constructors) for registry in REGISTRIES}
-    modules, paths, loaded = set(sys.modules), list(sys.path), dict(plugins.LOADED)
-    plugins.load(str(path) for path in PLUGINS)
-    try:
+    with forgotten_afterwards():
+        plugins.load(str(path) for path in PLUGINS)
         yield
-    finally:
-        for registry in REGISTRIES:
-            for name in set(registry.constructors) - before[registry.kind]:
-                del registry.constructors[name], registry.modules[name]
-        for path in PLUGINS:
-            if path.stem not in modules:
-                sys.modules.pop(path.stem, None)
-        sys.path[:] = paths
-        plugins.LOADED.clear()
-        plugins.LOADED.update(loaded)
 
 
 class Tiny(nn.Module):

@@ -173,7 +173,7 @@ def test_a_finished_sweep_says_how_to_see_it(command: Command, sweeps: Sweeps) -
     [
         (("plan", "tabel1"), "sweep 'tabel1' does not exist; did you mean 'table1'?"),
         (("plan", "demo", "sed=1"), "there is no setting 'sed'; did you mean 'seed'?"),
-        (("plan", "demo", "seed"), "'seed' is no change; write key=value"),
+        (("plan", "demo", "seed"), "cannot read 'seed'; write a change as key=value"),
         (("plan", "demo", "pair=nobody"), "pair 'nobody' does not exist"),
         (("plan", "demo", "--speed", "0"), "--speed is 0.0; give GFLOPs a second, above 0"),
         (("wandb", "demo", "recipee.epochs=1"), "there is no setting 'recipee'"),

@@ -64,9 +64,7 @@ def unknown_choice(error: MissingConfigException, words: Sequence[str] = (), con
     group, _, name = (error.missing_cfg_file or "").rpartition("/")
     if group == "hydra/launcher" and name in EXTRAS:
         return f"{group} '{name}' is not installed; pip install 'unix_exp[{EXTRAS[name]}]'"
-    known = list(
-        error.options or groups(compose.folders(words, config_dir)).get(group, [])
-    )  # Hydra has none for a list
+    known = error.options or groups(compose.folders(words, config_dir)).get(group, [])  # Hydra has none for a list
     return f"{group or 'configuration'} '{name}' does not exist; {nearest(name, known)}"
 
 

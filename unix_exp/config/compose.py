@@ -28,6 +28,8 @@ from unix_exp.types import Mistake
 def prepare(words: Iterable[str], config_dir: Path | None = None) -> None:
     """Load a command's plug-ins, and let Hydra choose their components; before anything is composed."""
     words = list(words)
+    if config_dir is not None and not config_dir.is_dir():
+        raise Mistake(f"--config-dir {config_dir} does not exist; give a folder with choices of your own")
     plugins.load(plugins.named_in(words))
     unwritten.offer(folders(words, config_dir))
 
@@ -46,8 +48,6 @@ def hydra_ready(config_dir: Path | None = None) -> Iterator[None]:
     GlobalHydra.instance().clear()
     with initialize_config_dir(str(folder()), version_base="1.3"):
         if config_dir is not None:
-            if not config_dir.is_dir():
-                raise Mistake(f"--config-dir {config_dir} is not a folder")
             search_path = create_config_search_path(str(folder()))
             own = f"file://{config_dir.absolute()}"
             search_path.prepend("command-line", own, SearchPathQuery(provider="schema"))

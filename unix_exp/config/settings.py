@@ -89,6 +89,7 @@ def of_teacher(config: DictConfig) -> DictConfig:
     # In the arithmetic of the tables, whatever the students': they share a teacher, and so they compare.
     made.runtime = raw(config.runtime) | {"precision": "float32", "teacher_precision": None, "scout_precision": None}
     made.teacher = {}
+    made.networks = {}
     made.distiller = {"name": "supervised"}
     made.sampler = {"name": "everything"}
     made.criterion = {"ce": {"weight": 1.0}}

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 from filelock import FileLock, Timeout
 
-from unix_exp.config.compose import composed
+from unix_exp.config.compose import composed, expanded
 from unix_exp.cost.ledger import Ledger
 from unix_exp.run import components
 from unix_exp.run.folder import RunFolder, epoch_of
@@ -51,8 +51,10 @@ def plan(sweep: Sweep, words: tuple[str, ...]) -> list[Job]:
     """Teachers first, as they will be trained; a run that two jobs share stands once."""
     teachers: dict[str, Job] = {}
     runs: dict[str, Job] = {}
+    same, *others = map(set, expanded([f"sweep={sweep.name}", *words]))
+    in_all = same.intersection(*others)
     for job in jobs(sweep, words):
-        text = " ".join(word for word in job if word not in (f"sweep={sweep.name}", *words)) or sweep.name
+        text = " ".join(word for word in job if word not in in_all) or sweep.name
         try:
             located = locate(composed(job))
             runs.setdefault(located.identity, look(text, located))
