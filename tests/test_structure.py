@@ -72,3 +72,11 @@ def test_every_package_is_shipped() -> None:
     shipped = set(listed["options"]["packages"].split())
     there = {".".join(path.parent.relative_to(PACKAGE.parent).parts) for path in PACKAGE.rglob("__init__.py")}
     assert shipped == there | {"unix_exp.conf"}  # conf/ lies beside the package and ships inside it
+
+
+def test_the_types_are_shipped() -> None:
+    """Without py.typed a type checker takes everything of an installed package for Any."""
+    listed = configparser.ConfigParser()
+    listed.read(PACKAGE.parent / "setup.cfg")
+    assert "py.typed" in listed["options.package_data"]["unix_exp"].split()
+    assert (PACKAGE / "py.typed").is_file()
