@@ -11,7 +11,7 @@ import torch
 import unix_exp
 from unix_exp import config
 from unix_exp.registry import samplers
-from unix_exp.types import Batch
+from unix_exp.types import Batch, Output
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text()
@@ -39,7 +39,7 @@ def test_the_sampler_of_ones_own_works_as_shown() -> None:
     try:
         sure = torch.tensor([[9.0, 0.0], [0.0, 0.0], [4.0, 0.0], [1.0, 0.0]])
         batch = Batch(torch.zeros(4, 3, 2, 2), torch.eye(4), torch.arange(4))
-        kept = unix_exp.sampler("certain", k=2)(batch, lambda images, mode: sure)
+        kept = unix_exp.sampler("certain", k=2)(batch, lambda images, mode: Output(sure, (sure,), sure))
         assert kept.index.tolist() == [0, 2]
     finally:
         del samplers.constructors["certain"]
