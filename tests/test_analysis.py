@@ -167,16 +167,17 @@ def test_centres_of_the_teacher_are_measured_where_they_are_missing_and_wanted(r
 class Few:
     """Three test images of class 0, one of class 2, none of class 1; each is its own logits and embedding."""
 
-    classes, test_count = ("a", "b", "c"), 4
+    classes, size, test_count = ("a", "b", "c"), 1, 4
 
     def test_batches(self, batch: int) -> Iterator[tuple[Tensor, Tensor]]:
-        yield torch.tensor([[3.0, 0.0, 0.0], [1.0, 0.0, 2.0]]), torch.tensor([0, 0])
-        yield torch.tensor([[5.0, 0.0, 1.0], [0.0, 1.0, 7.0]]), torch.tensor([0, 2])
+        yield torch.tensor([[3.0, 0.0, 0.0], [1.0, 0.0, 2.0]])[..., None, None], torch.tensor([0, 0])
+        yield torch.tensor([[5.0, 0.0, 1.0], [0.0, 1.0, 7.0]])[..., None, None], torch.tensor([0, 2])
 
 
 class Echo(nn.Module):
     def forward(self, images: Tensor) -> Output:
-        return Output(images, (images,), images)
+        values = images.flatten(1)
+        return Output(values, (values,), values)
 
 
 def test_one_pass_gives_accuracy_and_centre_of_each_class() -> None:

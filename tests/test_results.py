@@ -198,7 +198,7 @@ def test_the_kept_results_regenerate_to_the_same_bytes(report: Command, tmp_path
 
 
 def test_the_lines_of_the_kept_results_mean_their_runs() -> None:
-    """Composed again, a line gives every setting that its run had."""
+    """Composed again, a line gives every setting that its run depended on and names the same run: it stays done."""
     runs, skipped = read([ROOT / "results"])
     assert len(runs) > 15 and not skipped
     for run in runs:
@@ -207,6 +207,10 @@ def test_the_lines_of_the_kept_results_mean_their_runs() -> None:
             assert run.result["method"] == "teacher", run.path.name
             continue
         with compose.hydra_ready():
-            now = flat(config.resolve(compose.composed(words[3:])))
-        differing = {key: now.get(key) for key, value in flat(run.settings).items() if now.get(key) != value}
-        assert not differing, run.path.name
+            settings = config.resolve(compose.composed(words[3:]))
+        teacher = run.result["teacher"] and run.result["teacher"]["identity"]
+        then, now = (
+            config.what_determines(one, run.result["fingerprint"], teacher) for one in (run.settings, settings)
+        )
+        assert flat(now) == flat(then), run.path.name
+        assert config.identity(now) == run.result["identity"], run.path.name

@@ -23,7 +23,7 @@ LAYERS = [
     {"report"},
     {"cli"},
     {"sweeps"},
-    {"train", "dashboard", "bench"},
+    {"train", "dashboard", "bench", "probes"},
 ]
 LEVEL = {name: level for level, names in enumerate(LAYERS) for name in names}
 

@@ -87,7 +87,8 @@ class Registry:
         self._imported = True
         package = importlib.import_module(self.package)
         for module in pkgutil.iter_modules(package.__path__):
-            importlib.import_module(f"{self.package}.{module.name}")
+            if module.name != "__main__":
+                importlib.import_module(f"{self.package}.{module.name}")
 
 
 def check_settings(

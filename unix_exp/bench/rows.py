@@ -5,7 +5,7 @@ from __future__ import annotations
 from unix_exp.engine import analysis
 
 FLOOR, OURS, DATA, LOOK = "floor", "ours", "data", "look"
-CONVENTIONAL = "kd"
+CONVENTIONAL = "conventional"
 PLAIN, PLAIN_WORKERS = "plain", "plain_workers"
 
 ABOUT = {

@@ -68,9 +68,8 @@ def runners(words: Sequence[str], count: int) -> Iterator[list[Connection]]:
     context = multiprocessing.get_context("spawn")  # a GPU does not survive a fork
     lines: list[Connection] = []
     processes = []
-    interrupts = signal.signal(
-        signal.SIGINT, signal.SIG_IGN
-    )  # inherited: an interrupt reaches this process, which ends them
+    # Inherited by the runs: an interrupt reaches this process alone, which ends them.
+    interrupts = signal.signal(signal.SIGINT, signal.SIG_IGN)
     try:
         for _ in range(count):
             ours, theirs = context.Pipe()
@@ -98,9 +97,7 @@ def answers(lines: Sequence[Connection], turn: Turn | None = None) -> list[float
                 line.send(turn)
         return [line.recv() for line in lines]
     except (EOFError, OSError):
-        raise Mistake(
-            f"one of {len(lines)} runs at once has ended, perhaps because memory ran out; try fewer"
-        ) from None
+        raise Mistake(f"one of {len(lines)} runs at once has ended, perhaps out of memory; try fewer") from None
 
 
 def run(line: Connection, words: Sequence[str]) -> None:

@@ -40,7 +40,7 @@ def without_weights(network: nn.Module) -> nn.Module:
 
 def on_cpu(network: nn.Module) -> nn.Module:
     """With weights, zeros where it has none yet."""
-    network._apply(lambda one: torch.zeros_like(one, device="cpu") if one.is_meta else one.cpu())  # type: ignore[no-untyped-call]
+    network._apply(lambda one: torch.zeros_like(one, device="cpu") if one.is_meta else one.cpu())
     return network
 
 

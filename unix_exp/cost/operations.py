@@ -149,13 +149,13 @@ class Operations:
         return not any(one.stride(0) == 0 for one in arguments[:3] if isinstance(one, Tensor))
 
 
-class _Executed(TorchDispatchMode):  # type: ignore[no-untyped-call]
+class _Executed(TorchDispatchMode):
     """Every operation below autograd."""
 
     supports_higher_order_operators = True
 
     def __init__(self, counter: Operations) -> None:
-        super().__init__()  # type: ignore[no-untyped-call]
+        super().__init__()
         self.counter = counter
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:

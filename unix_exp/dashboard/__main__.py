@@ -65,7 +65,7 @@ def save(made: Any) -> str:
 
     try:
         made.entity = made.entity or wandb.Api().default_entity or ""
-        return made.save().url
+        return str(made.save().url)
     except Exception as error:
         raise Mistake(f"W&B did not save the workspace: {first_line(error)}") from error
 

@@ -10,6 +10,7 @@ from wandb_workspaces import expr
 from wandb_workspaces import workspaces as ws
 from wandb_workspaces.reports import v2 as wr
 
+from unix_exp import paper
 from unix_exp.sinks.wandb import COST_AXIS
 
 SHARE, EPOCH = "cost/percent_of_kd", "epoch"
@@ -23,16 +24,6 @@ LABELS = {
 }
 PARTS = ("cost/scout_gflops", "cost/teacher_gflops", "cost/student_forward_gflops", "cost/backward_gflops")
 METHOD, PAIR, DATASET = expr.Config("method"), expr.Config("pair"), expr.Config("dataset.name")
-COLOURS = {  # told apart by colour-blind eyes too; a method of one's own gets one from W&B
-    "scratch": "#7f7f7f",
-    "kd": "#0072b2",
-    "everything": "#0072b2",  # KD under its sampler's name
-    "random": "#008a64",
-    "unix": "#d55e00",
-    "uncertain": "#b4508c",
-    "mixup": "#9a6a00",
-    "nonadaptive": "#2f8fd0",
-}
 COLUMNS = (
     "config:seed.value", "summary:test/top1", "summary:best/top1", f"summary:{SHARE}", f"summary:{COST_AXIS}",
     "summary:time/train_seconds",
@@ -51,7 +42,7 @@ def workspace(project: str, entity: str, name: str) -> ws.Workspace:
             filters=expr.And(METHOD != "teacher"),
             groupby=[METHOD, PAIR, DATASET],
             # A method's pairs inherit its colour.
-            group_colors={ws.GroupPath(method): colour for method, colour in COLOURS.items()},
+            group_colors={ws.GroupPath(method): colour for method, colour in paper.published()["colours"].items()},
             order=[expr.Ordering(expr.Summary("test/top1"), ascending=False)],
             pinned_columns=list(COLUMNS),
         ),

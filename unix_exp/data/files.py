@@ -69,6 +69,7 @@ def open_image(path: str) -> Image.Image:
     """Decode a file to RGB."""
     try:
         with Image.open(path) as image:
-            return image.convert("RGB")
+            colours: Image.Image = image.convert("RGB")
+            return colours
     except (OSError, SyntaxError, ValueError) as error:  # Pillow says a broken file in any of these ways
         raise Mistake(f"'{path}' can't be read as an image ({type(error).__name__}); repair or remove it") from error

@@ -60,7 +60,7 @@ def star(tips: int, waist: float) -> Figure:
 
     def figure(x: Tensor, y: Tensor) -> Tensor:
         along, across = folded(x, y, tips)
-        return ((along - 1) * rise + across * run) / (run**2 + rise**2) ** 0.5
+        return ((along - 1) * rise + across * run) / float((run**2 + rise**2) ** 0.5)
 
     return figure
 

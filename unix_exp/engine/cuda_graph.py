@@ -10,7 +10,7 @@ from torch import Tensor
 from torch.utils._pytree import tree_map
 
 from unix_exp.distillers.distiller import Distiller
-from unix_exp.engine.recording import Recording, record, replay_equals_eager, unchanged
+from unix_exp.engine.recording import HOST_NUMBER, Recording, record, replay_equals_eager, unchanged
 from unix_exp.engine.runtime import Runtime
 from unix_exp.engine.step import Step
 from unix_exp.engine.tally import Tally
@@ -40,6 +40,7 @@ class CapturedStep(Step):
         self.compared = False
 
     def __call__(self, batch: Batch) -> Losses:
+        batch = batch._replace(images=self.runtime.batch_layout(batch.images))  # outside the recording
         if self.given is None:
             self.given = tree_map(torch.clone, batch)
             self.recording = self.recorded(self.given)
@@ -80,10 +81,7 @@ class CapturedStep(Step):
         eager = partial(super().__call__, self.given)
         if not replay_equals_eager(self.recording, eager, self.written(), batch.images.device):
             self.recording = None
-            self.say(
-                "the step can't be captured, so it runs eagerly, which takes longer: something in it draws numbers or "
-                "counts on the host, which a recording would repeat unchanged; keep it in a tensor on the device"
-            )
+            self.say(HOST_NUMBER)
 
     def written(self) -> list[Tensor]:
         """All that a step changes: the weights, what was counted and averaged, the momentum."""

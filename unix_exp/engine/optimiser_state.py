@@ -36,9 +36,8 @@ def load_optimiser_state(optimiser: torch.optim.Optimizer, state: Mapping[str, A
 
 
 def with_strides_of_weights(optimiser: torch.optim.Optimizer) -> None:
-    """Give every momentum its weight's strides: it may come from a run in another memory format, and a fused optimiser
-    goes through both in the order of their memory.
-    """
+    """Give every momentum its weight's strides, also where it comes from a run in another memory format."""
+    # A fused optimiser goes through both in the order of their memory, so it would add the wrong elements.
     for weight, kept in optimiser.state.items():
         for name, value in values_of(kept, weight):
             kept[name] = torch.empty_like(weight, requires_grad=False).copy_(value)

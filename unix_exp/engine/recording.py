@@ -38,7 +38,7 @@ class Recording(Generic[Result]):
 def record(work: Callable[[], Result], device: torch.device) -> Recording[Result]:
     """Record the work as a CUDA graph; recording doesn't do the work, but before that it is done a few times."""
     with torch.cuda.device(device):
-        main, side = torch.cuda.current_stream(), torch.cuda.Stream()  # type: ignore[no-untyped-call]
+        main, side = torch.cuda.current_stream(), torch.cuda.Stream()
         side.wait_stream(main)
         try:
             # The main stream cannot be captured, and what happens once happens once for each stream.
@@ -95,9 +95,7 @@ def end_allocation(pool: Any) -> None:
 
 @contextmanager
 def unchanged(tensors: Sequence[Tensor], device: torch.device) -> Iterator[None]:
-    """Whatever is done inside, afterwards each tensor holds its old values in its old memory, and random generators
-    are as they were.
-    """
+    """Undo afterwards what is done to these tensors, each in its own memory, and to the random generators."""
     before = [tensor.detach().clone() for tensor in tensors]
     of_python, of_numpy = random.getstate(), np.random.get_state()
     with torch.random.fork_rng([device] if device.type == "cuda" else []):

@@ -93,5 +93,5 @@ class Between:
         """Ask once the device has done its work."""
         pairs = list(zip(self.marks[0::2], self.marks[1::2], strict=False))
         if self.on_gpu:
-            return sum(since.elapsed_time(until) for since, until in pairs) / 1000
-        return sum(until - since for since, until in pairs)
+            return float(sum(since.elapsed_time(until) for since, until in pairs)) / 1000
+        return float(sum(until - since for since, until in pairs))

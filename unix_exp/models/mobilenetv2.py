@@ -42,7 +42,8 @@ class InvertedResidual(nn.Module):
         )
 
     def forward(self, x: Tensor) -> Tensor:
-        return x + self.conv(x) if self.keeps_shape else self.conv(x)
+        inner: Tensor = self.conv(x)
+        return x + inner if self.keeps_shape else inner
 
 
 @models.register("mobilenetv2")

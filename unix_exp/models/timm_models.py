@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contextlib import nullcontext
-from typing import Any
+from typing import Any, cast
 
 from torch import nn
 
@@ -32,7 +32,7 @@ def build(arch: str, pretrained: bool = False, taps: list[str] | None = None, nu
         raise Mistake(f"{what} has {len(classifier)} classifiers, and so no single embedding; choose another arch")
     net.own_size = net.pretrained_cfg["input_size"][-1]  # the images it is made for
     listen(what, net, classifier, taps, net.own_size)
-    return net
+    return cast(nn.Module, net)
 
 
 def published_classes(arch: str) -> int | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 
 from torch import nn
 
@@ -37,7 +37,7 @@ def build(arch: str, pretrained: bool = False, taps: list[str] | None = None, nu
         setattr(net, head, None)
     net.own_size = getattr(net, "image_size", 224)  # the images it is made for
     listen(what, net, net.get_submodule(classifier_path(net)), taps, net.own_size)
-    return net
+    return cast(nn.Module, net)
 
 
 def published_classes(arch: str) -> int:
@@ -52,7 +52,8 @@ setattr(build, "published_classes", published_classes)  # noqa: B010  # a capabi
 
 def classifier_path(net: nn.Module) -> str:
     """The last layer with weights of its own: linear, or in SqueezeNet a convolution."""
-    return [path for path, module in net.named_modules() if isinstance(module, (nn.Linear, nn.Conv2d))][-1]
+    paths: list[str] = [path for path, module in net.named_modules() if isinstance(module, (nn.Linear, nn.Conv2d))]
+    return paths[-1]
 
 
 def replace_classifier(net: nn.Module, num_classes: int) -> None:

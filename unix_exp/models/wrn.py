@@ -26,7 +26,8 @@ class Block(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         active = F.relu(self.bn1(x))
         shortcut = x if self.convShortcut is None else self.convShortcut(active)
-        return shortcut + self.conv2(F.relu(self.bn2(self.conv1(active))))
+        inner: Tensor = self.conv2(F.relu(self.bn2(self.conv1(active))))
+        return shortcut + inner
 
 
 class Stage(nn.Module):
@@ -37,7 +38,8 @@ class Stage(nn.Module):
         self.layer = stage(Block, entering, leaving, stride, blocks)
 
     def forward(self, x: Tensor) -> Tensor:
-        return self.layer(x)
+        maps: Tensor = self.layer(x)
+        return maps
 
 
 class WideResNet(nn.Module):

@@ -13,13 +13,13 @@ from unix_exp import config
 
 
 @cache
-def published(paper: str = "unix") -> dict[str, Any]:
+def published(paper: str = "xu2020") -> dict[str, Any]:
     """A paper's tables by name, what their rows leave unsaid, and how its methods are named."""
     found: dict[str, Any] = yaml.safe_load(files(__package__).joinpath(f"{paper}.yaml").read_text())
     return found
 
 
-def tables(paper: str = "unix") -> dict[str, Any]:
+def tables(paper: str = "xu2020") -> dict[str, Any]:
     found: dict[str, Any] = published(paper)["tables"]
     return found
 

@@ -64,12 +64,14 @@ def assemble(
     chosen = settings["distiller"]
     method: Distiller = distillers.make(chosen["name"], config.without(chosen, "name"), facts=facts, parts=parts)
     device = next(networks["student"].parameters()).device
-    return move_plain_tensors(method.to(device), device)
+    return moved(method, device)
 
 
-def move_plain_tensors(method: Distiller, device: torch.device) -> Distiller:
-    """Tensors that a component keeps beside its state, such as constants, follow it to the device."""
+def moved(method: Distiller, device: torch.device) -> Distiller:
+    """All but the networks, which are there: heads, memories, and tensors that a component keeps beside its state."""
     for _, owner in owners(method):
+        if isinstance(owner, nn.Module):
+            owner._apply(lambda tensor: tensor.to(device), recurse=False)
         for name, value in list(vars(owner).items()):
             if isinstance(value, torch.Tensor) and value.device != device:
                 setattr(owner, name, value.to(device))

@@ -44,7 +44,7 @@ class RunFolder:
     def result(self) -> dict[str, Any] | None:
         """What came out, or None while the run isn't finished."""
         try:
-            result = json.loads(self._result.read_text())
+            result: dict[str, Any] = json.loads(self._result.read_text())
             missing = {"last", "best", "cost", "time", "steps"} - set(result)
         except (FileNotFoundError, NotADirectoryError):
             return None

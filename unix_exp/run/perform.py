@@ -16,8 +16,9 @@ from unix_exp.engine.loop import Progress, Training, train
 from unix_exp.engine.optimiser_state import load_optimiser_state, optimiser_state
 from unix_exp.run.checkpoint import content_hash, read_state, save_state, save_tensors, save_weights
 from unix_exp.run.folder import RunFolder
+from unix_exp.run.networks import TEACHER
 from unix_exp.run.plan import Located, Plan, averages, check, locate
-from unix_exp.run.ready import Ready, make_ready
+from unix_exp.run.ready import Ready, make_ready, measured_at_the_end
 from unix_exp.run.result import flat, result_of, summary
 from unix_exp.run.sources import FromStore
 from unix_exp.run.training import training_of
@@ -110,6 +111,8 @@ def carry_out(plan: Plan, console: Console, command: str | None) -> Generator[Re
         save_weights(folder.weights, run.method.student)
         if run.analysis is not None and (values := run.analysis.tally.values()):
             save_tensors(folder.images, values)
+        if located.teacher is not None:
+            ready = measured_at_the_end(ready, run.method.get_submodule(TEACHER), located, console)
         result = result_of(plan, ready, run, content_hash(folder.weights), command)
         if wandb is not None:
             wandb.summarise(flat(config.without(result, "settings")))  # its config holds them

@@ -3,24 +3,35 @@
 from __future__ import annotations
 
 import platform
+import re
 import shlex
 import subprocess
-from importlib.metadata import PackageNotFoundError, version
+from importlib.metadata import PackageNotFoundError, requires, version
 from pathlib import Path
 
 from hydra.core.hydra_config import HydraConfig
 
-PACKAGES = ("unix_exp", "torch", "torchvision", "hydra-core", "omegaconf", "wandb", "timm", "fvcore")
+US = "unix_exp"
 
 
 def versions() -> dict[str, str]:
+    """Of Python, of this package and of all that it requires."""
     found = {"python": platform.python_version()}
-    for package in PACKAGES:
+    for package in (US, *required()):
         try:
             found[package] = version(package)
         except PackageNotFoundError:
             found[package] = "not installed"  # run from a checkout
     return found
+
+
+def required() -> list[str]:
+    try:
+        lines = requires(US) or []
+    except PackageNotFoundError:
+        return ["torch"]  # run from a checkout
+    always = [line for line in lines if "extra ==" not in line]
+    return [name[0] for line in always if (name := re.match(r"[\w.-]+", line))]
 
 
 def commit() -> str | None:

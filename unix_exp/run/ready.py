@@ -74,6 +74,14 @@ def measured_teacher(module: nn.Module, network: Network, located: Located, cons
     return measure(module, network, located, plain, console)
 
 
+def measured_at_the_end(ready: Ready, teacher: nn.Module, located: Located, console: Console) -> Ready:
+    """A teacher that is the student's average is what it is when the training is over."""
+    if located.teacher is None or not isinstance(located.teacher.source, Average):
+        return ready
+    found = evaluate(teacher, located.data, located.recipe.batch, located.runtime, console.watch)
+    return ready._replace(measured=Measured(found.top1, found.top5, found.centres))
+
+
 def compare(cheap: nn.Module, plain: Measured, network: Network, located: Located, console: Console) -> None:
     """What freezing the teacher cost in accuracy is measured, and said where it is more than a trifle."""
     precision = located.runtime.precision_of_teacher

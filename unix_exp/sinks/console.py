@@ -22,6 +22,7 @@ COLUMNS = (  # title, width, value of a record
     ("img/s", 8, lambda values: f"{values['time/images_per_second']:,.0f}"),
 )
 
+BY_HOST = 5e-6  # seconds an image: below it is the host's own work between two steps, which small captured steps show
 WAITED = 20  # per cent of an epoch spent waiting for images, from which on it is said
 
 
@@ -52,7 +53,8 @@ class Console:
             self.titled = True
         cells = "".join(cell(record.values).rjust(width) for _, width, cell in COLUMNS)
         self.say(f"{record.epoch}/{self.epochs}".rjust(self.width) + cells)
-        if (waited := record.values["time/waited_for_images_percent"]) > WAITED and not self.warned:
+        waited = record.values["time/waited_for_images_percent"]
+        if waited > WAITED and waited / 100 / record.values["time/images_per_second"] > BY_HOST and not self.warned:
             self.say(f"{waited:.0f} % of this epoch went by waiting for images: loading is what limits; where they are "
                      "read from the disk, more dataset.workers or smaller files help")  # fmt: skip
             self.warned = True

@@ -8,6 +8,7 @@ import os
 import shlex
 import sys
 from pathlib import Path
+from typing import Any
 
 from unix_exp.config import compose
 from unix_exp.sweeps import grid
@@ -98,7 +99,7 @@ def show_plan(given: argparse.Namespace) -> None:
         print("do it with: " + shlex.join(["python", "-m", "unix_exp.train", *words_of(given)]))
 
 
-def how_long(speed: object, jobs: list) -> str:
+def how_long(speed: object, jobs: list[Any]) -> str:
     from unix_exp.sweeps.plan import Speed
 
     if not isinstance(speed, Speed):

@@ -30,4 +30,4 @@ def wandb_sweep(sweep: Sweep, words: tuple[str, ...], project: str) -> str:
         f"# {sweep.about}\n# wandb sweep FILE, once; then on every machine: wandb agent ENTITY/{project}/SWEEP\n"
         "# A run that is finished in the machine's runs/ is not repeated.\n"
     )
-    return head + yaml.safe_dump(described, sort_keys=False, width=120)
+    return head + str(yaml.safe_dump(described, sort_keys=False, width=120))
