@@ -213,7 +213,7 @@ def test_a_mistake_is_one_line(sweeps: Sweeps, words: tuple[str, ...], complaint
             "'shapes' has no setting 'train_cont'; did you mean 'train_count'?",
         ),
         ("sweep=demo seed=0,1 hydra.mode=RUN", "'seed=0,1'; this command makes one run, so give one value"),
-        ("sweep=demo runs=occupied", "cannot write to occupied/.hydra: Not a directory; choose another place"),
+        ("sweep=demo runs=occupied", "cannot write to occupied/.hydra: Not a directory; choose another folder"),
         ("--config-dir mine sweep=own seed=0,1 sampler.kk=4", "sampler 'unix' has no setting 'kk'; did you mean 'k'?"),
         ("--config-dir mine sweep=own sampler.k=4", "that is experiment=kd, which experiment=random,own leaves out"),
     ],

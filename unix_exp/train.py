@@ -90,7 +90,7 @@ def launch() -> None:
         if error.filename is None:
             raise
         raise Mistake(
-            f"cannot write to {error.filename}: {error.strerror or error}; choose another place with runs=PATH"
+            f"cannot write to {error.filename}: {error.strerror or error}; choose another folder with runs=PATH"
         ) from error
     except RuntimeError as error:
         if (outcomes := Outcomes.of_this_sweep()) is None or outcomes.path.exists():

@@ -38,7 +38,7 @@ class Outcome(NamedTuple):
 
 
 def perform(whole: DictConfig, wait: bool = False) -> Outcome:
-    """Do a run, or continue it, or report it where it is done; `wait` for another process that works on it."""
+    """Start a run, continue it, or report it if it is finished; `wait` for another process that has it."""
     epochs = performing(whole, wait)
     while True:
         try:
@@ -49,9 +49,9 @@ def perform(whole: DictConfig, wait: bool = False) -> Outcome:
 
 
 def performing(whole: DictConfig, wait: bool = False, command: str | None = None) -> Generator[Record, None, Outcome]:
-    """The same, yielding every epoch's record once it is kept; the outcome is the generator's value.
+    """The same, yielding every epoch's record once it is written; the outcome is the generator's value.
 
-    `command` is the line that makes this run again, where it was not typed in a shell.
+    `command` is the line that repeats this run, where it was not typed in a shell.
     """
     located = locate(whole)
     folder, console = located.folder, Console(located.recipe.epochs)
@@ -122,7 +122,7 @@ def carry_out(plan: Plan, console: Console, command: str | None) -> Generator[Re
 
 
 def train_missing(located: Located, say: Callable[[str], None]) -> None:
-    """Train networks that aren't in the store yet, each in a run of its own; wait where another process does."""
+    """Train networks that aren't in the store yet, each in a run of its own, or wait for a process that does."""
     for network in located.networks:
         if not isinstance(network.source, FromStore):
             continue
@@ -193,12 +193,13 @@ def introduce(plan: Plan, ready: Ready, run: Training, say: Callable[[str], None
     )
     images = ledger.first.images
     seen = (
-        f"of {images.given} images a step: scouted {images.scouted}, taught {images.taught}, learned {images.learned}"
+        f"of {images.given} images a step: {images.scouted} scouted, {images.taught} shown to the teacher, "
+        f"{images.learned} trained on"
     )
     share = ledger.planned_percent()
     say(seen + (f"; {share:.2f} % of conventional KD" if share is not None else ""))
     if ledger.unpriced:
-        say(f"not in this cost, because no rule prices it: {', '.join(ledger.unpriced)}")
+        say(f"not in this cost, because these operations have no price: {', '.join(ledger.unpriced)}")
     if 0 < run.progress.epoch < run.epochs:
         say(f"continuing after epoch {run.progress.epoch}")
 

@@ -37,7 +37,7 @@ class Console:
         self.epochs = epochs
         self.rich = RichConsole(highlight=False, soft_wrap=True)
         self.titled = self.warned = False
-        self.left = ""  # of the whole run, once an epoch has shown how long one takes
+        self.left = ""  # the time left for the whole run, known after its first epoch here
         self.since = time.monotonic()
 
     @property
@@ -55,8 +55,8 @@ class Console:
         self.say(f"{record.epoch}/{self.epochs}".rjust(self.width) + cells)
         waited = record.values["time/waited_for_images_percent"]
         if waited > WAITED and waited / 100 / record.values["time/images_per_second"] > BY_HOST and not self.warned:
-            self.say(f"{waited:.0f} % of this epoch went by waiting for images: loading is what limits; where they are "
-                     "read from the disk, more dataset.workers or smaller files help")  # fmt: skip
+            self.say(f"{waited:.0f} % of this epoch was spent waiting for images; if they are read from the disk, "
+                     "raise dataset.workers or use smaller files")  # fmt: skip
             self.warned = True
         sys.stdout.flush()  # a pipe's reader sees an epoch when it ends
         now = time.monotonic()

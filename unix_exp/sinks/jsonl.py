@@ -19,4 +19,4 @@ class Jsonl:
         with self.path.open("a") as file:
             file.write(json.dumps({"epoch": record.epoch, **getattr(record, self.part)}) + "\n")
             file.flush()
-            os.fsync(file.fileno())  # on the disk before the checkpoint that counts on it
+            os.fsync(file.fileno())  # on the disk before the checkpoint, which relies on it
