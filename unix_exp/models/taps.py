@@ -29,7 +29,7 @@ class Listener:
     def begin(self, net: nn.Module, inputs: Any) -> None:
         self.maps.clear()  # the pass before may have failed half way
 
-    def hear(self, path: str, module: nn.Module, inputs: Any, output: Tensor) -> None:
+    def keep(self, path: str, module: nn.Module, inputs: Any, output: Tensor) -> None:
         self.maps[path] = output
 
     def read(self, classifier: nn.Module, inputs: tuple[Tensor]) -> None:
@@ -56,7 +56,7 @@ def listen(what: str, net: nn.Module, classifier: nn.Module, taps: list[str] | N
     listener = Listener()
     net.register_forward_pre_hook(listener.begin)
     for path in stages(net, shapes) if taps is None else taps:
-        net.get_submodule(path).register_forward_hook(partial(listener.hear, path))
+        net.get_submodule(path).register_forward_hook(partial(listener.keep, path))
     classifier.register_forward_pre_hook(listener.read)
     net.register_forward_hook(listener.answer)
 

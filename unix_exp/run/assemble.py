@@ -68,7 +68,7 @@ def assemble(
 
 
 def moved(method: Distiller, device: torch.device) -> Distiller:
-    """All but the networks, which are there: heads, memories, and tensors that a component keeps beside its state."""
+    """A method's heads and memories on the device, and tensors that a component keeps outside its state."""
     for _, owner in owners(method):
         if isinstance(owner, nn.Module):
             owner._apply(lambda tensor: tensor.to(device), recurse=False)

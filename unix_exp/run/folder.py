@@ -1,4 +1,4 @@
-"""A run's folder: what it is named, what lies in it, and who may write there."""
+"""A run's folder: its name, its files, and the lock that lets one process write there."""
 
 from __future__ import annotations
 

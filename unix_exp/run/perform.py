@@ -31,7 +31,7 @@ FORMAT = 2  # of a checkpoint: 1 held the student, the criteria and the optimise
 
 
 class Outcome(NamedTuple):
-    """Where a run lies and what came out."""
+    """A run's folder and its result."""
 
     folder: Path
     result: dict[str, Any]

@@ -1,6 +1,6 @@
 """The shape of a run's records, declared once: result.json, and the lines of metrics.jsonl and analysis.jsonl.
 
-Training writes them and reports read them. `check` holds a result against the declaration; a key of a class that says
+Training writes them and reports read them. `check` compares a result with the declaration; a key of a class that says
 `total=False` may be missing, as it is in records of earlier versions, but where it is present its value must fit.
 """
 

@@ -23,7 +23,7 @@ COLUMNS = (  # title, width, value of a record
 )
 
 BY_HOST = 5e-6  # seconds an image: below it is the host's own work between two steps, which small captured steps show
-WAITED = 20  # per cent of an epoch spent waiting for images, from which on it is said
+WAITED = 20  # per cent of an epoch spent waiting for images, above which a message is printed
 
 
 def percent(value: float | None) -> str:
