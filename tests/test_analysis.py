@@ -15,16 +15,20 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 
 import unix_exp
+from unix_exp.criteria.kd import KD
 from unix_exp.criteria.weighted import Weighted
+from unix_exp.distillers.distiller import Parts
 from unix_exp.distillers.offline import Offline
 from unix_exp.engine import analysis
 from unix_exp.engine.analysis import Analysis
 from unix_exp.engine.evaluate import evaluate
+from unix_exp.engine.recipe import Recipe
 from unix_exp.engine.runtime import Runtime
+from unix_exp.engine.step import Step
 from unix_exp.run import perform as experiment
 from unix_exp.samplers.uncertainty import entropy
 from unix_exp.samplers.unix import Unix
-from unix_exp.types import Batch, Output, Scout, Terms
+from unix_exp.types import Batch, Losses, Output, Scout
 
 CPU = Runtime(device="cpu")
 DATA = SimpleNamespace(train_count=64, classes=tuple("abcdefghij"))
@@ -191,7 +195,13 @@ def test_one_pass_gives_accuracy_and_centre_of_each_class() -> None:
 def offline(**settings: object) -> Offline:
     torch.manual_seed(0)
     sampler = unix_exp.sampler("unix", k=12, **settings)
-    return Offline(Small(), Small(), sampler, Weighted({"kd": unix_exp.criterion("kd")}, {"kd": 1.0}))
+    return Offline(Parts({"student": Small(), "teacher": Small()}, sampler, Weighted({"kd": KD()}, {"kd": 1.0})))
+
+
+def step_of(method: Offline, seen: Analysis | None) -> Step:
+    recipe = Recipe(epochs=1, batch=16, lr=0.05, milestones=[])
+    optimiser = recipe.optimiser(weight for weight in method.parameters() if weight.requires_grad)
+    return Step(method, optimiser, CPU, tally=None if seen is None else seen.tally)
 
 
 def batch_from(first: int) -> Batch:
@@ -202,14 +212,17 @@ def test_means_of_a_look_are_those_of_a_slow_recount() -> None:
     made, centres = offline(), {"student": torch.randn(10, 4), "teacher": torch.randn(10, 4)}
     centres["student"][3] = torch.nan  # no test image is of this class, so its images are in no mean
     seen, kept = Analysis(made, DATA, CPU, centres["teacher"]), set()
-    seen.load_state({"student": centres["student"]})
+    seen.load_state({"centres": {"student": centres["student"]}, "tally": {}})
     batch = batch_from(32)
 
-    def step(batch: Batch) -> Terms:
-        kept.update((made.sampler(batch, made.scout).index - 32).tolist())
+    def step(batch: Batch) -> Losses:
+        index = made.sampler(batch, made.look).index
+        kept.update((index - 32).tolist())
         with torch.no_grad():
             made.student.fc.weight.zero_()  # what follows the choice is not what it went by
-        return {}
+        losses = Losses({}, index)
+        seen.tally(batch, losses)
+        return losses
 
     expected = {}
     for role, network in (("student", made.student), ("teacher", made.teacher)):
@@ -219,7 +232,7 @@ def test_means_of_a_look_are_those_of_a_slow_recount() -> None:
         expected[role] = {"entropy": entropy(output.logits).tolist(), "distance": distance}
     made.train()
     seen.around(step)(batch)
-    means, arrays = seen.tell(None)
+    means, arrays = seen.finish_epoch(None)
 
     assert len(kept) == 12
     for part, images in (("kept", kept), ("left_out", set(range(16)) - kept)):
@@ -235,15 +248,30 @@ def test_one_batch_in_a_hundred_is_looked_at_and_leaves_no_trace() -> None:
     made, looks = offline(), []
     made.teacher.register_forward_pre_hook(lambda *_: looks.append(made.student.training))
     made.student.norm.eval()  # as who freezes it would
-    batch, step = batch_from(0), Analysis(made, DATA, CPU).around(lambda batch: {})
+    batch = batch_from(0)
+    step = Analysis(made, DATA, CPU).around(lambda batch: Losses({}, batch.index))
     before = {key: value.clone() for key, value in made.state_dict().items()}
-    chance = torch.get_rng_state()
+    random_state = torch.get_rng_state()
     for _ in range(201):
         step(batch)
     assert len(looks) == 3
-    assert torch.equal(chance, torch.get_rng_state())
+    assert torch.equal(random_state, torch.get_rng_state())
     assert made.student.training and not made.student.norm.training and not made.teacher.training
     assert alike(before, made.state_dict())
+
+
+def test_a_step_that_is_tallied_and_looked_at_is_the_step_that_is_not(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(analysis, "EVERY", 2)
+    methods = [offline(), offline()]
+    seen, found = Analysis(methods[0], DATA, CPU), []
+    for method, observed in zip(methods, (seen, None), strict=True):
+        step = step_of(method, observed)
+        torch.manual_seed(1)
+        run = step if observed is None else observed.around(step)
+        found.append([run(batch_from(first)).terms["kd"].item() for first in (0, 16, 32)])
+    assert found[0] == found[1]
+    assert alike(methods[0].state_dict(), methods[1].state_dict()), "and its state has no other parts"
+    assert seen.tally.draws.sum() == 3 * 12
 
 
 def test_an_analysed_step_compiles_as_one_graph_that_looks_leave_alone(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -251,18 +279,13 @@ def test_an_analysed_step_compiles_as_one_graph_that_looks_leave_alone(monkeypat
     torch._dynamo.reset()
     made = offline()
     seen = Analysis(made, DATA, CPU)
-    compiled = torch.compile(made, fullgraph=True, backend="aot_eager")
-
-    def step(batch: Batch) -> Terms:
-        terms = compiled(batch)
-        sum(terms.values()).backward()
-        return terms
-
+    step = step_of(made, seen)
+    step.forward = torch.compile(made, fullgraph=True, backend="aot_eager")
     observed = seen.around(step)
     with torch._dynamo.config.patch(error_on_recompile=True):
         for first in (0, 16, 32, 48):
             observed(batch_from(first))
-    means, arrays = seen.tell(None)
+    means, arrays = seen.finish_epoch(None)
     assert sum(arrays["drawn_per_class"]) == 4 * 12
     assert means.keys() == {
         f"analysis/{role}_entropy_{part}" for role in ("student", "teacher") for part in ("kept", "left_out")
@@ -270,7 +293,8 @@ def test_an_analysed_step_compiles_as_one_graph_that_looks_leave_alone(monkeypat
 
 
 def test_counting_never_asks_for_a_value() -> None:
-    made = offline()
-    Analysis(made, DATA, CPU)
-    terms = made.to("meta")(Batch(*(tensor.to("meta") for tensor in batch_from(0))))
-    assert all(term.is_meta for term in terms.values())
+    made, tally = offline().to("meta"), Analysis(offline(), DATA, CPU).tally.to("meta")
+    batch = Batch(*(tensor.to("meta") for tensor in batch_from(0)[:3]))
+    losses = made(batch)
+    tally(batch, losses)
+    assert all(term.is_meta for term in losses.terms.values())

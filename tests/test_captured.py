@@ -6,28 +6,31 @@ import copy
 from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
-from types import SimpleNamespace
 
 import pytest
 import torch
 from conftest import Command, Small
 from torch import Tensor
+from torch.utils._pytree import tree_leaves
 
 import unix_exp
+from unix_exp.criteria.ce import CE
+from unix_exp.criteria.kd import KD
 from unix_exp.criteria.weighted import Weighted
+from unix_exp.distillers.distiller import Parts
 from unix_exp.distillers.offline import Offline
 from unix_exp.engine import cuda_graph as captured
-from unix_exp.engine.analysis import Analysis
 from unix_exp.engine.cuda_graph import CapturedStep
-from unix_exp.engine.loop import Means, Step
-from unix_exp.engine.recipe import Recipe, optimiser_state, set_lr
+from unix_exp.engine.optimiser_state import load_optimiser_state, optimiser_state
+from unix_exp.engine.recipe import Recipe, set_lr
 from unix_exp.engine.recording import Recording
 from unix_exp.engine.runtime import Runtime
+from unix_exp.engine.step import Means, Step
+from unix_exp.engine.tally import Tally
 from unix_exp.run.checkpoint import read_state, save_state
-from unix_exp.types import Batch, Mistake, Terms
+from unix_exp.types import Batch, Losses, Mistake
 
 CPU = Runtime(device="cpu")
-DATA = SimpleNamespace(train_count=64, classes=tuple("abcdefghij"))
 RECIPE = Recipe(epochs=4, batch=16, lr=0.05, milestones=[2])
 
 
@@ -37,9 +40,9 @@ class Tape:
     def __init__(self) -> None:
         self.replays = 0
 
-    def __call__(self, work: partial[Terms], device: torch.device) -> Recording[Terms]:
+    def __call__(self, work: partial[Losses], device: torch.device) -> Recording[Losses]:
         work()
-        terms = work()
+        recorded = work()
         (group,) = work.func.__self__.optimiser.param_groups
         frozen = dict(group)  # a number is repeated as it was, a tensor is read anew
 
@@ -47,11 +50,11 @@ class Tape:
             self.replays += 1
             now = dict(group)
             group.update(frozen)
-            for name, term in work().items():
-                terms[name].copy_(term)
+            for there, tensor in zip(tree_leaves(recorded), tree_leaves(work()), strict=True):
+                there.copy_(tensor)
             group.update(now)
 
-        return Recording(replay, terms)
+        return Recording(replay, recorded)
 
 
 @pytest.fixture
@@ -63,52 +66,68 @@ def tape(monkeypatch: pytest.MonkeyPatch) -> Tape:
 
 def batches(sizes: tuple[int, ...] = (16,) * 6) -> Iterator[Batch]:
     for number, size in enumerate(sizes):
-        chance = torch.Generator().manual_seed(number)
-        images = torch.randn(size, 3, 8, 8, generator=chance).to(memory_format=torch.channels_last)
-        index = torch.randperm(64, generator=chance)[:size]
+        randomness = torch.Generator().manual_seed(number)
+        images = torch.randn(size, 3, 8, 8, generator=randomness).to(memory_format=torch.channels_last)
+        index = torch.randperm(64, generator=randomness)[:size]
         yield Batch(images, torch.eye(10)[index % 10], index)
 
 
+class Valued(Offline):
+    """Also gives a value to log, and one for each image."""
+
+    def forward(self, batch: Batch, stage: str = "train") -> Losses:
+        batch = self.sampler(batch, self.look)
+        teacher, student = self.ask(batch), self.study(batch)
+        unlike = (student.logits - teacher.logits).abs().mean(dim=1).detach()
+        terms = self.criterion(student, teacher, batch)
+        return Losses(terms, batch.index, {"unlike": unlike.mean()}, {"unlike": unlike})
+
+
 def made(kind: type[Step], runtime: Runtime = CPU, sampler: str = "unix") -> Step:
-    """A step whose sampler is counted, at the beginning of a run."""
+    """A step whose images are counted, at the beginning of a run; its teacher follows the student."""
     torch.manual_seed(0)
-    objective = Weighted({"kd": unix_exp.criterion("kd"), "ce": unix_exp.criterion("ce")}, {"kd": 0.9, "ce": 0.1})
-    distiller = Offline(Small(), Small(), unix_exp.sampler(sampler), objective)
-    Analysis(distiller, DATA, runtime)
-    return kind(
-        distiller, RECIPE.optimiser(weight for weight in distiller.parameters() if weight.requires_grad), runtime
-    )
+    objective = Weighted({"kd": KD(), "ce": CE()}, {"kd": 0.9, "ce": 0.1})
+    networks = {"student": Small(), "teacher": Small()}
+    method = Valued(Parts(networks, unix_exp.sampler(sampler), objective, averages={"teacher": 0.9}))
+    optimiser = RECIPE.optimiser(weight for weight in method.parameters() if weight.requires_grad)
+    return kind(method, optimiser, runtime, tally=Tally(64, ["unlike"]))
 
 
 def everything(step: Step) -> dict[str, Tensor]:
-    """All that the next step depends on, momentum that isn't there yet being zero."""
-    held = {**dict(step.distiller.named_parameters()), **dict(step.distiller.named_buffers())}
-    for place, weight in enumerate(step.optimiser.param_groups[0]["params"]):
-        held[f"momentum {place}"] = step.optimiser.state[weight].get("momentum_buffer", torch.zeros_like(weight))
-    return {name: value.detach().clone() for name, value in (held | {"chance": torch.get_rng_state()}).items()}
+    """All that the next step depends on, and all that is counted."""
+    held = {**dict(step.method.named_parameters()), **dict(step.method.named_buffers())}
+    held |= {f"tally {name}": buffer for name, buffer in step.tally.named_buffers()}
+    for number, weight in enumerate(step.optimiser.param_groups[0]["params"]):
+        held[f"momentum {number}"] = step.optimiser.state[weight]["momentum_buffer"]
+    held["random state"] = torch.get_rng_state()
+    return {name: value.detach().clone() for name, value in held.items()}
 
 
 def alike(some: dict[str, Tensor], others: dict[str, Tensor]) -> bool:
-    return some.keys() == others.keys() and all(torch.equal(some[name], others[name]) for name in some)
+    return some.keys() == others.keys() and all(
+        torch.equal(some[name].nan_to_num(-1), others[name].nan_to_num(-1)) for name in some
+    )
 
 
 def run(step: Step, sizes: tuple[int, ...] = (16,) * 6) -> list[dict[str, float]]:
     """An epoch with a learning rate of its own for each batch; its losses."""
     torch.manual_seed(1)
-    told = []
+    losses = []
     for epoch, batch in enumerate(batches(sizes)):
         set_lr(step.optimiser, RECIPE.lr_at(epoch))
-        told.append(step(batch))
-    return [{name: float(term) for name, term in terms.items()} for terms in told]  # read when all is done
+        losses.append(step(batch))
+    # Read when all is done.
+    return [{name: float(value) for name, value in (one.terms | one.values).items()} for one in losses]
 
 
 @pytest.mark.parametrize("sampler", ["unix", "everything", "random", "uncertain", "mixup", "nonadaptive"])
 def test_a_captured_run_is_the_eager_run_bit_for_bit(tape: Tape, sampler: str) -> None:
     eager, replayed = made(Step, sampler=sampler), made(CapturedStep, sampler=sampler)
     assert run(eager) == run(replayed)
-    assert tape.replays == 6
+    assert tape.replays == 6 + 1, "the second batch is also compared with an eager step"
     assert alike(everything(eager), everything(replayed))
-    assert replayed.distiller.sampler.draws.sum() == 6 * (16 if sampler == "everything" else 12)
+    assert replayed.tally.draws.sum() == 6 * (16 if sampler == "everything" else 12)
+    assert replayed.tally.values()["unlike"].isfinite().sum() == (replayed.tally.draws > 0).sum()
 
 
 @pytest.mark.parametrize("steps_before", [0, 2])
@@ -123,19 +142,24 @@ def test_trying_and_recording_leaves_no_trace(tape: Tape, steps_before: int) -> 
 
 
 def test_the_losses_of_a_step_outlive_the_next(tape: Tape) -> None:
-    step, means = made(CapturedStep), Means()
-    told = [step(batch) for batch in batches()]
-    assert len({float(terms["kd"]) for terms in told}) == len(told)
-    for terms in told:
-        means.add(terms)
-    assert means.read()["kd"] == pytest.approx(sum(float(terms["kd"]) for terms in told) / len(told))
+    step = made(CapturedStep)
+    found = [step(batch) for batch in batches()]
+    for name, values in (
+        ("train/kd", [float(losses.terms["kd"]) for losses in found]),
+        ("method/unlike", [float(losses.values["unlike"]) for losses in found]),
+    ):
+        assert len(set(values)) == len(values)
+        means = Means()
+        for losses in found:
+            means.add(losses)
+        assert means.read()[name] == pytest.approx(sum(values) / len(values))
 
 
 def test_a_batch_of_another_shape_is_done_eagerly(tape: Tape) -> None:
     sizes = (16, 16, 10, 16, 10)
     eager, replayed = made(Step), made(CapturedStep)
     assert run(eager, sizes) == run(replayed, sizes)
-    assert tape.replays == 3
+    assert tape.replays == 3 + 1
     assert alike(everything(eager), everything(replayed))
 
 
@@ -144,10 +168,10 @@ def test_the_callers_batch_is_left_alone(tape: Tape) -> None:
     before = copy.deepcopy(first)
     step(first)
     step(second)
-    assert all(torch.equal(tensor, value) for tensor, value in zip(first, before, strict=True))
+    assert all(torch.equal(tensor, value) for tensor, value in zip(first[:3], before[:3], strict=True))
 
 
-def refuse(work: Callable[[], Terms], device: torch.device) -> Recording[Terms]:
+def refuse(work: Callable[[], Losses], device: torch.device) -> Recording[Losses]:
     work()
     raise RuntimeError("operation not permitted when stream is capturing\nand a long story")
 
@@ -182,15 +206,15 @@ def test_either_step_continues_what_the_other_began(
 
     begun = made(first)
     run(begun)
-    state = {"distiller": begun.distiller.state_dict(), "optimiser": optimiser_state(begun.optimiser)}
+    state = {"method": begun.method.state(), "optimiser": optimiser_state(begun.optimiser)}
     assert isinstance(state["optimiser"]["param_groups"][0]["lr"], float)
     save_state(tmp_path / "checkpoint.pt", state)
 
     continued, state = made(then), read_state(tmp_path / "checkpoint.pt")
-    continued.distiller.load_state_dict(state["distiller"])
-    continued.optimiser.load_state_dict(state["optimiser"])
+    continued.method.load_state(state["method"])
+    load_optimiser_state(continued.optimiser, state["optimiser"])
     run(continued)
-    ours, theirs = ({k: v for k, v in everything(step).items() if "sampler" not in k} for step in (continued, unbroken))
+    ours, theirs = ({k: v for k, v in everything(step).items() if "tally" not in k} for step in (continued, unbroken))
     assert alike(ours, theirs)
 
 

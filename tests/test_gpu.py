@@ -13,20 +13,24 @@ from pathlib import Path
 import pytest
 import torch
 from conftest import Command, Small
-from torch import Tensor
 
 import unix_exp
+from unix_exp.criteria.kd import KD
 from unix_exp.criteria.weighted import Weighted
 from unix_exp.data.shapes import Shapes
+from unix_exp.distillers.distiller import Parts
 from unix_exp.distillers.offline import Offline
 from unix_exp.engine.analysis import Analysis
 from unix_exp.engine.cuda_graph import CapturedStep
 from unix_exp.engine.evaluate import evaluate
-from unix_exp.engine.loop import Between, Means, Step, unwatched
-from unix_exp.engine.recipe import Recipe, optimiser_state, set_lr
+from unix_exp.engine.loop import unwatched
+from unix_exp.engine.optimiser_state import load_optimiser_state, optimiser_state
+from unix_exp.engine.recipe import Recipe, set_lr
 from unix_exp.engine.recording import replay_equals_eager, waiting_is_an_error
 from unix_exp.engine.runtime import Runtime
-from unix_exp.types import Batch, Sampler, Scout
+from unix_exp.engine.step import Between, Means, Step
+from unix_exp.samplers.selection import shuffled, take
+from unix_exp.types import Batch, Losses, Sampler, Scout
 
 pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no GPU here")
 
@@ -65,26 +69,26 @@ def made(
         else (unix_exp.model("resnet8", num_classes=classes), unix_exp.model("resnet14", num_classes=classes))
     )
     runtime = Runtime(device=DEVICE, **settings)
-    kd = Weighted({"kd": unix_exp.criterion("kd")}, {"kd": 1.0})
-    distiller = runtime.settled(Offline(student, teacher, sampler or unix_exp.sampler("unix"), kd))
-    analysis = Analysis(distiller, data, runtime)
-    weights = [weight for weight in distiller.parameters() if weight.requires_grad]
-    return kind(distiller, RECIPE.optimiser(weights), runtime), analysis
+    networks, kd = {"student": student, "teacher": teacher}, Weighted({"kd": KD()}, {"kd": 1.0})
+    method = runtime.settled(Offline(Parts(networks, sampler or unix_exp.sampler("unix"), kd, runtime.scouting)))
+    analysis = Analysis(method, data, runtime)
+    weights = [weight for weight in method.parameters() if weight.requires_grad]
+    return kind(method, RECIPE.optimiser(weights), runtime, tally=analysis.tally), analysis
 
 
-def run(step: Callable[[Batch], dict[str, Tensor]], data: Shapes, seed: int, steps: int) -> list[float]:
+def run(step: Callable[[Batch], Losses], data: Shapes, seed: int, steps: int) -> list[float]:
     """Some steps of an epoch, and their losses."""
     torch.manual_seed(seed + 1)
-    told = [step(batch)["kd"] for batch in islice(data.train_batches(16, seed), steps)]
-    return [float(term) for term in told]
+    terms = [step(batch).terms["kd"] for batch in islice(data.train_batches(16, seed), steps)]
+    return [float(term) for term in terms]
 
 
 def assert_alike(step: Step, other: Step) -> None:
     """Weights and statistics within rounding, counts exactly."""
-    ours, theirs = step.distiller.state_dict(), other.distiller.state_dict()
+    ours, theirs = step.method.state_dict(), other.method.state_dict()
     torch.testing.assert_close(ours, theirs, rtol=1e-3, atol=1e-4)
-    assert torch.equal(step.distiller.sampler.draws, other.distiller.sampler.draws)
-    assert torch.equal(step.distiller.sampler.labels, other.distiller.sampler.labels)
+    assert torch.equal(step.tally.draws, other.tally.draws)
+    assert torch.equal(step.tally.labels, other.tally.labels)
 
 
 def assert_captured(step: Step) -> None:
@@ -100,14 +104,14 @@ def test_the_captured_step_is_the_eager_step(data: Shapes, name: str) -> None:
         losses, tops = [], []
         for step in (eager, captured):
             set_lr(step.optimiser, RECIPE.lr_at(epoch))
-            step.distiller.train()
+            step.method.train()
             losses.append(run(step, data, seed=epoch, steps=5))
-            tops.append(evaluate(step.distiller.student, data, 16, step.runtime, unwatched).top5)
+            tops.append(evaluate(step.method.student, data, 16, step.runtime, unwatched).top5)
         assert losses[0] == pytest.approx(losses[1], rel=1e-3)
         assert tops[0] == pytest.approx(tops[1], abs=3)
     assert_captured(captured)
     assert_alike(captured, eager)
-    assert captured.distiller.sampler.draws.sum() == 10 * (16 if name == "everything" else 12)
+    assert captured.tally.draws.sum() == 10 * (16 if name == "everything" else 12)
 
 
 @pytest.mark.parametrize("scout_mode", ["train", "frozen", "eval"])
@@ -127,7 +131,7 @@ def test_the_seed_decides_what_a_replay_draws(data: Shapes) -> None:
     assert first == pytest.approx(again, rel=1e-4)
     assert first != pytest.approx(other, rel=1e-2)
     one = next(data.train_batches(16, 0))
-    drawn = [float(step(one)["kd"]) for _ in range(4)]
+    drawn = [float(step(one).terms["kd"]) for _ in range(4)]
     assert max(drawn) - min(drawn) > 1e-3 * max(drawn), "each replay draws anew"
     assert_captured(step)
 
@@ -144,9 +148,9 @@ def test_an_epoch_waits_for_nothing_but_its_end(data: Shapes, name: str, kind: t
         for batch in data.train_batches(16, seed=1):
             means.add(observed(batch))
     assert means.count == 12
-    assert means.read()["kd"] > 0
-    told, arrays = analysis.tell(None)
-    assert told["analysis/student_entropy_kept"] > 0
+    assert means.read()["train/kd"] > 0
+    values, arrays = analysis.finish_epoch(None)
+    assert values["analysis/student_entropy_kept"] > 0
     assert sum(arrays["drawn_per_class"]) == 13 * (16 if name == "everything" else 12)
 
 
@@ -157,11 +161,11 @@ def test_a_continued_run_equals_an_unbroken_one(data: Shapes) -> None:
     begun, _ = made(CapturedStep, data)
     run(begun, data, seed=0, steps=5)
     continued, _ = made(CapturedStep, data)
-    continued.distiller.load_state_dict(begun.distiller.state_dict())
-    continued.optimiser.load_state_dict(optimiser_state(begun.optimiser))
+    continued.method.load_state(begun.method.state())
+    load_optimiser_state(continued.optimiser, optimiser_state(begun.optimiser))
     set_lr(continued.optimiser, RECIPE.lr)
     assert run(continued, data, seed=1, steps=5) == pytest.approx(expected, rel=1e-3)
-    ours, theirs = continued.distiller.state_dict(), unbroken.distiller.state_dict()
+    ours, theirs = continued.method.state_dict(), unbroken.method.state_dict()
     torch.testing.assert_close(ours, theirs, rtol=1e-3, atol=1e-4)
 
 
@@ -172,18 +176,18 @@ def test_bf16_stays_finite_when_captured(data: Shapes, name: str, precision: str
     losses = run(step, data, seed=0, steps=12)
     assert_captured(step)
     assert all(torch.isfinite(torch.tensor(losses)))
-    assert all(torch.isfinite(weight).all() for weight in step.distiller.student.parameters())
+    assert all(torch.isfinite(weight).all() for weight in step.method.student.parameters())
 
 
 def test_a_compiled_step_is_captured_too(data: Shapes) -> None:
     torch._dynamo.reset()
     step, _ = made(CapturedStep, data, small=True, compile=True)
     ten = Batch(torch.randn(16, 3, 32, 32), torch.eye(10)[torch.arange(16) % 10], torch.arange(16))
-    batch = Batch(*(tensor.to(DEVICE) for tensor in ten))
-    before = step.distiller.student.fc.weight.detach().clone()
-    assert all(torch.isfinite(step(batch)["kd"]) for _ in range(3))
+    batch = Batch(*(tensor.to(DEVICE) for tensor in ten[:3]))
+    before = step.method.student.fc.weight.detach().clone()
+    assert all(torch.isfinite(step(batch).terms["kd"]) for _ in range(3))
     assert_captured(step)
-    assert not torch.equal(before, step.distiller.student.fc.weight)
+    assert not torch.equal(before, step.method.student.fc.weight)
 
 
 def test_a_batch_of_another_shape_is_done_eagerly_in_between(data: Shapes) -> None:
@@ -192,8 +196,8 @@ def test_a_batch_of_another_shape_is_done_eagerly_in_between(data: Shapes) -> No
     for step in (eager, captured):
         torch.manual_seed(0)
         batches = list(islice(data.train_batches(16, 0), 4))
-        batches[2] = Batch(*(tensor[:8] for tensor in batches[2]))
-        losses.append([float(step(batch)["kd"]) for batch in batches])
+        batches[2] = take(batches[2], torch.arange(8, device=DEVICE))
+        losses.append([float(step(batch).terms["kd"]) for batch in batches])
     assert losses[0] == pytest.approx(losses[1], rel=1e-3)
     assert_captured(captured)
     assert_alike(captured, eager)
@@ -208,8 +212,7 @@ class Waiting:
     def __call__(self, batch: Batch, scout: Scout) -> Batch:
         if not self.only_when_captured or torch.cuda.is_current_stream_capturing():
             batch.images.sum().item()
-        order = torch.rand(len(batch.index), device=batch.index.device).argsort()
-        return Batch(*(tensor[order] for tensor in batch))
+        return take(batch, shuffled(batch))
 
 
 def check_that_it_goes_on_eagerly(data: Shapes, only_when_captured: bool) -> None:

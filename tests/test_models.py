@@ -243,15 +243,24 @@ def test_pretrained_weights_get_a_classifier_for_our_classes(arch: str, monkeypa
     public = torchvision.models.get_model(arch, **({"init_weights": False} if arch == "googlenet" else {})).state_dict()
     monkeypatch.setattr("torchvision.models._api.load_state_dict_from_url", lambda *args, **kwargs: public)
     net = models["torchvision"](arch=arch, pretrained=True, num_classes=10)
-    assert net.pretrained_classes == 1000
+    assert models["torchvision"].published_classes(arch) == 1000
     assert net(noise(64)).logits.shape == (2, 10)
     first = next(iter(net.state_dict()))
     torch.testing.assert_close(net.state_dict()[first], public[first])
 
 
-def test_an_untrained_network_knows_no_classes() -> None:
-    assert models["torchvision"](arch="resnet18").pretrained_classes is None
-    assert models["timm"](arch="resnet18").pretrained_classes is None
+@pytest.mark.parametrize(("arch", "classes"), [("resnet18", 1000), ("resnet18.a1_in1k", 1000), ("resnet10t", 1000)])
+def test_what_a_publisher_s_weights_know_is_asked_without_fetching_them(
+    arch: str, classes: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("timm.create_model", None)
+    assert models["timm"].published_classes(arch) == classes
+
+
+def test_an_architecture_without_published_weights_has_no_classes() -> None:
+    timm = pytest.importorskip("timm")
+    bare = sorted(set(timm.list_models()) - {name.partition(".")[0] for name in timm.list_pretrained()})[0]
+    assert models["timm"].published_classes(bare) is None
 
 
 @pytest.mark.parametrize("side", [32, 64])

@@ -16,10 +16,13 @@ import unix_exp
 from unix_exp.criteria.at import attention_distance
 from unix_exp.criteria.sp import similarity_distance
 from unix_exp.criteria.weighted import Weighted
+from unix_exp.distillers.distiller import Parts
 from unix_exp.distillers.offline import Offline
-from unix_exp.engine.loop import Step
 from unix_exp.engine.recipe import Recipe
 from unix_exp.engine.runtime import Runtime
+from unix_exp.engine.step import Step
+from unix_exp.engine.tally import Tally
+from unix_exp.registry import criteria
 from unix_exp.samplers import unix
 from unix_exp.samplers.uncertainty import UNCERTAINTIES
 from unix_exp.types import Batch, Output
@@ -44,7 +47,7 @@ def test_unix_mixes_the_reference_images(case: str, monkeypatch: pytest.MonkeyPa
     sampler = unix_exp.sampler("unix", k=int(k), w=w, b=b)
     given = batch_of(GOLDEN["images"], GOLDEN["labels"])
 
-    mixed = sampler(given, lambda images, mode: GOLDEN["probe_logits"])
+    mixed = sampler(given, lambda images, mode: output_of(GOLDEN["probe_logits"]))
 
     assert torch.equal(mixed.index, GOLDEN[f"{case}_rank"][: int(k)])
     torch.testing.assert_close(mixed.images, GOLDEN[f"{case}_mixed"], atol=1e-6, rtol=0)
@@ -65,11 +68,12 @@ def test_uncertainties_equal_the_reference(name: str) -> None:
 
 def test_attention_and_similarity_equal_the_reference() -> None:
     stages = [(GOLDEN[f"student_stage{i}"], GOLDEN[f"teacher_stage{i}"]) for i in range(3)]
-    terms = torch.stack([attention_distance(*stage) for stage in stages])
+    terms = torch.stack([attention_distance(*stage).mean() for stage in stages])
     torch.testing.assert_close(terms, GOLDEN["at_terms"], atol=1e-5, rtol=0)
     torch.testing.assert_close(similarity_distance(*stages[2])[None], GOLDEN["sp_last_stage"], atol=1e-5, rtol=0)
     student, teacher = (Output(m[0], (m[0], *m, m[0]), m[0]) for m in zip(*stages, strict=True))
-    at = unix_exp.criterion("at")(student, teacher, None)
+    given = batch_of(GOLDEN["images"], GOLDEN["labels"])
+    at = unix_exp.criterion("at")(student, teacher, given)
     torch.testing.assert_close(at, GOLDEN["at_terms"].sum(), atol=1e-5, rtol=0)
 
 
@@ -88,7 +92,7 @@ def test_what_a_mix_shows_is_what_its_target_says() -> None:
     batch = Batch(targets[:, :, None, None], targets, torch.arange(32))
     for name in ("unix", "mixup", "nonadaptive", "random", "uncertain", "everything"):
         settings = {} if name == "everything" else {"k": 20}
-        got = unix_exp.sampler(name, **settings)(batch, lambda images, mode: torch.randn(len(images), 10))
+        got = unix_exp.sampler(name, **settings)(batch, lambda images, mode: output_of(torch.randn(len(images), 10)))
         assert len(got.images) == len(got.targets) == len(got.index) == settings.get("k", 32)
         torch.testing.assert_close(got.images[:, :, 0, 0], got.targets)
         torch.testing.assert_close(got.targets.sum(1), torch.ones(len(got.targets)))
@@ -101,13 +105,16 @@ def test_unix_mixes_easy_images_more() -> None:
     assert share[32] > 0.5 > share[31]
 
 
-def distiller(sampler: str, **settings: object) -> Offline:
+def distiller(sampler: str, runtime: Runtime | None = None, **settings: object) -> Offline:
     torch.manual_seed(0)
     student, teacher = unix_exp.model("resnet8", num_classes=10), unix_exp.model("resnet14", num_classes=10)
-    terms = {"kd": unix_exp.criterion("kd"), "ce": unix_exp.criterion("ce"), "at": unix_exp.criterion("at")}
-    return Offline(
-        student, teacher, unix_exp.sampler(sampler, **settings), Weighted(terms, {"kd": 0.9, "ce": 0.1, "at": 1.0})
-    )
+    objective = weighted(kd=0.9, ce=0.1, at=1.0)
+    networks, chosen = {"student": student, "teacher": teacher}, unix_exp.sampler(sampler, **settings)
+    return Offline(Parts(networks, chosen, objective, (runtime or Runtime(device="cpu")).scouting))
+
+
+def weighted(**weights: float) -> Weighted:
+    return Weighted({name: criteria.make(name, {}) for name in weights}, weights)
 
 
 def some_batch(device: str = "cpu") -> Batch:
@@ -126,8 +133,8 @@ def test_a_whole_step_never_asks_for_a_value(sampler: str) -> None:
     """On the meta device there are no values: forward, backward and update must do without."""
     made = distiller(sampler).to("meta")
     optimiser = torch.optim.SGD((p for p in made.parameters() if p.requires_grad), lr=0.1, momentum=0.9, foreach=True)
-    terms = Step(made, optimiser, Runtime(device="cpu"))(some_batch("meta"))
-    assert all(term.is_meta for term in terms.values())
+    losses = Step(made, optimiser, Runtime(device="cpu"), tally=Tally(16).to("meta"))(some_batch("meta"))
+    assert all(term.is_meta for term in losses.terms.values())
 
 
 @pytest.mark.parametrize(
@@ -135,11 +142,9 @@ def test_a_whole_step_never_asks_for_a_value(sampler: str) -> None:
 )
 def test_the_step_compiles_as_one_graph(scout_mode: str, precision: str) -> None:
     torch._dynamo.reset()
-    made = distiller("unix", scout_mode=scout_mode)
-    made.scouting = Runtime(device="cpu", scout_precision=precision).scouting
-    look = torch.compile(made, fullgraph=True, backend="aot_eager")
-    terms = look(some_batch())
-    sum(terms.values()).backward()
+    made = distiller("unix", Runtime(device="cpu", scout_precision=precision), scout_mode=scout_mode)
+    compiled = torch.compile(made, fullgraph=True, backend="aot_eager")
+    sum(compiled(some_batch()).terms.values()).backward()
     assert all(p.grad is not None and torch.isfinite(p.grad).all() for p in made.student.parameters())
     assert all(p.grad is None for p in made.teacher.parameters())
 
@@ -148,10 +153,11 @@ def test_one_step_of_unix_runs_compiled() -> None:
     """The real compiler, once: runtime.compile=true is this."""
     torch._dynamo.reset()
     torch.manual_seed(0)
-    made = Offline(Small(), Small(), unix_exp.sampler("unix"), Weighted({"kd": unix_exp.criterion("kd")}, {"kd": 1.0}))
+    networks = {"student": Small(), "teacher": Small()}
+    made = Offline(Parts(networks, unix_exp.sampler("unix"), weighted(kd=1.0)))
     step = Step(made, RECIPE.optimiser(made.student.parameters()), Runtime(device="cpu", compile=True))
     before = made.student.fc.weight.clone()
-    assert all(torch.isfinite(term) for term in step(some_batch()).values())
+    assert all(torch.isfinite(term) for term in step(some_batch()).terms.values())
     assert not torch.equal(before, made.student.fc.weight)
 
 
@@ -160,13 +166,13 @@ def test_scouting_moves_batch_norm_only_in_train_mode(mode: str, running_moves: 
     made, batch = distiller("unix"), some_batch()
     norm = made.student.bn1
     before = norm.running_mean.clone()
-    logits = made.scout(batch.images, mode)
+    logits = made.look(batch.images, mode).logits
     assert torch.equal(before, norm.running_mean) != running_moves
     assert not logits.requires_grad
     assert made.student.training
     assert norm.track_running_stats
     if mode == "frozen":  # the same view of the batch, without the trace
-        torch.testing.assert_close(logits, made.scout(batch.images, "train"))
+        torch.testing.assert_close(logits, made.look(batch.images, "train").logits)
 
 
 def test_the_teacher_never_changes() -> None:
@@ -182,17 +188,17 @@ def test_the_teacher_never_changes() -> None:
 def test_a_step_in_bf16_stays_finite() -> None:
     made = distiller("unix")
     step = Step(made, RECIPE.optimiser(made.student.parameters()), Runtime(device="cpu", precision="bf16"))
-    assert all(torch.isfinite(term) for term in step(some_batch()).values())
+    assert all(torch.isfinite(term) for term in step(some_batch()).terms.values())
     assert all(weight.grad is not None for weight in made.student.parameters()), "scouting must not cut the weights off"
 
 
 @pytest.mark.parametrize(("own", "scouting"), [("float32", "bf16"), ("bf16", "float32")])
 def test_the_student_may_scout_in_a_precision_of_its_own(own: str, scouting: str) -> None:
-    made, seen = distiller("unix"), []
+    runtime = Runtime(device="cpu", precision=own, scout_precision=scouting)
+    made, seen = distiller("unix", runtime), []
     made.student.register_forward_hook(
         lambda _, images, said: seen.append((torch.is_grad_enabled(), said.logits.dtype))
     )
-    runtime = Runtime(device="cpu", precision=own, scout_precision=scouting)
     Step(made, RECIPE.optimiser(made.student.parameters()), runtime)(some_batch())
     dtypes = {"float32": torch.float32, "bf16": torch.bfloat16}
     assert seen == [(False, dtypes[scouting]), (True, dtypes[own])]
@@ -202,7 +208,7 @@ def test_losses_stay_in_float32_whatever_the_networks_precision() -> None:
     torch.manual_seed(0)
     near, other = torch.randn(8, 6, 4, 4), 1e-2 * torch.randn(8, 6, 4, 4)
     student, teacher = (Output(m, (m, m, m), m) for m in (near, near + other))
-    objective = Weighted({"sp": unix_exp.criterion("sp")}, {"sp": 1.0})
-    exact = objective(student, teacher, None)["sp"]
+    objective, batch = weighted(sp=1.0), Batch(near, near, torch.arange(8))
+    exact = objective(student, teacher, batch)["sp"]
     with Runtime(device="cpu", precision="bf16").autocast():
-        assert torch.equal(objective(student, teacher, None)["sp"], exact)
+        assert torch.equal(objective(student, teacher, batch)["sp"], exact)

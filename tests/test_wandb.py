@@ -14,7 +14,6 @@ import yaml
 from conftest import MIRRORED, TINY, Command, only
 
 from unix_exp import config
-from unix_exp.run.perform import flat
 from unix_exp.sinks import wandb as sink
 from unix_exp.types import Record
 
@@ -67,7 +66,7 @@ def test_accuracy_and_loss_are_drawn_over_compute_and_the_rest_over_epochs(offli
 
 def test_the_summary_is_the_result_without_its_settings(offline_run: Path) -> None:
     mirror = mirrored.read(offline_run)
-    result = flat(config.without(json.loads((offline_run / "result.json").read_text()), "settings"))
+    result = sink.flat(config.without(json.loads((offline_run / "result.json").read_text()), "settings"))
     summary = {key: value for key, value in mirror.summary.items() if not key.startswith("_")}
     last = json.loads((offline_run / "metrics.jsonl").read_text().splitlines()[-1])
     assert summary == last | result
@@ -114,6 +113,6 @@ def test_a_failure_half_way_stops_only_the_mirror() -> None:
     mirror.say, mirror.run = told.append, Broken()
     mirror(Record(1, {"train/loss": 1.0}))
     mirror(Record(2, {"train/loss": 1.0}))
-    mirror.close()
+    mirror.close(failed=False)
     assert len(told) == 1
     assert "W&B stopped" in told[0]

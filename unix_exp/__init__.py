@@ -51,7 +51,7 @@ def criterion(name: str, facts: Facts | None = None, **settings: Any) -> Criteri
 
 def fit(*words: str) -> Generator[Record, None, Outcome]:
     """`python -m unix_exp.train WORDS` from Python: the same checks, folders and records, yielded epoch by epoch."""
-    from unix_exp.run.fit import fit as performing
+    from unix_exp.cli.fit import fit as performing
 
     return performing(*words)
 

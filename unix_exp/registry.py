@@ -18,7 +18,7 @@ Constructor = TypeVar("Constructor", bound=Callable[..., Any])
 
 
 class Registry:
-    """One kind of component; its package is imported whole at the first look-up, so a new file joins no list."""
+    """One kind of component; its package is imported whole at the first look-up, so a new file needs no list."""
 
     def __init__(self, kind: str, package: str, supplied: Iterable[str] = ()) -> None:
         self.kind = kind
@@ -31,7 +31,7 @@ class Registry:
     def register(self, name: str) -> Callable[[Constructor], Constructor]:
         module = str(sys._getframe(1).f_globals.get("__name__"))
         if not self.is_ours(module):
-            self._import_package()  # so that a name of ours is taken before a plug-in asks for it
+            self._import_package()  # first, so that a plug-in cannot take a name of the framework
 
         def keep(constructor: Constructor) -> Constructor:
             # Reloading a module, or running a notebook's cell again, registers the same component again.
@@ -94,7 +94,7 @@ class Registry:
 def check_settings(
     constructor: Callable[..., Any], name: str, settings: Mapping[str, Any], given: Iterable[str] = (), role: str = ""
 ) -> None:
-    """Hold settings against a constructor's signature and annotations, before anything is built."""
+    """Check settings by a constructor's signature and annotations, before anything is built."""
     given = set(given)
     parameters = inspect.signature(constructor, eval_str=True).parameters
     free = {key for key in parameters if key not in given}
@@ -112,7 +112,7 @@ def check_settings(
 
 
 def fits(value: Any, wanted: Any) -> bool:
-    """Whether a config value may stand where the annotation is `wanted`."""
+    """Whether a value of a config has the annotated type."""
     origin, arguments = typing.get_origin(wanted), typing.get_args(wanted)
     if wanted is Any:
         return True
@@ -134,7 +134,7 @@ def fits(value: Any, wanted: Any) -> bool:
 
 
 def describe(wanted: Any) -> str:
-    """An annotation in a user's words."""
+    """An annotation in plain words."""
     origin, arguments = typing.get_origin(wanted), typing.get_args(wanted)
     if origin in (typing.Union, types.UnionType):
         return " or ".join(describe(one) for one in arguments)

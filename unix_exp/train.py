@@ -5,11 +5,11 @@ from __future__ import annotations
 import os
 import sys
 import traceback
-from collections.abc import Mapping
 from pathlib import Path
 
 import hydra
 from hydra._internal.utils import get_args_parser
+from hydra.conf import HydraConf
 from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
 from omegaconf import DictConfig
@@ -19,6 +19,7 @@ from unix_exp.cli.errors import in_one_line
 from unix_exp.cli.help import help_text
 from unix_exp.cli.outcomes import VARIABLE, Outcomes
 from unix_exp.config import compose
+from unix_exp.config.choices import check_single, name_by_parts
 from unix_exp.sweeps.grid import check_one_sweep
 from unix_exp.types import Mistake
 from unix_exp.words import first_line
@@ -26,38 +27,37 @@ from unix_exp.words import first_line
 
 @hydra.main(version_base="1.3", config_path=str(config.folder()), config_name="config")
 def run(whole: DictConfig) -> None:
-    from unix_exp.run.perform import perform  # torch takes seconds to import, and --help must not
+    from unix_exp.run.perform import perform  # here, because torch takes seconds to import and --help does not need it
 
     job, outcomes = HydraConfig.get(), Outcomes.of_this_sweep()
     if job.mode != RunMode.MULTIRUN or outcomes is None:
-        with Outcomes.deferring_errors():  # Hydra would comment on them
-            check_single(job.runtime.choices, whole)
+        with Outcomes.deferring_errors():  # Hydra would print its own remarks
+            check_choices(job, whole)
             perform(whole)
         return
     words = " ".join(job.overrides.task)
     print(f"\njob {job.job.num + 1}: {words}", flush=True)
     with outcomes.noting(job.job.num, words) as note:
-        check_single(job.runtime.choices, whole)
+        check_choices(job, whole)
         note(perform(whole, wait=True))  # another sweep may have the same job
 
 
-def check_single(choices: Mapping[str, str], whole: DictConfig) -> None:
-    """Only criteria add up; Hydra would merge the settings of two samplers into one."""
-    for group in ("teacher", "student", "sampler", "dataset", "distiller", "recipe", "runtime", "logger"):
-        chosen = set(whole.get(group) or {}) - {"checkpoint", "seed"}  # which a teacher has before it is chosen
-        if chosen and group not in choices:  # Hydra leaves out what was given as a list
-            raise Mistake(f"{group} takes one choice; to run each of several, write {group}=NAME,NAME -m")
+def check_choices(job: HydraConf, whole: DictConfig) -> None:
+    check_single(job.runtime.choices, whole)
+    searched = [word for word in job.overrides.hydra if word.startswith("hydra.searchpath=")]
+    if (note := name_by_parts(job.runtime.choices, whole, [*searched, *job.overrides.task])) is not None:
+        print(note, flush=True)
 
 
 def main() -> None:
-    os.environ["HYDRA_FULL_ERROR"] = "1"  # errors come to us; we say them in one line
+    os.environ["HYDRA_FULL_ERROR"] = "1"  # errors reach main(), which prints them in one line
     config.register_resolvers()
     if "--version" in sys.argv[1:]:
-        print(f"unix_exp {__version__}")  # Hydra would say its own
+        print(f"unix_exp {__version__}")  # Hydra would print its own version
         return
     # Hydra's parser wants flags such as -m before all overrides, and its grammar has no ~ for home.
     sys.argv[1:] = sorted((at_home(word) for word in sys.argv[1:]), key=is_override)
-    os.environ.pop(VARIABLE, None)  # a sweep that this command was started from has its own
+    os.environ.pop(VARIABLE, None)  # the command may have been started by another sweep
     try:
         words, config_dir = given()
         compose.prepare(words, config_dir)
@@ -83,7 +83,7 @@ def main() -> None:
 
 
 def launch() -> None:
-    """Hand over to Hydra; jobs keep their errors to themselves, so what comes back is the launcher's."""
+    """Run Hydra; the jobs' errors are recorded, so an error that is raised here is Hydra's or the launcher's."""
     try:
         run()
     except OSError as error:

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypeAlias
 if TYPE_CHECKING:  # --help and --cfg answer at once because nothing they import needs torch
     from torch import Tensor
 
-    from unix_exp.distillers.clock import Clock
     from unix_exp.engine.recipe import Recipe
 
 
@@ -47,6 +46,12 @@ class Losses(NamedTuple):
     per_image: Mapping[str, Tensor] = {}  # [K] each: values of the images in `index`, the latest kept
 
 
+class HasEpoch(Protocol):
+    """The epoch as a tensor that the training writes into, counted from 0."""
+
+    epoch: Tensor
+
+
 class Facts(NamedTuple):
     """What a component may know when it is constructed: it is given to every constructor that names `facts`."""
 
@@ -56,7 +61,7 @@ class Facts(NamedTuple):
     epochs: int  # the recipe's
     size: int  # side of a training image in pixels
     shapes: Mapping[str, Output]  # by role, what each network says of a batch: tensors without values, for their shapes
-    clock: Clock  # `clock.epoch` is a tensor that the training writes into, counted from 0
+    clock: HasEpoch
 
 
 class Stage(NamedTuple):

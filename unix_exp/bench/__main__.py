@@ -29,6 +29,7 @@ def main() -> None:
         epilog="For example: python -m unix_exp.bench pair=vgg13_vgg8 sampler.k=48 runtime.precision=bf16",
     )
     parser.add_argument("words", nargs="*", metavar="key=value", help="choices and settings, as for unix_exp.train")
+    parser.add_argument("--config-dir", type=Path, metavar="DIR", help="a folder with choices of your own")
     parser.add_argument("--steps", type=int, metavar="N", help=f"timed steps of each contestant ({by_device(STEPS)})")
     parser.add_argument("--workers", type=int, metavar="N", help="time the plain loop also with N worker processes "
                         f"({by_device(WORKERS)})")  # fmt: skip
@@ -67,6 +68,8 @@ def by_device(numbers: dict[str, int]) -> str:
 
 def bench(given: argparse.Namespace) -> int:
     check(given)
+    if given.config_dir is not None:
+        given.words.insert(0, f"hydra.searchpath=[file://{given.config_dir.absolute()}]")
     from unix_exp.bench import case, compare, table  # torch takes seconds to import, which --help need not wait for
     from unix_exp.bench.picture import picture
 
@@ -104,7 +107,7 @@ def bench_together(given: argparse.Namespace) -> int:
 def check(given: argparse.Namespace) -> None:
     for word in given.words:
         if "=" not in word:
-            raise Mistake(f"'{word}' is not a setting; write key=value, such as pair=vgg13_vgg8")
+            raise Mistake(f"cannot read '{word}'; write a setting as key=value, such as pair=vgg13_vgg8")
     if given.steps is not None and given.steps < 2:
         raise Mistake(f"--steps is {given.steps}; choose 2 or more")
     if given.workers is not None and given.workers < 0:

@@ -66,6 +66,7 @@ class Case(NamedTuple):
 
 def read(words: Sequence[str]) -> Case:
     """The case, with everything checked and nothing loaded."""
+    compose.prepare(words)
     own_data = any(word.startswith("dataset=") for word in words)
     with compose.hydra_ready():
         settings = config.resolve(compose.composed(("logger=none", *(() if own_data else SHAPES), *words)))

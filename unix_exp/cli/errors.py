@@ -24,25 +24,25 @@ def in_one_line(error: BaseException, words: Sequence[str] = (), config_dir: Pat
     if isinstance(error, OverrideParseException):
         return f"cannot read '{error.override}'; write key=value, and quote a value with brackets, commas or spaces"
     if str(error).startswith("Config group override must be"):
-        return "a group takes a choice by name, such as teacher=resnet32x4; distiller=supervised needs no teacher"
+        return "a group takes a choice by name, such as teacher=resnet32x4; to leave a group out, write ~GROUP"
     if not isinstance(error, (HydraException, OmegaConfBaseException)):
         return None
-    if not isinstance(error, MissingConfigException) and (said := of_grid(words, config_dir)):
-        return said
+    if not isinstance(error, MissingConfigException) and (message := of_grid(words, config_dir)):
+        return message
     return of_job(error, words, config_dir)
 
 
 def of_grid(words: Sequence[str], config_dir: Path | None) -> str | None:
     """What is wrong with the first job that cannot be composed, and which choices leave it out; None if all can."""
     with compose.hydra_ready(config_dir):
-        spoiled = compose.spoiled(words)
-    if spoiled is None:
+        invalid = compose.first_invalid(words)
+    if invalid is None:
         return None
-    said = of_job(spoiled.flaw, spoiled.job, config_dir)
-    if not spoiled.better:
-        return said
-    what = said.partition("; ")[0]  # its advice is for a misspelt name, and elsewhere in the grid the name is known
-    return f"{what}; that is {spoiled.choice}, which {spoiled.better} leaves out"
+    message = of_job(invalid.error, invalid.job, config_dir)
+    if not invalid.valid:
+        return message
+    what = message.partition("; ")[0]  # the rest is advice for a misspelt name, which this one is not
+    return f"{what}; that is {invalid.choice}, which {invalid.valid} leaves out"
 
 
 def of_job(error: HydraException | OmegaConfBaseException, words: Sequence[str], config_dir: Path | None) -> str:
@@ -64,16 +64,14 @@ def unknown_choice(error: MissingConfigException, words: Sequence[str] = (), con
     group, _, name = (error.missing_cfg_file or "").rpartition("/")
     if group == "hydra/launcher" and name in EXTRAS:
         return f"{group} '{name}' is not installed; pip install 'unix_exp[{EXTRAS[name]}]'"
-    known = list(
-        error.options or groups(compose.folders(words, config_dir)).get(group, [])
-    )  # Hydra has none for a list
+    known = error.options or groups(compose.folders(words, config_dir)).get(group, [])  # Hydra has none for a list
     return f"{group or 'configuration'} '{name}' does not exist; {nearest(name, known)}"
 
 
 def unknown_setting(full_key: str, words: Sequence[str], config_dir: Path | None = None) -> str:
     """Look up what could have been set there, with the same groups chosen."""
     owner_path, _, key = full_key.rpartition(".")
-    node = composed(words, config_dir)
+    whole = node = composed(words, config_dir)
     for part in owner_path.split(".") if owner_path else ():
         node = node.get(part) if isinstance(node, DictConfig) else None
     known = [str(name) for name in node if name != "hydra"] if isinstance(node, DictConfig) else []
@@ -81,4 +79,7 @@ def unknown_setting(full_key: str, words: Sequence[str], config_dir: Path | None
     if isinstance(node, DictConfig) and isinstance(name := node.get("name"), str):
         owner = f"{owner_path} '{name}' has"
         known = [one for one in known if one not in ("name", "pace")]
+    groups_with_it = [str(group) for group in whole if isinstance(whole.get(group), DictConfig) and key in whole[group]]
+    if groups_with_it and not owner_path:
+        return f"{owner} no setting '{key}'; did you mean '{groups_with_it[0]}.{key}'?"
     return f"{owner} no setting '{key}'; {nearest(key, known)}"

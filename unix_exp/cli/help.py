@@ -1,4 +1,4 @@
-"""What can be chosen and set, looked up in conf/ itself."""
+"""The text of --help: every choice and setting, read from conf/."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def groups(folders: Sequence[Path] = ()) -> dict[str, list[str]]:
 
 
 def composed(words: Iterable[str], config_dir: Path | None = None) -> DictConfig:
-    """The configuration with a command's choices of groups and none of its settings."""
+    """The configuration with a command's choices of groups, without its settings."""
     known = {*groups(), "hydra.searchpath"}
     chosen = [word for word in words if word.partition("=")[0].partition("@")[0] in known and "," not in word]
     with compose.hydra_ready(config_dir):

@@ -1,4 +1,4 @@
-"""What became of a sweep's jobs, whichever process and machine each ran on."""
+"""What became of a sweep's jobs, whichever process or machine ran them."""
 
 from __future__ import annotations
 
@@ -21,17 +21,17 @@ if TYPE_CHECKING:
     from unix_exp.run.perform import Outcome
 
 VARIABLE = "UNIX_EXP_OUTCOMES"  # launchers hand the environment on to their processes
-MONTH = 30 * 24 * 3600  # seconds; longer than a job takes, so that no living sweep loses its notes
+MONTH = 30 * 24 * 3600  # seconds; longer than any job takes, so that no running sweep loses its file
 
 
 class BeginOutcomes(Callback):
-    """Hydra calls it before a sweep's first job, in the process that the sweep was typed in."""
+    """Called by Hydra before a sweep's first job, in the process of the command."""
 
     def on_multirun_start(self, config: DictConfig, **_: Any) -> None:
         # Beside the runs, because that folder is what the nodes of a cluster share.
         folder = Path(config.runs).expanduser().absolute() / ".sweeps"
         os.environ[VARIABLE] = str(folder / f"{time.strftime('%Y%m%d-%H%M%S')}-{os.getpid()}.jsonl")
-        for left in folder.glob("*.jsonl"):  # by a sweep that was killed
+        for left in folder.glob("*.jsonl"):  # of sweeps that were killed
             with suppress(OSError):
                 if time.time() - left.stat().st_mtime > MONTH:
                     left.unlink()
@@ -40,7 +40,7 @@ class BeginOutcomes(Callback):
 class Outcomes:
     """Two lines for every job, one when it begins and one when it ends, in a file that all jobs append to."""
 
-    deferred: BaseException | None = None  # a lone run is in this process, so its error can wait here
+    deferred: BaseException | None = None  # a single run is in this process, so its error can wait here
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -51,7 +51,7 @@ class Outcomes:
 
     @contextmanager
     def noting(self, job: int, words: str) -> Iterator[Callable[[Outcome], None]]:
-        """Note how a job ends; its failure is said and kept, and does not stop the others."""
+        """Record how a job ends; an error is printed and recorded, and does not stop the other jobs."""
 
         def note(outcome: Outcome) -> None:
             self._append({"job": job, "words": words, "folder": str(outcome.folder)})
@@ -60,18 +60,18 @@ class Outcomes:
             self._append({"job": job, "words": words})
             yield note
         except Exception as error:
-            complaint = in_one_line(error)
-            if complaint is None:
+            message = in_one_line(error)
+            if message is None:
                 traceback.print_exc()
-                complaint = f"{type(error).__name__}: {error}".splitlines()[0]
-            print(f"error: {complaint}", file=sys.stderr, flush=True)
-            with suppress(OSError):  # the folder of the runs can't be written to, which the error said
-                self._append({"job": job, "words": words, "error": complaint})
+                message = f"{type(error).__name__}: {error}".splitlines()[0]
+            print(f"error: {message}", file=sys.stderr, flush=True)
+            with suppress(OSError):  # the folder of the runs cannot be written to, and the error says so
+                self._append({"job": job, "words": words, "error": message})
 
     @classmethod
     @contextmanager
     def deferring_errors(cls) -> Iterator[None]:
-        """Let a lone run's error pass its launcher in silence."""
+        """Keep a single run's error until its launcher has returned: the launcher would print it too."""
         try:
             yield
         except (Exception, KeyboardInterrupt) as error:
@@ -89,18 +89,18 @@ class Outcomes:
             file.write(json.dumps(line) + "\n")
 
     def _last_lines(self) -> list[dict[str, Any]]:
-        """What was noted last of each job."""
+        """The last line of each job."""
         jobs: dict[int, dict[str, Any]] = {}
         for line in self.path.read_text(errors="replace").splitlines():
-            with suppress(ValueError, TypeError, KeyError):  # a kill may have cut it short
+            with suppress(ValueError, TypeError, KeyError):  # a killed process may have left half a line
                 noted = json.loads(line)
                 jobs[noted["job"]] = noted
         return [jobs[number] for number in sorted(jobs)]
 
     def conclude(self, interrupted: bool = False) -> int:
-        """Say what a sweep came to; the exit code: 0 where all is done."""
+        """Print what became of a sweep's jobs; the exit code: 0 where all are done."""
         if not self.path.exists():
-            return 2  # no job could begin, and why was said
+            return 2  # no job could begin, and the reason has been printed
         from unix_exp.report.table import table
 
         ended = self._last_lines()

@@ -8,12 +8,12 @@ from unix_exp.config.settings import (
     by_name,
     check_shape,
     folder,
-    of_teacher,
     raw,
     register_resolvers,
     resolve,
     without,
 )
+from unix_exp.config.teacher import of_teacher
 
 __all__ = [
     "KEYS", "PLACES", "Settings", "alike", "by_name", "check_shape", "dataset_name", "folder", "has_teacher",

@@ -1,4 +1,4 @@
-"""Hydra's composing, outside its own entry: a command's configuration, and the jobs of a grid."""
+"""Configurations composed as Hydra's own entry composes them: one command's, and those of the jobs of a grid."""
 
 from __future__ import annotations
 
@@ -26,28 +26,28 @@ from unix_exp.types import Mistake
 
 
 def prepare(words: Iterable[str], config_dir: Path | None = None) -> None:
-    """Load a command's plug-ins, and let Hydra choose their components; before anything is composed."""
+    """Load a command's plug-ins and make their components choices; call it before Hydra composes anything."""
     words = list(words)
+    if config_dir is not None and not config_dir.is_dir():
+        raise Mistake(f"--config-dir {config_dir} does not exist; give a folder with choices of your own")
     plugins.load(plugins.named_in(words))
     unwritten.offer(folders(words, config_dir))
 
 
 def folders(words: Iterable[str] = (), config_dir: Path | None = None) -> list[Path]:
-    """Where a command finds its choices: conf/ and the folders that it adds."""
+    """Where a command finds its choices: in conf/ and in the folders that it adds."""
     searched = [Path(one.removeprefix("file://")) for one in plugins.given(words, "hydra.searchpath")]
     return [folder(), *([config_dir] if config_dir is not None else []), *searched]
 
 
 @contextmanager
 def hydra_ready(config_dir: Path | None = None) -> Iterator[None]:
-    """Composing in this process, with a folder of choices of one's own as with train's --config-dir."""
+    """Compose configurations in here, with choices from --config-dir as in train."""
     register_resolvers()
-    _composed.cache_clear()  # the same words may mean something else in another folder
+    _composed.cache_clear()  # the same words can mean something else now
     GlobalHydra.instance().clear()
     with initialize_config_dir(str(folder()), version_base="1.3"):
         if config_dir is not None:
-            if not config_dir.is_dir():
-                raise Mistake(f"--config-dir {config_dir} is not a folder")
             search_path = create_config_search_path(str(folder()))
             own = f"file://{config_dir.absolute()}"
             search_path.prepend("command-line", own, SearchPathQuery(provider="schema"))
@@ -61,7 +61,7 @@ def typed(parameters: Mapping[str, Any]) -> list[str]:
 
 
 def jobs_of(words: Iterable[str]) -> list[tuple[str, ...]]:
-    """The same for any command, whose sweep may be in a folder of one's own."""
+    """The jobs of a command, which may choose a sweep, also one from a folder of its own."""
     words = list(words)
     chosen = [word for word in words if word.startswith(("sweep=", "hydra.searchpath="))]
     sweeper = compose("config", overrides=chosen, return_hydra_config=True).hydra.sweeper
@@ -92,31 +92,31 @@ def _composed(job: tuple[str, ...]) -> DictConfig:
     return compose("config", overrides=list(job))
 
 
-class Spoiled(NamedTuple):
+class Invalid(NamedTuple):
     """A job whose configuration cannot be composed."""
 
     job: tuple[str, ...]
-    flaw: HydraException
-    choice: str = ""  # what of the grid spoils it: "experiment=kd"
-    better: str = ""  # the choices in its place that do not: "experiment=random,unix"
+    error: HydraException
+    choice: str = ""  # the word of the job that makes it invalid: "experiment=kd"
+    valid: str = ""  # the other choices of the grid, which do not: "experiment=random,unix"
 
 
-def spoiled(words: Iterable[str]) -> Spoiled | None:
-    """The first spoiled job of a command; where none is better the last, because grids begin with the plainest."""
+def first_invalid(words: Iterable[str]) -> Invalid | None:
+    """The first invalid job of a command; where all choices are invalid the last, as grids begin with the plainest."""
     try:
         jobs = jobs_of(words)
     except HydraException:
         return None
     for job in jobs:
-        if (found := flaw(job)) is not None:
-            if narrowed := narrowing(job, jobs):
-                return Spoiled(job, found, *narrowed)
-            last = flaw(jobs[-1])
-            return Spoiled(job, found) if last is None else Spoiled(jobs[-1], last)
+        if (error := error_in(job)) is not None:
+            if choice := choice_to_blame(job, jobs):
+                return Invalid(job, error, *choice)
+            last = error_in(jobs[-1])
+            return Invalid(job, error) if last is None else Invalid(jobs[-1], last)
     return None
 
 
-def flaw(job: tuple[str, ...]) -> HydraException | None:
+def error_in(job: tuple[str, ...]) -> HydraException | None:
     try:
         composed(job)
     except HydraException as error:
@@ -124,11 +124,15 @@ def flaw(job: tuple[str, ...]) -> HydraException | None:
     return None
 
 
-def narrowing(job: tuple[str, ...], jobs: list[tuple[str, ...]]) -> tuple[str, str] | tuple[()]:
-    """Which one choice spoils a job, told by the jobs that differ from it in that alone."""
-    for place, word in enumerate(job):
-        near = [one for one in jobs if one[:place] == job[:place] and one[place + 1 :] == job[place + 1 :]]
-        if good := [one[place] for one in near if flaw(one) is None]:
+def choice_to_blame(job: tuple[str, ...], jobs: list[tuple[str, ...]]) -> tuple[str, str] | tuple[()]:
+    """The one choice that makes a job invalid: the jobs that differ in it alone are valid."""
+    for position, word in enumerate(job):
+        others = [one for one in jobs if without(one, position) == without(job, position)]
+        if valid := [one[position] for one in others if error_in(one) is None]:
             key = word.partition("=")[0]
-            return word, f"{key}=" + ",".join(one.removeprefix(f"{key}=") for one in good)
+            return word, f"{key}=" + ",".join(one.removeprefix(f"{key}=") for one in valid)
     return ()
+
+
+def without(job: tuple[str, ...], position: int) -> tuple[str, ...]:
+    return job[:position] + job[position + 1 :]

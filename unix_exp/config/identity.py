@@ -11,7 +11,7 @@ from unix_exp.config import plugins
 from unix_exp.config.names import has_teacher
 from unix_exp.config.settings import Settings, without
 
-# Settings that say where data lies, how it travels or what it is called; the data themselves have a fingerprint.
+# Settings of where data is, how it is read or what it is called; the images themselves have a fingerprint.
 PLACES = {"path", "root", "cache", "download", "workers", "title"}
 
 
@@ -33,7 +33,7 @@ def what_determines(settings: Settings, fingerprint: str, teacher: str | None) -
 
 
 def precisions(settings: Settings) -> Settings:
-    """The arithmetic of a run; the teacher's and scouting's is the same unless another was chosen."""
+    """The precision of a run, and of its teacher and scouting where they have another."""
     runtime = settings.get("runtime") or {}
     own, names = runtime.get("precision"), ["scout_precision"] + ["teacher_precision"] * has_teacher(settings)
     others = {name: runtime.get(name) for name in names}
@@ -46,7 +46,7 @@ def identity(determining: Settings) -> str:
 
 
 def alike(value: Any) -> Any:
-    """4 and 4.0 are one setting."""
+    """Make whole floats integers, because 4 and 4.0 are the same setting."""
     if isinstance(value, Mapping):
         return {key: alike(one) for key, one in value.items()}
     if isinstance(value, (list, tuple)):

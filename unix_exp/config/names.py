@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from unix_exp.config.settings import Settings
+from unix_exp.registry import criteria, distillers
 
 
 def network_name(settings: Mapping[str, Any]) -> str:
@@ -15,9 +16,9 @@ def network_name(settings: Mapping[str, Any]) -> str:
 
 
 def dataset_name(settings: Settings) -> str:
-    """What people call a data set: a folder's by its title, or as the folder is called."""
+    """What people call a data set; one that takes a title by that, or as its folder is called."""
     dataset = settings["dataset"]
-    path = Path(str(dataset["path"])).name if dataset["name"] == "folder" and dataset.get("path") else None
+    path = Path(str(dataset["path"])).name if "title" in dataset and dataset.get("path") else None
     return str(dataset.get("title") or path or dataset["name"])
 
 
@@ -27,13 +28,21 @@ def pair_name(settings: Settings) -> str:
 
 
 def has_teacher(settings: Settings) -> bool:
-    return "name" in (settings.get("teacher") or {}) and settings["distiller"]["name"] != "supervised"
+    """Whether a teacher is chosen and the distiller learns from one; imports torch."""
+    return "name" in (settings.get("teacher") or {}) and learns_from_teacher(settings["distiller"]["name"])
+
+
+def learns_from_teacher(distiller: str) -> bool:
+    return "teacher" in getattr(distillers[distiller], "networks", ("teacher",))
 
 
 def method_name(settings: Settings) -> str:
+    """The name it was given, or what it is made of beside plain distillation: method, sampler, criteria."""
     if settings.get("method"):
         return str(settings["method"])
     if not has_teacher(settings):
         return str(settings["distiller"]["name"])
-    criteria = [name for name in settings["criterion"] if name != "kd"]
-    return "-".join([settings["sampler"]["name"], *criteria])
+    more = [name for name in settings["criterion"] if not getattr(criteria[name], "plain_distillation", False)]
+    distiller = settings["distiller"]["name"]
+    own = [distiller] if getattr(distillers[distiller], "in_names", True) else []
+    return "-".join([*own, settings["sampler"]["name"], *more])

@@ -1,4 +1,4 @@
-"""Where the configuration lies, what it must look like, and what of it names a run. Imports nothing heavy."""
+"""Where the configuration is, and the shape it must have. Imports nothing heavy."""
 
 from __future__ import annotations
 
@@ -14,7 +14,8 @@ from unix_exp.words import nearest
 
 KEYS = (
     "teacher", "student", "networks", "dataset", "distiller", "sampler", "criterion", "recipe", "teacher_recipe",
-    "runtime", "logger", "seed", "method", "plugins", "runs", "teachers",
+    "teacher_distiller", "teacher_sampler", "teacher_criterion", "runtime", "logger", "seed", "method", "plugins",
+    "runs", "teachers",
 )  # fmt: skip
 
 Settings = dict[str, Any]
@@ -28,19 +29,19 @@ def folder() -> Path:
 
 
 def register_resolvers() -> None:
-    # A batch that is no number passes through: the recipe, whose mistake it is, says so.
+    # A batch that is not a number passes: the check of the recipe reports it.
     OmegaConf.register_new_resolver("share", share, replace=True)
     OmegaConf.register_new_resolver("half", lambda batch: batch / 2 if isinstance(batch, int) else None, replace=True)
     OmegaConf.register_new_resolver("pick", lambda choice, among, other=None: among.get(choice, other), replace=True)
 
 
 def share(batch: Any, part: float) -> int | None:
-    """How many images of a batch a part of it is; one at least."""
+    """A share of a batch in images, at least one."""
     return max(1, int(part * batch)) if isinstance(batch, int) else None
 
 
 def resolve(config: DictConfig) -> Settings:
-    """A plain, complete configuration, its outer shape checked; what is inside a group its component checks."""
+    """A plain, complete configuration of the right outer shape; each component checks its own settings."""
     register_resolvers()
     for key in config:
         if key not in KEYS:
@@ -56,13 +57,19 @@ def resolve(config: DictConfig) -> Settings:
 
 
 def check_shape(settings: Settings) -> None:
-    """Every group a group, every value of its kind: what the components' own checks rely on."""
+    """Check that groups are groups and values of the right type, before components check their settings."""
     for key in ("criterion", "recipe", "teacher_recipe", "runtime", "logger"):
         if not isinstance(settings.get(key), dict):
             raise Mistake(f"{key} is not chosen; give {key}=NAME")
     for key in ("student", "dataset", "distiller", "sampler"):
         if not isinstance(settings.get(key), dict) or "name" not in settings[key]:
             raise Mistake(f"{key} is not chosen; give {key}=NAME")
+    for key in ("teacher_sampler", "teacher_criterion"):  # earlier records have none
+        if not isinstance(settings.get(key, {}), dict):
+            group = key.removeprefix("teacher_")
+            raise Mistake(f"{key} is {settings[key]!r}; choose one with {group}@{key}=NAME")
+    if not isinstance(settings.get("teacher_distiller", {}), dict):
+        raise Mistake(f"teacher_distiller is {settings['teacher_distiller']!r}; give teacher_distiller.name=NAME")
     for key in ("runs", "teachers"):
         if not isinstance(settings.get(key), str) or not settings[key]:
             raise Mistake(f"{key} is {settings.get(key)!r}; give the path of a folder")
@@ -76,26 +83,6 @@ def check_shape(settings: Settings) -> None:
     for name, seed in (("seed", settings.setdefault("seed", 0)), ("teacher.seed", teacher.get("seed", 0))):
         if not isinstance(seed, int) or isinstance(seed, bool) or not 0 <= seed < 2**31:
             raise Mistake(f"{name} is {seed!r}; it must be a whole number from 0 on, below 2^31")
-
-
-def of_teacher(config: DictConfig) -> DictConfig:
-    """The run that makes a run's teacher: the same data, labels alone, its own recipe and seed."""
-    own = {"checkpoint", "seed"}
-    made = OmegaConf.masked_copy(config, [key for key in KEYS if key in config])
-    OmegaConf.set_struct(made, False)
-    # Unresolved values travel, so that what follows the student (its learning rate) now follows the teacher.
-    made.student = {key: value for key, value in raw(config.teacher).items() if key not in own}
-    made.recipe = raw(config.teacher_recipe)
-    # In the arithmetic of the tables, whatever the students': they share a teacher, and so they compare.
-    made.runtime = raw(config.runtime) | {"precision": "float32", "teacher_precision": None, "scout_precision": None}
-    made.teacher = {}
-    made.distiller = {"name": "supervised"}
-    made.sampler = {"name": "everything"}
-    made.criterion = {"ce": {"weight": 1.0}}
-    made.seed = config.teacher.get("seed", 0)
-    made.method = "teacher"
-    made.runs = config.teachers
-    return made
 
 
 def raw(node: DictConfig) -> Settings:

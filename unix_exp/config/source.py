@@ -1,4 +1,4 @@
-"""What Python source says, read without running it: a plug-in's files, and the names that a package registers."""
+"""What source code says without being run: the files of a plug-in, the names that a package registers."""
 
 from __future__ import annotations
 

@@ -14,6 +14,7 @@ class KD:
     """Match the teacher's softened predictions: tau^2 KL(teacher || student) (Hinton, Vinyals and Dean 2015)."""
 
     needs_teacher = True
+    plain_distillation = True  # so the names of methods leave it out
 
     def __init__(self, tau: float = 4.0) -> None:
         if not 0 < tau < math.inf:

@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from unix_exp.sinks.wandb import WandbSettings, has_key
+from unix_exp.sinks.wandb import PROJECT, has_key
 from unix_exp.types import Mistake
 from unix_exp.words import first_line
 
@@ -27,7 +27,7 @@ def arguments() -> argparse.Namespace:
         description="Save a workspace in a W&B project: accuracy against compute, learning curves, cost by part, "
         "pairs and methods side by side, the images that were kept and left out, speed. Every call saves a new one.",
     )
-    parser.add_argument("--project", default=WandbSettings.project, help="the W&B project (%(default)s)")
+    parser.add_argument("--project", default=PROJECT, help="the W&B project (%(default)s)")
     parser.add_argument("--entity", help="its user or team (the key's own)")
     parser.add_argument("--name", default="Accuracy against compute", help="what to call it (%(default)s)")
     parser.add_argument(

@@ -34,6 +34,8 @@ class Distiller(nn.Module):
 
     networks: ClassVar[Mapping[str, Kind]] = {"teacher": "frozen"}  # beside the student, which is always trained
 
+    in_names: ClassVar[bool] = True  # whether a run's name says which method it is
+
     student: nn.Module
     sampler: Sampler
     criterion: Weighted

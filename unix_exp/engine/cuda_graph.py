@@ -7,7 +7,7 @@ from functools import partial
 
 import torch
 from torch import Tensor
-from torch.utils._pytree import tree_map
+from torch.utils._pytree import tree_map_only
 
 from unix_exp.distillers.distiller import Distiller
 from unix_exp.engine.recording import HOST_NUMBER, Recording, record, replay_equals_eager, unchanged
@@ -42,7 +42,7 @@ class CapturedStep(Step):
     def __call__(self, batch: Batch) -> Losses:
         batch = batch._replace(images=self.runtime.batch_layout(batch.images))  # outside the recording
         if self.given is None:
-            self.given = tree_map(torch.clone, batch)
+            self.given = tree_map_only(Tensor, torch.clone, batch)  # a batch may have no weights
             self.recording = self.recorded(self.given)
         elif not self.compared:
             self.compare(batch)  # the second batch: what the host draws anew for it is not in the recording
@@ -50,7 +50,7 @@ class CapturedStep(Step):
             return super().__call__(batch)
         self.read(batch)
         self.recording.replay()
-        replayed: Losses = tree_map(torch.clone, self.recording.result)  # the next replay writes over them
+        replayed: Losses = tree_map_only(Tensor, torch.clone, self.recording.result)  # the next replay writes over them
         return replayed
 
     def read(self, batch: Batch) -> None:

@@ -36,11 +36,11 @@ def build(arch: str, pretrained: bool = False, taps: list[str] | None = None, nu
 
 
 def published_classes(arch: str) -> int | None:
-    """How many classes the published weights know; asked without fetching them."""
+    """How many classes the published weights know; asked without fetching them. None where none were published."""
     import timm
 
     known = timm.get_pretrained_cfg(arch, allow_unregistered=True)
-    return None if known is None else known.num_classes
+    return None if known is None or not known.has_weights else known.num_classes
 
 
 setattr(build, "published_classes", published_classes)  # noqa: B010  # a capability of the constructor

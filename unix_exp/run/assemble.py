@@ -10,6 +10,7 @@ from contextlib import AbstractContextManager, nullcontext
 
 import torch
 from torch import nn
+from torch.nn.parameter import is_lazy
 
 from unix_exp import config
 from unix_exp.config import Settings
@@ -17,7 +18,7 @@ from unix_exp.distillers.clock import Clock
 from unix_exp.distillers.distiller import Distiller, Parts
 from unix_exp.registry import distillers
 from unix_exp.run import components
-from unix_exp.types import Dataset, Facts, Output
+from unix_exp.types import Dataset, Facts, Mistake, Output
 
 HEADS = 2**20  # added to a run's seed, so that heads do not draw the same numbers as the student
 
@@ -63,8 +64,17 @@ def assemble(
     parts = Parts(networks, sampler, criterion, scouting, averages or {})
     chosen = settings["distiller"]
     method: Distiller = distillers.make(chosen["name"], config.without(chosen, "name"), facts=facts, parts=parts)
+    refuse_late([name for name, weight in method.named_parameters() if is_lazy(weight)])
     device = next(networks["student"].parameters()).device
     return moved(method, device)
+
+
+def refuse_late(weights: list[str]) -> None:
+    if weights:
+        raise Mistake(
+            f"'{weights[0]}' is made during the first step, when the optimiser exists already, so it would never be "
+            "trained; make it in the constructor, sized by facts.shapes"
+        )
 
 
 def moved(method: Distiller, device: torch.device) -> Distiller:

@@ -139,7 +139,7 @@ def from_store(
     asked = whole.copy()
     OmegaConf.set_struct(asked, False)
     if role != TEACHER:
-        asked.teacher = chosen
+        asked.teacher = {"seed": whole.teacher.get("seed", 0), **chosen}  # none that a student begins with
     recipe = config.of_teacher(asked)
     if begins_from is not None:
         recipe.student.checkpoint = str(begins_from[0])

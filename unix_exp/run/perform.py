@@ -19,12 +19,12 @@ from unix_exp.run.folder import RunFolder
 from unix_exp.run.networks import TEACHER
 from unix_exp.run.plan import Located, Plan, averages, check, locate
 from unix_exp.run.ready import Ready, make_ready, measured_at_the_end
-from unix_exp.run.result import flat, result_of, summary
+from unix_exp.run.result import result_of, summary
 from unix_exp.run.sources import FromStore
 from unix_exp.run.training import training_of
+from unix_exp.sinks import sink
 from unix_exp.sinks.console import Console
 from unix_exp.sinks.jsonl import Jsonl
-from unix_exp.sinks.wandb import Wandb, WandbSettings, under_agent
 from unix_exp.types import Mistake, Record
 
 FORMAT = 2  # of a checkpoint: 1 held the student, the criteria and the optimiser alone
@@ -95,14 +95,12 @@ def carry_out(plan: Plan, console: Console, command: str | None) -> Generator[Re
         sinks: list[Callable[[Record], None]] = [Jsonl(folder.metrics), console]
         if run.analysis is not None:
             sinks.append(Jsonl(folder.analysis, "arrays"))
-        wandb = None
-        if settings["logger"]["name"] == "wandb" and not (settings["method"] == "teacher" and under_agent()):
-            wandb = stack.enter_context(mirror(located, console.say))
-            sinks.append(wandb)
+        chosen = stack.enter_context(sink.opened(settings["logger"], about(located, console.say)))
+        sinks.append(chosen)
         saved_at = run.progress.seconds
         for record in train(run, console.watch):
-            for sink in sinks:
-                sink(record)
+            for each in sinks:
+                each(record)
             due = located.runtime.checkpoint_is_due(record.epoch, run.progress.seconds - saved_at)
             if due or record.epoch == run.epochs:
                 save_state(folder.checkpoint, state_of(run))
@@ -114,8 +112,7 @@ def carry_out(plan: Plan, console: Console, command: str | None) -> Generator[Re
         if located.teacher is not None:
             ready = measured_at_the_end(ready, run.method.get_submodule(TEACHER), located, console)
         result = result_of(plan, ready, run, content_hash(folder.weights), command)
-        if wandb is not None:
-            wandb.summarise(flat(config.without(result, "settings")))  # its config holds them
+        chosen.summarise(result)
     folder.finish(result)
     console.say(f"{summary(result)}; {folder.path}")
     return Outcome(folder.path, result)
@@ -204,15 +201,16 @@ def introduce(plan: Plan, ready: Ready, run: Training, say: Callable[[str], None
         say(f"continuing after epoch {run.progress.epoch}")
 
 
-def mirror(located: Located, say: Callable[[str], None]) -> Wandb:
+def about(located: Located, say: Callable[[str], None]) -> sink.RunInfo:
     settings = located.settings
     pair, method = config.pair_name(settings), config.method_name(settings)
-    return Wandb(
-        WandbSettings(**config.without(settings["logger"], "name")),
+    return sink.RunInfo(
         folder=located.folder.path,
         identity=located.identity,
+        name=located.folder.path.name,
         group=f"{pair}-{method}",
-        tags=[pair, method, config.dataset_name(settings)],
+        tags=(pair, method, config.dataset_name(settings)),
         config={**settings, "pair": pair, "method": method, "identity": located.identity},
+        is_teacher=settings["method"] == "teacher",
         say=say,
     )

@@ -11,13 +11,12 @@ from unix_exp import config
 from unix_exp.config import Settings, plugins
 from unix_exp.engine.recipe import Recipe
 from unix_exp.engine.runtime import Runtime
-from unix_exp.registry import check_settings
 from unix_exp.run import components
 from unix_exp.run.folder import RunFolder
 from unix_exp.run.networks import STUDENT, TEACHER, Network, networks_of
 from unix_exp.run.sources import Average, FromFile
 from unix_exp.run.trial import Trial, tried
-from unix_exp.sinks.wandb import WandbSettings
+from unix_exp.sinks import sink
 from unix_exp.types import Dataset, Mistake
 
 
@@ -49,7 +48,7 @@ def locate(whole: DictConfig) -> Located:
     settings = config.resolve(whole)
     plugins.load(settings["plugins"])  # a launcher's process has none yet
     recipe, runtime = components.recipe(settings["recipe"]), components.runtime(settings["runtime"])
-    check_logger(settings)
+    sink.check(settings["logger"])
     data = components.dataset(settings["dataset"])
     if config.has_teacher(settings):
         check_batch(components.recipe(settings["teacher_recipe"], "teacher_recipe"), data, "teacher_recipe")
@@ -76,14 +75,6 @@ def determining(settings: Settings, fingerprint: str, networks: tuple[Network, .
 def check_batch(recipe: Recipe, data: Dataset, role: str) -> None:
     if recipe.batch > data.train_count:
         raise Mistake(f"{role}.batch is {recipe.batch}, but the dataset has {data.train_count} training images")
-
-
-def check_logger(settings: Settings) -> None:
-    name = (settings.get("logger") or {}).get("name", "none")
-    if name not in ("wandb", "none"):
-        raise Mistake(f"logger '{name}' does not exist; choose wandb or none")
-    if name == "wandb":
-        check_settings(WandbSettings, "wandb", config.without(settings["logger"], "name"), role="logger")
 
 
 def check(located: Located) -> Plan:

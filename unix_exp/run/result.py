@@ -121,14 +121,6 @@ def spent_on(source: FromStore) -> dict[str, Any] | None:
     }
 
 
-def flat(result: dict[str, Any], path: str = "") -> dict[str, Any]:
-    """Nested results under joined names, as a W&B summary wants them."""
-    values: dict[str, Any] = {}
-    for key, value in result.items():
-        values |= flat(value, f"{path}{key}/") if isinstance(value, dict) else {path + key: value}
-    return values
-
-
 def summary(result: dict[str, Any]) -> str:
     share = result["cost"]["percent_of_kd"]
     compute = f", {share:.2f} % of KD's compute" if share is not None else ""

@@ -17,7 +17,7 @@ from unix_exp.distillers.distiller import Distiller
 from unix_exp.engine import stages as sequence
 from unix_exp.engine.recipe import Recipe
 from unix_exp.run import hidden_state
-from unix_exp.run.assemble import Shapes, assemble, facts_of
+from unix_exp.run.assemble import Shapes, assemble, facts_of, refuse_late
 from unix_exp.types import Batch, Dataset, Losses, Mistake
 from unix_exp.words import first_line
 
@@ -68,8 +68,8 @@ def stage_by_stage(method: Distiller, shapes: Shapes, data: Dataset, recipe: Rec
         plans[stage.name] = StagePlan(stage.recipe.epochs, cost)
         per_image |= dict.fromkeys(losses.per_image)
         unpriced |= dict.fromkeys(unknown)
+    check_weights(weights, method)  # first: what comes with a late module would be found as hidden state
     hidden_state.check(before, hidden_state.marks(method))
-    check_weights(weights, method)
     ledger = Ledger(plans, recipe.epochs, data.train_count // recipe.batch, tuple(unpriced))
     return Trial(ledger, shapes, tuple(per_image))
 
@@ -87,9 +87,4 @@ def check_losses(losses: Losses) -> None:
 
 
 def check_weights(before: list[str], method: Distiller) -> None:
-    late = [name for name, _ in method.named_parameters() if name not in before]
-    if late:
-        raise Mistake(
-            f"'{late[0]}' is made during the first step, when the optimiser exists already, so it would never be "
-            "trained; make it in the constructor, sized by facts.shapes"
-        )
+    refuse_late([name for name, _ in method.named_parameters() if name not in before])

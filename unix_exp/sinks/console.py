@@ -1,10 +1,10 @@
-"""What a person sees: one aligned line per epoch, and on a terminal the epoch's progress with the time left."""
+"""The console: one aligned line per epoch, and on a terminal the epoch's progress with the time left."""
 
 from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 from rich.console import Console as RichConsole
@@ -13,7 +13,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from unix_exp.types import Record
 from unix_exp.words import duration
 
-COLUMNS = (  # title, width, value of a record
+COLUMNS: tuple[tuple[str, int, Callable[[Mapping[str, float]], str]], ...] = (  # title, width, value of a record
     ("loss", 9, lambda values: f"{values['train/loss']:.4f}"),
     ("test %", 7, lambda values: percent(values.get("test/top1"))),
     ("top-5 %", 8, lambda values: percent(values.get("test/top5"))),
@@ -22,8 +22,8 @@ COLUMNS = (  # title, width, value of a record
     ("img/s", 8, lambda values: f"{values['time/images_per_second']:,.0f}"),
 )
 
-BY_HOST = 5e-6  # seconds an image: below it is the host's own work between two steps, which small captured steps show
-WAITED = 20  # per cent of an epoch spent waiting for images, above which a message is printed
+BY_HOST = 5e-6  # seconds an image: less is the host working between two steps, visible beside short captured steps
+WAITED = 20  # per cent of an epoch spent waiting for images; above it a line says so
 
 
 def percent(value: float | None) -> str:
@@ -37,7 +37,7 @@ class Console:
         self.epochs = epochs
         self.rich = RichConsole(highlight=False, soft_wrap=True)
         self.titled = self.warned = False
-        self.left = ""  # the time left for the whole run, known after its first epoch here
+        self.left = ""  # time left of the whole run, known after one epoch
         self.since = time.monotonic()
 
     @property
@@ -58,7 +58,7 @@ class Console:
             self.say(f"{waited:.0f} % of this epoch was spent waiting for images; if they are read from the disk, "
                      "raise dataset.workers or use smaller files")  # fmt: skip
             self.warned = True
-        sys.stdout.flush()  # a pipe's reader sees an epoch when it ends
+        sys.stdout.flush()  # so that the reader of a pipe sees each epoch as it ends
         now = time.monotonic()
         self.left = f" (run {duration((self.epochs - record.epoch) * (now - self.since))} left)"
         self.since = now

@@ -5,63 +5,53 @@ from __future__ import annotations
 import netrc
 import os
 from collections.abc import Callable
-from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any, Literal
 
+from unix_exp.registry import sinks
+from unix_exp.sinks.sink import RunInfo
 from unix_exp.types import Record
 
+PROJECT = "unix_exp"
 COST_AXIS = "cost/total_gflops"
 
 
-@dataclass(frozen=True)
-class WandbSettings:
-    """What of the logger group the run's entry may choose."""
-
-    project: str = "unix_exp"
-    entity: str | None = None
-    mode: Literal["auto", "online", "offline"] = "auto"
-    tags: list[str] = field(default_factory=list)
-
-
+@sinks.register("wandb")
 class Wandb:
-    """One W&B run, its curves drawn over the compute spent; use it as a context manager."""
+    """One W&B run, its curves drawn over the compute spent."""
 
     def __init__(
         self,
-        settings: WandbSettings,
-        folder: Path,
-        identity: str,
-        group: str,
-        tags: list[str],
-        config: dict[str, Any],
-        say: Callable[[str], None],
+        run: RunInfo,
+        project: str = PROJECT,
+        entity: str | None = None,
+        mode: Literal["auto", "online", "offline"] = "auto",
+        tags: list[str] | None = None,
     ) -> None:
         self.run: Any = None
-        self.say = say
-        mode = chosen_mode(settings.mode)
-        if mode == "offline":
-            os.environ.setdefault("WANDB_CACHE_DIR", str(folder / "wandb"))  # its own logs would go to the home folder
-            if settings.mode == "auto":
-                say_once(say, "W&B: no key found, logging offline (wandb login, or logger=none)")
-        self._guard(self._start, settings, mode, folder, identity, group, tags, config)
+        self.say = run.say
+        if run.is_teacher and under_agent():
+            return  # an agent has one run, and that is the student's
+        chosen = chosen_mode(mode)
+        if chosen == "offline":
+            os.environ.setdefault("WANDB_CACHE_DIR", str(run.folder / "wandb"))  # or its own logs go to the home folder
+            if mode == "auto":
+                say_once(run.say, "W&B: no key found, logging offline (wandb login, or logger=none)")
+        self._guard(self._start, run, project, entity, chosen, tags or [])
 
-    def _start(
-        self, settings: WandbSettings, mode: Any, folder: Path, identity: str, group: str, tags: list[str], config: Any
-    ) -> None:
-        import wandb  # a second of imports that logger=none saves
+    def _start(self, run: RunInfo, project: str, entity: str | None, mode: Any, tags: list[str]) -> None:
+        import wandb  # here, because it takes a second to import
 
         self.run = wandb.init(
-            project=settings.project,
-            entity=settings.entity,
-            name=folder.name,
-            # The same run again, after an interruption too; an agent of a W&B sweep names its runs itself.
-            id=None if os.environ.get("WANDB_SWEEP_ID") else identity,
+            project=project,
+            entity=entity,
+            name=run.name,
+            # A run that was interrupted continues in the same W&B run; an agent of a W&B sweep names its runs itself.
+            id=None if under_agent() else run.identity,
             resume="allow" if mode == "online" else None,
-            group=group,
-            tags=[*tags, *settings.tags],
-            config=config,
-            dir=folder,
+            group=run.group,
+            tags=[*run.tags, *tags],
+            config=run.config,
+            dir=run.folder,
             mode=mode,
             reinit="finish_previous",
             settings=wandb.Settings(silent=True, console="off", init_timeout=20),
@@ -77,20 +67,15 @@ class Wandb:
         if self.run is not None:
             self._guard(self.run.log, {"epoch": record.epoch, **record.values})
 
-    def summarise(self, values: dict[str, Any]) -> None:
+    def summarise(self, result: dict[str, Any]) -> None:
         if self.run is not None:
-            self._guard(self.run.summary.update, values)
+            # The settings are in the run's config.
+            self._guard(self.run.summary.update, flat({key: one for key, one in result.items() if key != "settings"}))
 
-    def close(self, failed: bool = False) -> None:
+    def close(self, failed: bool) -> None:
         if self.run is not None:
             self._guard(self.run.finish, int(failed))
             self.run = None
-
-    def __enter__(self) -> Wandb:
-        return self
-
-    def __exit__(self, kind: Any, error: Any, trace: Any) -> None:
-        self.close(failed=error is not None)
 
     def _guard(self, act: Callable[..., Any], *arguments: Any) -> None:
         try:
@@ -101,25 +86,33 @@ class Wandb:
             self.say(f"W&B stopped ({reason}); the run goes on without it, its records are in its folder")
 
 
+def flat(result: dict[str, Any], path: str = "") -> dict[str, Any]:
+    """Nested results under joined names, as a W&B summary wants them."""
+    values: dict[str, Any] = {}
+    for key, value in result.items():
+        values |= flat(value, f"{path}{key}/") if isinstance(value, dict) else {path + key: value}
+    return values
+
+
 SAID: set[str] = set()
 
 
 def say_once(say: Callable[[str], None], line: str) -> None:
-    """A sweep's jobs and their teachers share a process, and so a notice."""
+    """Print a line once a process: the jobs of a sweep and their teachers share one."""
     if line not in SAID:
         SAID.add(line)
         say(line)
 
 
 def chosen_mode(mode: str) -> str:
-    """Online only where it can work."""
+    """Online only with a key."""
     if mode != "auto":
         return mode
     return os.environ.get("WANDB_MODE") or ("online" if has_key() else "offline")
 
 
 def under_agent() -> bool:
-    """An agent of a W&B sweep has named this process's one run, and wandb.init follows it whatever id it is given."""
+    """Whether an agent of a W&B sweep runs this process: it has named the one run, and wandb.init follows it."""
     return "WANDB_SWEEP_ID" in os.environ
 
 

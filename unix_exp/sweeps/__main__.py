@@ -1,4 +1,4 @@
-"""python -m unix_exp.sweeps: the sweeps there are, and how far one has come."""
+"""python -m unix_exp.sweeps: list the sweeps, and show how much of one is done."""
 
 from __future__ import annotations
 
@@ -8,73 +8,91 @@ import os
 import shlex
 import sys
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 from unix_exp.config import compose
 from unix_exp.sweeps import grid
 from unix_exp.types import Mistake
 from unix_exp.words import duration
 
+if TYPE_CHECKING:
+    from unix_exp.sweeps.plan import Job, Speed
+
 
 def main() -> None:
     parser = argparse.ArgumentParser(
         prog="python -m unix_exp.sweeps",
-        description="The sweeps there are, how far one has come, and the same grid for W&B's agents. "
+        description="List the sweeps, show how much of one is done, or print its grid for W&B's agents. "
         "A sweep is run with: python -m unix_exp.train sweep=NAME",
     )
     commands = parser.add_subparsers(dest="command", required=True, metavar="list | plan | wandb")
-    commands.add_parser("list", help="all sweeps and what they are about")
+    listed = commands.add_parser("list", help="all sweeps and what they are about")
     planned = commands.add_parser("plan", help="the jobs of a sweep: done, failed or missing, GFLOPs and hours left")
     planned.add_argument("--speed", type=float, metavar="X", help="GFLOPs a second, where no run here has shown one")
     shared = commands.add_parser("wandb", help="the grid as a W&B sweep, printed")
     shared.add_argument("--project", default="unix_exp")
     for command in (planned, shared):
         command.add_argument("sweep", metavar="NAME")
+    for command in (listed, planned, shared):
         command.add_argument("words", nargs="*", metavar="key=value", help="changes, as beside sweep=NAME")
-    given = parser.parse_args()
+        command.add_argument("--config-dir", type=Path, metavar="DIR", help="a folder with choices of your own; "
+                             "its sweeps are in DIR/sweep")  # fmt: skip
+    given, more = parser.parse_known_args()  # argparse leaves the words behind an option over
+    if unknown := [word for word in more if word.startswith("-")]:
+        parser.error(f"unrecognized arguments: {' '.join(unknown)}")
+    given.words += more
     try:
+        check_words(given.words)
         if given.command != "list":
             grid.check_one_sweep(words_of(given))
-            check_words(given.words)
-        with compose.hydra_ready():
+        compose.prepare(given.words, given.config_dir)
+        with compose.hydra_ready(given.config_dir):
             {"list": list_sweeps, "plan": show_plan, "wandb": show_wandb}[given.command](given)
         sys.stdout.flush()
     except KeyboardInterrupt:
         sys.exit(130)
     except BrokenPipeError:
-        # The reader, such as head, has seen enough; what it left would be flushed into the pipe at exit.
+        # The reader, such as head, has closed the pipe; the rest would be flushed into it at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     except Exception as error:
         from unix_exp.cli.errors import in_one_line
 
-        complaint = in_one_line(error, words_of(given))
-        if complaint is None:
+        message = in_one_line(error, words_of(given), given.config_dir)
+        if message is None:
             raise
-        print(f"error: {complaint}", file=sys.stderr)
+        print(f"error: {message}", file=sys.stderr)
         sys.exit(2)
 
 
 def words_of(given: argparse.Namespace) -> list[str]:
-    """What one would type to run the sweep."""
-    return [f"sweep={given.sweep}", *given.words] if "sweep" in given else []
+    """The overrides of the command that runs the sweep."""
+    return [f"sweep={given.sweep}", *given.words] if "sweep" in given else [*given.words]
+
+
+def flags_of(given: argparse.Namespace) -> list[str]:
+    return ["--config-dir", str(given.config_dir)] if given.config_dir is not None else []
+
+
+def folders_of(given: argparse.Namespace) -> list[Path]:
+    return compose.folders(given.words, given.config_dir)
 
 
 def check_words(words: list[str]) -> None:
     for word in words:
         if "=" not in word:
-            raise Mistake(f"'{word}' is no change; write key=value, such as seed=0")
+            raise Mistake(f"cannot read '{word}'; write a change as key=value, such as seed=0")
 
 
-def list_sweeps(_: argparse.Namespace) -> None:
-    for name in grid.names():
-        sweep = grid.read(name)
-        print(f"{name:22}{len(grid.jobs(sweep)):4} jobs  {sweep.about}")
+def list_sweeps(given: argparse.Namespace) -> None:
+    for name in grid.names(folders_of(given)):
+        sweep = grid.read(name, folders_of(given))
+        print(f"{name:22}{len(grid.jobs(sweep, given.words)):4} jobs  {sweep.about}")
 
 
 def show_plan(given: argparse.Namespace) -> None:
-    from unix_exp.sweeps import plan  # torch takes seconds to import, and mistakes in the name needn't wait for it
+    from unix_exp.sweeps import plan  # here, because torch takes seconds to import
 
-    sweep, words = grid.read(given.sweep), tuple(given.words)
+    sweep, words = grid.read(given.sweep, folders_of(given)), tuple(given.words)
     if given.speed is not None and not given.speed > 0:
         raise Mistake(f"--speed is {given.speed}; give GFLOPs a second, above 0")
     jobs = plan.plan(sweep, words)
@@ -96,13 +114,11 @@ def show_plan(given: argparse.Namespace) -> None:
     elif states[plan.DONE] + len(impossible) < len(jobs):
         rest = sum(job.left * job.gflops for job in jobs)
         print(f"left: {rest:,.0f} GFLOPs, a backward pass priced at two forward passes; {how_long(speed, jobs)}")
-        print("do it with: " + shlex.join(["python", "-m", "unix_exp.train", *words_of(given)]))
+        print("do it with: " + shlex.join(["python", "-m", "unix_exp.train", *flags_of(given), *words_of(given)]))
 
 
-def how_long(speed: object, jobs: list[Any]) -> str:
-    from unix_exp.sweeps.plan import Speed
-
-    if not isinstance(speed, Speed):
+def how_long(speed: Speed | None, jobs: list[Job]) -> str:
+    if speed is None:
         return "no run here has shown a speed yet: run one job, or give --speed X (GFLOPs a second)"
     total = duration(sum(speed.seconds(job) for job in jobs))
     if not speed.runs:
@@ -121,9 +137,9 @@ def stores_of(sweep: grid.Sweep, words: tuple[str, ...]) -> list[str]:
 def show_wandb(given: argparse.Namespace) -> None:
     from unix_exp.sweeps.wandb import wandb_sweep
 
-    sweep, words = grid.read(given.sweep), tuple(given.words)
-    compose.composed(grid.jobs(sweep, words)[0])  # a misspelt word is found here and not on every machine
-    print(wandb_sweep(sweep, words, given.project), end="")
+    sweep, words = grid.read(given.sweep, folders_of(given)), tuple(given.words)
+    compose.composed(grid.jobs(sweep, words)[0])  # so that a misspelt word is found now and not by every agent
+    print(wandb_sweep(sweep, words, given.project, flags_of(given)), end="")
 
 
 if __name__ == "__main__":

@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import yaml
 
-from unix_exp import config
+from unix_exp.config import compose
 from unix_exp.config.compose import expanded, parsed, typed
 from unix_exp.types import Mistake
 from unix_exp.words import nearest
 
 
 class Sweep(NamedTuple):
-    """A file of sweeps/."""
+    """A grid of runs, from its file."""
 
     name: str
     about: str  # its first comment
@@ -24,16 +24,21 @@ class Sweep(NamedTuple):
 
     @property
     def words(self) -> list[str]:
-        """Its grid as one would type it."""
+        """Its grid as overrides of a command line."""
         return typed(self.parameters)
 
 
-def folder() -> Path:
-    return config.folder() / "sweep"
+def files(folders: Sequence[Path] = ()) -> dict[str, Path]:
+    """The sweeps of conf/ and of folders that a command adds; conf/ comes first, as for Hydra."""
+    found: dict[str, Path] = {}
+    for folder in folders or compose.folders():
+        for path in sorted((folder / "sweep").glob("*.yaml")):
+            found.setdefault(path.stem, path)
+    return found
 
 
-def names() -> list[str]:
-    return sorted((path.stem for path in folder().glob("*.yaml")), key=by_kind)
+def names(folders: Sequence[Path] = ()) -> list[str]:
+    return sorted(files(folders), key=by_kind)
 
 
 def by_kind(name: str) -> tuple[bool, bool, str]:
@@ -41,17 +46,17 @@ def by_kind(name: str) -> tuple[bool, bool, str]:
     return not name.startswith("table"), not name.startswith("figure"), name
 
 
-def read(name: str) -> Sweep:
-    path = folder() / f"{name}.yaml"
-    if not path.is_file():
-        raise Mistake(f"sweep '{name}' does not exist; {nearest(name, names())}")
+def read(name: str, folders: Sequence[Path] = ()) -> Sweep:
+    path = files(folders).get(name)
+    if path is None:
+        raise Mistake(f"sweep '{name}' does not exist; {nearest(name, names(folders))}")
     text = path.read_text()
     comments = [line.lstrip("# ") for line in text.splitlines() if line.startswith("#") and "@package" not in line]
     try:
         parameters = yaml.safe_load(text)["hydra"]["sweeper"]["params"]
         return Sweep(name, " ".join(comments), {key: str(value) for key, value in parameters.items()})
     except (yaml.YAMLError, KeyError, TypeError, AttributeError):
-        raise Mistake(f"{path} names nothing to vary; it needs hydra.sweeper.params") from None
+        raise Mistake(f"{path} varies nothing; list what it varies under hydra.sweeper.params") from None
 
 
 def check_one_sweep(words: Iterable[str]) -> None:
@@ -64,12 +69,12 @@ def check_one_sweep(words: Iterable[str]) -> None:
 
 
 def jobs(sweep: Sweep, words: Iterable[str] = ()) -> list[tuple[str, ...]]:
-    """The command line of every job; `words` are changes typed beside the sweep."""
+    """The overrides of every job; `words` are those typed beside the sweep."""
     return expanded([*sweep.words, f"sweep={sweep.name}", *words])
 
 
 def values(words: list[str]) -> dict[str, list[Any]]:
-    """What is set to what, as plain values; a later word wins."""
+    """Every setting's values in plain Python; a later word wins."""
     return {
         override.get_key_element(): (
             [yaml.safe_load(str(value)) for value in override.sweep_string_iterator()]

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 from filelock import FileLock, Timeout
 
-from unix_exp.config.compose import composed
+from unix_exp.config.compose import composed, expanded
 from unix_exp.cost.ledger import Ledger
 from unix_exp.run import components
 from unix_exp.run.folder import RunFolder, epoch_of
@@ -20,12 +20,12 @@ from unix_exp.run.trial import tried
 from unix_exp.sweeps.grid import Sweep, jobs
 from unix_exp.types import Mistake
 
-WARM = 50  # steps; a shorter run shows how fast things start and not how fast they go
+WARM = 50  # steps; most of a shorter run is starting up, so it shows no speed
 DONE, RUNNING, FAILED, BEGUN, MISSING, IMPOSSIBLE = "done", "running", "failed", "begun", "missing", "impossible"
 
 
 class Kind(NamedTuple):
-    """What a speed depends on: the batch, and networks and images, told by what one image costs in GFLOPs."""
+    """What a speed depends on: the batch, and the GFLOPs of one image in each network."""
 
     batch: int
     student: float
@@ -33,26 +33,28 @@ class Kind(NamedTuple):
 
     @classmethod
     def of(cls, batch: int, student: float, teacher: float) -> Kind:
-        return cls(batch, round(student, 6), round(teacher, 6))  # sums of floats, made in another order
+        return cls(batch, round(student, 6), round(teacher, 6))  # sums of floats depend on their order
 
 
 class Job(NamedTuple):
-    """A run of a sweep, or a teacher that runs of it wait for."""
+    """A run of a sweep, or a teacher that its runs need first."""
 
     words: str
     state: str
-    why: str = ""  # it failed, or cannot be done
+    why: str = ""  # why it failed or cannot be done
     gflops: float = 0.0  # of the whole run, the backward pass priced at two forward passes
     left: float = 1.0  # share of it still to do
     kind: Kind | None = None
 
 
 def plan(sweep: Sweep, words: tuple[str, ...]) -> list[Job]:
-    """Teachers first, as they will be trained; a run that two jobs share stands once."""
+    """Teachers first, as they are trained first; a run that two jobs share is listed once."""
     teachers: dict[str, Job] = {}
     runs: dict[str, Job] = {}
+    same, *others = map(set, expanded([f"sweep={sweep.name}", *words]))
+    in_all = same.intersection(*others)
     for job in jobs(sweep, words):
-        text = " ".join(word for word in job if word not in (f"sweep={sweep.name}", *words)) or sweep.name
+        text = " ".join(word for word in job if word not in in_all) or sweep.name
         try:
             located = locate(composed(job))
             runs.setdefault(located.identity, look(text, located))
@@ -85,7 +87,7 @@ def state_of(folder: RunFolder) -> tuple[str, str]:
     except Timeout:
         return RUNNING, ""
     except OSError:
-        pass  # somebody else's folder: it can be read and not locked
+        pass  # another user's folder can be read but not locked
     if (failure := folder.failure()) is not None:
         return FAILED, failure
     return (BEGUN, "") if epochs_of(folder) else (MISSING, "")
@@ -118,7 +120,7 @@ def ledger_of(located: Located) -> Ledger:
 
 
 class Speed(NamedTuple):
-    """What finished runs here reached, backward passes priced at two forward passes."""
+    """How fast finished runs here were, backward passes priced at two forward passes."""
 
     by_kind: dict[Kind, float]  # GFLOPs a second
     overall: float

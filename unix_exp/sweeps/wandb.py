@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import yaml
 
 from unix_exp.sweeps.grid import Sweep, values
 
 
-def wandb_sweep(sweep: Sweep, words: tuple[str, ...], project: str) -> str:
+def wandb_sweep(sweep: Sweep, words: tuple[str, ...], project: str, flags: Sequence[str] = ()) -> str:
     """Its YAML; every agent runs `python -m unix_exp.train` with one point of the grid."""
     varied = {
         key: found for key, found in values([*sweep.words, *words]).items() if key in sweep.parameters or len(found) > 1
@@ -21,13 +23,13 @@ def wandb_sweep(sweep: Sweep, words: tuple[str, ...], project: str) -> str:
         "metric": {"name": "test/top1", "goal": "maximize"},
         "program": "unix_exp.train",
         "command": [
-            "${env}", "${interpreter}", "-m", "${program}",
+            "${env}", "${interpreter}", "-m", "${program}", *flags,
             f"sweep={sweep.name}", "hydra.mode=RUN", *one_job, "${args_no_hyphens}",
         ],
         "parameters": {key: {"values": found} for key, found in varied.items()},
     }  # fmt: skip
     head = (
         f"# {sweep.about}\n# wandb sweep FILE, once; then on every machine: wandb agent ENTITY/{project}/SWEEP\n"
-        "# A run that is finished in the machine's runs/ is not repeated.\n"
+        "# A run that is finished in the runs/ of its machine is not repeated.\n"
     )
     return head + str(yaml.safe_dump(described, sort_keys=False, width=120))

@@ -11,6 +11,7 @@ from hydra.errors import HydraException
 from omegaconf import DictConfig
 from omegaconf.errors import OmegaConfBaseException
 
+from unix_exp.cli.errors import in_one_line
 from unix_exp.config import compose
 from unix_exp.run.folder import RunFolder
 from unix_exp.run.perform import Outcome, performing
@@ -20,9 +21,8 @@ from unix_exp.types import Mistake, Record
 
 def fit(*words: str) -> Generator[Record, None, Outcome]:
     """Check the words at once; train when the records are asked for, one epoch for each."""
-    from unix_exp.cli.errors import in_one_line  # which reads this package
-
     try:
+        compose.prepare(words)
         with compose.hydra_ready():
             whole = compose.composed(tuple(words))
     except (HydraException, OmegaConfBaseException) as error:

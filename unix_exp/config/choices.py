@@ -1,0 +1,65 @@
+"""What a command chose: one of each group, and whether its experiment's name still says what the run does."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from hydra import compose
+from hydra.errors import HydraException
+from omegaconf import DictConfig
+
+from unix_exp.types import Mistake
+
+SINGLE = ("teacher", "student", "sampler", "dataset", "distiller", "recipe", "runtime", "logger")
+METHOD = ("sampler", "criterion", "distiller")  # what a method's name stands for
+
+
+def check_single(choices: Mapping[str, Any], whole: DictConfig) -> None:
+    """Only criteria add up; Hydra would merge the settings of two samplers into one."""
+    for group in SINGLE:
+        chosen = set(whole.get(group) or {}) - {"checkpoint", "seed"}  # which a teacher has before it is chosen
+        if chosen and group not in choices:  # Hydra leaves out what was given as a list
+            raise Mistake(f"{group} takes one choice; to run each of several, write {group}=NAME,NAME -m")
+
+
+def name_by_parts(choices: Mapping[str, Any], whole: DictConfig, words: Iterable[str]) -> str | None:
+    """Drop the name of an experiment whose sampler, criterion or distiller the command replaces; why, in a line.
+
+    Settings of the experiment's own components keep its name, and so does method=NAME. Hydra must be ready to compose.
+    """
+    words = list(words)
+    own = [word for word in words if owner(word) not in METHOD]
+    named = whole.get("method")
+    if not choices.get("experiment") or named is None or own == words or any(owner(word) == "method" for word in own):
+        return None
+    try:
+        without = components(compose("config", overrides=own))
+    except HydraException:
+        without = {}  # the experiment needs what the command adds, so its name says too little
+    replaced = [part for part, names in components(whole).items() if names != without.get(part)]
+    if not replaced:
+        return None
+    whole.method = None
+    return (
+        f"{' and '.join(replaced)} changed: this run is named after its parts and not '{named}', "
+        f"as experiment={choices['experiment']} is (method=NAME gives it a name)"
+    )
+
+
+def owner(word: str) -> str:
+    """Of sampler=random, +sampler.k=4 and ~sampler the sampler."""
+    return re.split(r"[.@=:]", word.lstrip("+~"), maxsplit=1)[0]
+
+
+def components(whole: DictConfig) -> dict[str, list[str]]:
+    """The names of the parts of a method."""
+    found: dict[str, list[str]] = {}
+    for part in METHOD:
+        node = whole.get(part)
+        names = list(node) if part == "criterion" and isinstance(node, DictConfig) else []
+        if part != "criterion" and isinstance(node, DictConfig):
+            names = [node.get("name")]
+        found[part] = sorted(map(str, names))
+    return found
