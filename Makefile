@@ -1,6 +1,6 @@
 # make          this list
-# make demo     teacher, KD, Random and UNIX on embedded data, and a table of what came out
-# Everything happens in .venv, made on first use; PYTHON=python3.12 chooses the interpreter it is made from.
+# make demo     train a teacher and four students on embedded data, and print a table of the results
+# Everything runs in .venv, which is made on first use; PYTHON=python3.12 chooses its interpreter.
 PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
@@ -11,7 +11,7 @@ BIN    := $(VENV)/bin
 help: ## this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
 
-demo: $(VENV)/.ready ## train a teacher, then students from scratch, by KD, Random and UNIX; a few minutes on two cores
+demo: $(VENV)/.ready ## train a teacher, then students from scratch, by KD, Random and UNIX; minutes on two cores
 	$(BIN)/python -m unix_exp.train sweep=demo
 	$(BIN)/python -m unix_exp.report runs
 
@@ -31,7 +31,7 @@ check: $(VENV)/.ready ## lint and type-check
 clean: ## remove .venv and caches; runs/ and teachers/ stay
 	rm -rf $(VENV) .tmp build *.egg-info .pytest_cache .ruff_cache .mypy_cache
 
-# A venv that was interrupted half way has no .ready and is made again.
+# A .venv whose installation was interrupted has no .ready and is made again.
 $(VENV)/.ready: setup.cfg pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(not (3, 10) <= sys.version_info[:2] < (3, 14))' \
 	  || { echo "error: $(PYTHON) is $$($(PYTHON) --version 2>&1); need Python 3.10 to 3.13: make PYTHON=python3.12 ..."; exit 2; }

@@ -26,7 +26,7 @@ def duration(seconds: float) -> str:
 
 
 def first_line(error: BaseException) -> str:
-    """What an error of somebody else's says, in a line."""
+    """The first line of an error's message; its type where it has none."""
     return next(iter(str(error).strip().splitlines()), type(error).__name__)
 
 

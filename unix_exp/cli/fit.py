@@ -1,4 +1,4 @@
-"""The command from Python."""
+"""The training command as a Python function."""
 
 from __future__ import annotations
 

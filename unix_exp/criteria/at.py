@@ -9,7 +9,7 @@ from unix_exp.types import Batch, Mistake, Output
 
 @criteria.register("at")
 class AT:
-    """Look where the teacher looks: attention maps of every stage (Zagoruyko and Komodakis 2017)."""
+    """Match the teacher's attention maps of every stage (Zagoruyko and Komodakis 2017)."""
 
     needs_teacher = True
 
@@ -32,6 +32,6 @@ def attention_distance(student: Tensor, teacher: Tensor) -> Tensor:
 
 
 def attention(feature: Tensor, side: int) -> Tensor:
-    """Where a stage is active: squared activations averaged over channels, as a unit vector over places."""
+    """Where a stage is active: squared activations averaged over channels, as a unit vector over positions."""
     feature = F.adaptive_avg_pool2d(feature.float(), side)
     return F.normalize(feature.square().mean(dim=1).flatten(1))

@@ -9,7 +9,7 @@ from unix_exp.types import Batch, Output
 
 @criteria.register("ce")
 class CE:
-    """Say what the labels say; a mixed image's label is mixed like the image."""
+    """Cross entropy with the labels; a mixed image's label is mixed like the image."""
 
     needs_teacher = False
     plain_supervision = True  # so the names of methods without a teacher leave it out

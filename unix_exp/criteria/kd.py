@@ -11,7 +11,7 @@ from unix_exp.types import Batch, Mistake, Output
 
 @criteria.register("kd")
 class KD:
-    """Say what the teacher says, softened: tau^2 KL(teacher || student) (Hinton, Vinyals and Dean 2015)."""
+    """Match the teacher's softened predictions: tau^2 KL(teacher || student) (Hinton, Vinyals and Dean 2015)."""
 
     needs_teacher = True
     plain_distillation = True  # so the names of methods leave it out

@@ -9,13 +9,13 @@ from unix_exp.types import Batch, Mistake, Output
 
 @criteria.register("sp")
 class SP:
-    """Find alike what the teacher finds alike: similarities within the batch at the last stage (Tung and Mori 2019)."""
+    """Match the teacher's similarities between images of a batch, at the last stage (Tung and Mori 2019)."""
 
     needs_teacher = True
 
     def __call__(self, student: Output, teacher: Output, batch: Batch) -> Tensor:
         if not student.stages or not teacher.stages:
-            raise Mistake("criterion 'sp' needs a stage from both networks; give the one without it taps")
+            raise Mistake("criterion 'sp' compares the last stages, but one of the networks has none; set its taps")
         return similarity_distance(student.stages[-1], teacher.stages[-1])
 
 

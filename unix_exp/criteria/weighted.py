@@ -41,14 +41,14 @@ def mean_over_images(name: str, loss: Tensor, batch: Batch) -> Tensor:
         raise Mistake(f"criterion '{name}' returns {list(loss.shape)}; it must return one loss per image or a scalar")
     if batch.weight is not None:
         raise Mistake(
-            f"criterion '{name}' compares images with each other, so it cannot honour the weights that the sampler "
+            f"criterion '{name}' compares images with each other, so it cannot use the weights that the sampler "
             "gives to images; choose another sampler, or leave this criterion out"
         )
     return loss
 
 
 class Scalar(nn.Module):
-    """One criterion for a loop of one's own: its value is the loss, whatever the criterion returns by itself."""
+    """One criterion as a scalar loss, for a training loop of your own."""
 
     def __init__(self, name: str, criterion: Criterion) -> None:
         super().__init__()

@@ -39,7 +39,7 @@ def arguments() -> argparse.Namespace:
 def run(asked: argparse.Namespace) -> None:
     if asked.json is None and not has_key():
         raise Mistake("no W&B key found; run wandb login, or write the workspace to a file with --json PATH")
-    os.environ.setdefault("WANDB_SILENT", "true")  # we say ourselves what came of it
+    os.environ.setdefault("WANDB_SILENT", "true")  # the result is printed here
     try:
         from unix_exp.dashboard import layout  # half a second of imports that --help saves
     except ModuleNotFoundError as error:
@@ -48,7 +48,7 @@ def run(asked: argparse.Namespace) -> None:
         raise Mistake("the dashboard needs wandb-workspaces; pip install 'unix_exp[dashboard]'") from error
     try:
         made = layout.workspace(asked.project, asked.entity or "", asked.name)
-    except ValueError as error:  # the name is all that can be wrong
+    except ValueError as error:  # only the name can be invalid
         raise Mistake(f"--name is {asked.name!r}; W&B allows no emoji there and no signs such as + or =") from error
     if asked.json is None:
         print(f"saved: {save(made)}")
@@ -60,7 +60,7 @@ def run(asked: argparse.Namespace) -> None:
 
 
 def save(made: Any) -> str:
-    """Send it to the service; its errors are of many classes, and none is ours."""
+    """Send it to the service, whose errors are of many classes."""
     import wandb
 
     try:

@@ -111,7 +111,7 @@ def section(name: str, *panels: Any, axis: str = EPOCH, columns: int = 3) -> ws.
 
 
 def scatter(x: str, y: str) -> wr.ScatterPlot:
-    """One point a run, from its summary."""
+    """A point for each run, from its summary."""
     return wr.ScatterPlot(title=f"{LABELS[y]}, by {LABELS[x]}", x=wr.SummaryMetric(x), y=wr.SummaryMetric(y))
 
 
@@ -121,7 +121,7 @@ def curves(axis: str) -> list[wr.LinePlot]:
 
 
 def line(title: str, x: str, *metrics: str) -> wr.LinePlot:
-    """The mean of each group, in the band its seeds span."""
+    """The mean of each group, in a band from the lowest to the highest seed."""
     return wr.LinePlot(
         title=title, x=x, y=list(metrics), title_x=LABELS[x], groupby_aggfunc="mean", groupby_rangefunc="minmax"
     )
@@ -132,7 +132,7 @@ def bars(title: str, *metrics: str) -> wr.BarPlot:
 
 
 def from_setting_to_accuracy() -> wr.ParallelCoordinatesPlot:
-    """Each run a line: who teaches whom, how, at what share of the compute, how well."""
+    """Each run is a line through its pair, method, compute and accuracy."""
     metrics = (wr.Config("pair"), wr.Config("method"), wr.SummaryMetric(SHARE), wr.SummaryMetric("test/top1"))
     return wr.ParallelCoordinatesPlot(
         title="From pair and method to accuracy",
@@ -143,7 +143,7 @@ def from_setting_to_accuracy() -> wr.ParallelCoordinatesPlot:
 
 
 def fixed_id(what: str) -> str:
-    """The library draws ids by chance; ours make the same workspace the same bytes."""
+    """The library draws random ids; with fixed ones the same workspace is the same bytes."""
     return hashlib.sha256(what.encode()).hexdigest()[:12]
 
 

@@ -33,21 +33,23 @@ class Cifar(Resident):
     def __init__(self, root: str = "data", download: bool = True, augment: bool = True, flip: bool = True) -> None:
         self.root, self.download = os.path.expanduser(root), download
         self.augment, self.flip = augment, flip
-        self.place = os.path.join(self.root, self.unpacked)
-        if not download and not os.path.isdir(self.place):
-            raise Mistake(f"there is no '{self.place}'; set dataset.download=true, or dataset.root to where it lies")
+        self.folder = os.path.join(self.root, self.unpacked)
+        if not download and not os.path.isdir(self.folder):
+            raise Mistake(
+                f"there is no '{self.folder}'; set dataset.download=true, or dataset.root to the folder that holds it"
+            )
 
     def fingerprint(self) -> str:
-        return self.unpacked  # its checksum is held against the official one when it is loaded
+        return self.unpacked  # its checksum is compared with the official one when it is loaded
 
     def read(self, watch: Watch | None = None) -> tuple[Images, Images]:
-        from torchvision import datasets as published  # here: it takes a second that others needn't wait
+        from torchvision import datasets as published  # here: it takes a second, which other data sets save
 
         try:
             source = getattr(published, self.source)
             halves = [source(self.root, train=train, download=self.download) for train in (True, False)]
         except (RuntimeError, OSError, EOFError) as error:
-            raise Mistake(f"{self.source} in '{self.place}': {self._remedy(error)}") from error
+            raise Mistake(f"{self.source} in '{self.folder}': {self._remedy(error)}") from error
         train, test = (Images(torch.from_numpy(half.data), torch.tensor(half.targets)) for half in halves)
         return train, test
 

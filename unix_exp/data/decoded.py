@@ -65,8 +65,8 @@ def decode(paths: Sequence[str], size: int, watch: Watch | None = None, piece: i
     pixels = np.empty((len(paths), size, size, 3), np.uint8)
 
     def fill(start: int) -> None:
-        for place, path in enumerate(paths[start : start + piece], start):
-            pixels[place] = np.asarray(fitted(open_image(path), size))
+        for row, path in enumerate(paths[start : start + piece], start):
+            pixels[row] = np.asarray(fitted(open_image(path), size))
 
     starts = range(0, len(paths), piece)
     pool = ThreadPoolExecutor(os.cpu_count())
@@ -75,7 +75,7 @@ def decode(paths: Sequence[str], size: int, watch: Watch | None = None, piece: i
         for _ in watch(done, "decoding", len(starts)) if watch else done:
             pass
     finally:
-        pool.shutdown(cancel_futures=True)  # the first broken file ends it all
+        pool.shutdown(cancel_futures=True)  # the first broken file ends the decoding
     return pixels
 
 
@@ -85,14 +85,14 @@ def fitted(image: Image.Image, size: int) -> Image.Image:
 
 
 def statistics(pixels: np.ndarray) -> np.ndarray:
-    """Mean and standard deviation by channel, of pixels in [0, 1]: exact, since eight bits have few values to count."""
+    """Mean and standard deviation by channel, of pixels in [0, 1]: exact, as eight bits have 256 values to count."""
     values = np.arange(256) / 255
     counts = np.zeros((3, 256))
     for some in np.array_split(pixels.reshape(-1, 3), max(1, pixels.size // 2**22)):
         counts += [np.bincount(channel, minlength=256) for channel in some.T]
     mean = counts @ values / counts.sum(1)
     variance = counts @ values**2 / counts.sum(1) - mean**2
-    return np.stack([mean, np.sqrt(variance.clip(1e-6))])  # images of one colour have none, and are divided by it
+    return np.stack([mean, np.sqrt(variance.clip(1e-6))])  # pixels are divided by it; of one colour it would be 0
 
 
 def remembered(path: str, shape: tuple[int, ...], dtype: type, make: Callable[[], np.ndarray]) -> np.ndarray:
@@ -103,7 +103,7 @@ def remembered(path: str, shape: tuple[int, ...], dtype: type, make: Callable[[]
             if kept.shape == shape and kept.dtype == dtype:
                 return kept
     except (OSError, ValueError, EOFError):
-        pass  # missing, half-written or not ours: all the same
+        pass  # missing, incomplete or another file: it is made anew
     made = make()
     unfinished = f"{path}.{os.getpid()}"
     try:

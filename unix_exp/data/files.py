@@ -1,4 +1,4 @@
-"""Trees of image files: what lies in them, what identifies them, how one is decoded."""
+"""Folders of image files: finding them, identifying them, decoding one."""
 
 from __future__ import annotations
 
@@ -11,7 +11,8 @@ from PIL import Image
 
 from unix_exp.types import Mistake
 
-ENDINGS = (".png", ".jpg", ".jpeg", ".webp")  # compressed: other pixels have another size, which identifies them
+# All compressed, so that a file with other pixels has another size, by which it is identified.
+ENDINGS = (".png", ".jpg", ".jpeg", ".webp")
 
 
 class Files(NamedTuple):
@@ -44,18 +45,18 @@ def find_images(folder: str, classes: Sequence[str], inside: str = ".") -> Files
     """Every image of every class in sorted order; files that aren't images are passed over."""
     paths, labels = [], []
     for label, name in enumerate(classes):
-        place = os.path.normpath(os.path.join(folder, name, inside))
-        names = sorted(os.listdir(place)) if os.path.isdir(place) else []
+        subfolder = os.path.normpath(os.path.join(folder, name, inside))
+        names = sorted(os.listdir(subfolder)) if os.path.isdir(subfolder) else []
         images = [one for one in names if one.lower().endswith(ENDINGS) and not one.startswith(".")]
         if not images:
-            raise Mistake(f"'{place}' has no images ({', '.join(ENDINGS)}); add some or remove class '{name}'")
-        paths += [os.path.join(place, one) for one in images]
+            raise Mistake(f"'{subfolder}' has no images ({', '.join(ENDINGS)}); add some or remove class '{name}'")
+        paths += [os.path.join(subfolder, one) for one in images]
         labels += [label] * len(images)
     return Files(paths, labels)
 
 
 def identify(root: str, *halves: Files) -> str:
-    """A hash of names, sizes and labels: the same wherever the files lie and whenever they were copied."""
+    """A hash of names, sizes and labels: the same wherever the files are and whenever they were copied."""
     digest = hashlib.sha256()
     for half in halves:
         digest.update(b"half\n")
@@ -71,5 +72,5 @@ def open_image(path: str) -> Image.Image:
         with Image.open(path) as image:
             colours: Image.Image = image.convert("RGB")
             return colours
-    except (OSError, SyntaxError, ValueError) as error:  # Pillow says a broken file in any of these ways
+    except (OSError, SyntaxError, ValueError) as error:  # Pillow raises any of these for a broken file
         raise Mistake(f"'{path}' can't be read as an image ({type(error).__name__}); repair or remove it") from error

@@ -1,4 +1,4 @@
-"""Anyone's images: a folder for each class under train/ and test/."""
+"""Images of your own: a folder for each class under train/ and test/."""
 
 from __future__ import annotations
 

@@ -33,7 +33,7 @@ class Normalise:
 
     def __init__(self, mean: Sequence[float], std: Sequence[float], width: int, device: Any) -> None:
         centre, deviation = (torch.tensor(list(values), dtype=torch.float32, device=device) for values in (mean, std))
-        # For whole rows at a time: a CPU takes four times as long over runs of three.
+        # Repeated for a whole row: three values at a time take a CPU four times as long.
         self.scale = (1 / (255 * deviation)).repeat(width)
         self.shift = (-centre / deviation).repeat(width)
 
@@ -58,7 +58,7 @@ class Resident:
     flip: bool = True
 
     def fingerprint(self) -> str:
-        """What identifies the images, wherever they lie."""
+        """What identifies the images, wherever they are stored."""
         raise NotImplementedError
 
     def read(self, watch: Watch | None) -> tuple[Images, Images]:

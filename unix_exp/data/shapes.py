@@ -13,11 +13,11 @@ from unix_exp.data.resident import Images, Resident
 from unix_exp.registry import datasets
 from unix_exp.types import Mistake, Watch
 
-# A figure says how far outside it a point (x, y) lies, negative inside; the figure fills the unit disc.
+# How far a point (x, y) is outside a figure, negative inside; the figure fills the unit disc.
 Figure = Callable[[Tensor, Tensor], Tensor]
 
 SIZE = 32
-VERSION = 1  # part of the fingerprint: count it up when the drawing changes
+VERSION = 1  # part of the fingerprint: increase it when the drawing changes
 
 
 def disc(x: Tensor, y: Tensor) -> Tensor:
@@ -100,7 +100,7 @@ def checkers(x: Tensor, y: Tensor) -> Tensor:
     return torch.maximum(disc(x, y), (5 * x).sin() * (5 * y).sin() / 5)
 
 
-UPRIGHT: dict[str, Figure] = {  # told apart by their orientation, so these are hardly turned
+UPRIGHT: dict[str, Figure] = {  # these differ by their orientation, so they are hardly turned
     "level stripes": stripes(pi / 2),
     "upright stripes": stripes(0),
     "slanted stripes": stripes(pi / 4),
@@ -133,7 +133,7 @@ FIGURES = {**UPRIGHT, **TURNED}
 
 @datasets.register("shapes")
 class Shapes(Resident):
-    """Drawn shapes, 32x32, 24 classes: some far apart, some told apart by one spoke or corner."""
+    """Drawn shapes, 32x32, 24 classes: some very different, some that differ by one spoke or corner."""
 
     classes = tuple(FIGURES)
     size = SIZE
@@ -206,7 +206,7 @@ def draw_some(labels: Tensor, generator: torch.Generator) -> Tensor:
     for label, figure in enumerate(FIGURES.values()):
         members = slice(label, None, len(FIGURES))
         outside[members] = figure(x[members], y[members])
-    # Lighter than the ground in every channel: what a small network must learn first is the shape, not what is ground.
+    # Lighter than the background in every channel, so that a small network finds the shape easily.
     colour = tint + between(0.2, 0.55, 3, 1, 1)
     paint(outside * radius * squash, colour)
 

@@ -51,15 +51,15 @@ class Streamed:
         return identify(self.root, self.train, self.test)
 
     def load(self, device: Any, watch: Watch | None = None) -> None:
-        from torchvision.transforms import v2  # here, because it takes a second that other data sets needn't wait
+        from torchvision.transforms import v2  # here: it takes a second, which other data sets save
 
         self.device = torch.device(device)
         self.normalise = Normalise(self.mean, self.std, self.size, self.device)
         self.one_hot = torch.eye(len(self.classes), device=self.device)
-        # The test image's shorter side is 256 where 224 pixels are seen, and in that proportion for other sizes.
-        self.look = v2.Compose([v2.Resize(round(self.size * 256 / 224)), v2.CenterCrop(self.size)])
-        vary = [v2.RandomResizedCrop(self.size)] + [v2.RandomHorizontalFlip()] * self.flip
-        self.vary = v2.Compose(vary) if self.augment else self.look
+        # The shorter side of a test image is resized to 256 for 224 pixels, and in that proportion for other sizes.
+        self.centred = v2.Compose([v2.Resize(round(self.size * 256 / 224)), v2.CenterCrop(self.size)])
+        augmenting = [v2.RandomResizedCrop(self.size)] + [v2.RandomHorizontalFlip()] * self.flip
+        self.augmented = v2.Compose(augmenting) if self.augment else self.centred
 
     def train_batches(self, batch: int, seed: int, only: Tensor | None = None) -> Iterator[Batch]:
         check_batch(batch, self.train_count)
@@ -68,17 +68,17 @@ class Streamed:
         if only is not None:
             order = only.cpu()[order]
         batches = order.split(batch)[: count // batch]
-        for pixels, labels, index in self._stream(Reader(self.train, self.vary, seed), batches):
+        for pixels, labels, index in self._stream(Reader(self.train, self.augmented, seed), batches):
             yield Batch(self.normalise(pixels), self.one_hot[labels], index)
 
     def test_batches(self, batch: int) -> Iterator[tuple[Tensor, Tensor]]:
         batches = torch.arange(self.test_count).split(batch)
-        for pixels, labels, _ in self._stream(Reader(self.test, self.look, 0), batches):
+        for pixels, labels, _ in self._stream(Reader(self.test, self.centred, 0), batches):
             yield self.normalise(pixels), labels
 
     def _stream(self, reader: Reader, batches: Sequence[Tensor]) -> Iterator[list[Tensor]]:
         loader: DataLoader[Any] = DataLoader(
-            reader,  # type: ignore[arg-type]  # anything with a length and places serves
+            reader,  # type: ignore[arg-type]  # anything with a length and an index will do
             batch_sampler=[some.tolist() for some in batches],
             num_workers=self.workers,
             pin_memory=self.device.type == "cuda",
@@ -92,7 +92,7 @@ class Streamed:
 
 
 class Reader:
-    """One image by its place, varied as a function of seed and place alone, whichever worker reads it."""
+    """One image by its number, augmented as a function of seed and number only, whichever worker reads it."""
 
     def __init__(self, files: Files, transform: Any, seed: int) -> None:
         self.files, self.transform, self.seed = files, transform, seed
@@ -100,10 +100,10 @@ class Reader:
     def __len__(self) -> int:
         return len(self.files.paths)
 
-    def __getitem__(self, place: int) -> tuple[Tensor, int, int]:
-        image = open_image(self.files.paths[place])
-        digest = hashlib.sha256(f"{self.seed} {place}".encode()).digest()
+    def __getitem__(self, number: int) -> tuple[Tensor, int, int]:
+        image = open_image(self.files.paths[number])
+        digest = hashlib.sha256(f"{self.seed} {number}".encode()).digest()
         with torch.random.fork_rng(devices=[]):  # without workers this is the program's own generator
             torch.default_generator.manual_seed(int.from_bytes(digest[:4], "little"))
             image = self.transform(image)
-        return torch.from_numpy(np.array(image)), self.files.labels[place], place
+        return torch.from_numpy(np.array(image)), self.files.labels[number], number

@@ -31,7 +31,7 @@ class TinyImageNet(Decoded):
 
 
 def find_annotated(folder: str, classes: tuple[str, ...]) -> Files:
-    """The validation images, which lie in one folder beside a list of their classes."""
+    """The validation images, which are in one folder with a list of their classes."""
     annotations = os.path.join(folder, "val_annotations.txt")
     if not os.path.isfile(annotations):
         raise Mistake(f"'{annotations}' is missing; unpack the archive again")

@@ -5,7 +5,7 @@ from torch import Tensor, nn
 
 
 class Clock(nn.Module):
-    """The epoch as a tensor written in place: a warm-up that reads it stays right in a compiled or recorded step."""
+    """The epoch as a tensor that is changed in place, so that a compiled or recorded step reads the current one."""
 
     epoch: Tensor  # scalar float, counted from 0
 

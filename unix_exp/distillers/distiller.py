@@ -1,4 +1,4 @@
-"""What every method is: networks by role, a sampler and an objective, and a batch in, losses out."""
+"""The base of every method: networks by role, a sampler and criteria; a batch in, losses out."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class Parts(NamedTuple):
     networks: Mapping[str, nn.Module]  # by role: "student", and those that the method and its sampler declare
     sampler: Sampler
     criterion: Weighted
-    scouting: Callable[[], AbstractContextManager[object]] = nullcontext  # the arithmetic of a look at the student
+    scouting: Callable[[], AbstractContextManager[object]] = nullcontext  # the precision in which the student scouts
     averages: Mapping[str, float] = {}  # roles that are moving averages of the student, with their decay
 
 
@@ -73,7 +73,7 @@ class Distiller(nn.Module):
         raise NotImplementedError
 
     def look(self, images: Tensor, mode: str = "train", who: str = "student") -> Output:
-        """A look without gradient, which is what a sampler is given as `scout`."""
+        """A network's output without gradient; samplers are given this function as `scout`."""
         with self.scouting() if who == "student" else nullcontext():
             return scout(getattr(self, who), images, "as it is" if who in self.frozen else mode)
 
@@ -86,7 +86,7 @@ class Distiller(nn.Module):
         return answer
 
     def study(self, batch: Batch) -> Output:
-        """The student's pass with gradient; a sampler that has `learned` hears what it said."""
+        """The student's output with gradient; a sampler that has `learned` is given it too."""
         output: Output = self.student(batch.images)
         if hasattr(self.sampler, "learned"):
             with torch.no_grad():
@@ -104,18 +104,18 @@ class Distiller(nn.Module):
                 mean.copy_(buffer)
 
     def without_frozen(self, names: Mapping[str, Any]) -> dict[str, Any]:
-        """Of anything named like state, what this method itself keeps: its frozen networks have files of their own."""
+        """Leave out the frozen networks, which have files of their own; moving averages of the student stay."""
         elsewhere = {role for role in self.frozen if role not in self.averages}
         return {name: value for name, value in names.items() if name.partition(".")[0] not in elsewhere}
 
     def state(self) -> dict[str, Tensor]:
-        """What a checkpoint holds of it."""
+        """What a checkpoint keeps of this method."""
         return self.without_frozen(self.state_dict())
 
     def load_state(self, state: Mapping[str, Tensor]) -> None:
         missing, unknown = set(self.state()) - set(state), set(state) - set(self.state())
         if missing or unknown:
-            raise ValueError(f"its state has other parts than this method: {min(missing | unknown)}")
+            raise ValueError(f"'{min(missing | unknown)}' is only in one of checkpoint and method")
         self.load_state_dict(state, strict=False)
 
 

@@ -9,7 +9,7 @@ from unix_exp.types import Batch, Losses
 
 @distillers.register("offline")
 class Offline(Distiller):
-    """Train on the answers of a teacher that no longer changes, on what the sampler makes of each batch."""
+    """Train on the outputs of a frozen teacher, with the images that the sampler makes of each batch."""
 
     in_names: ClassVar[bool] = False  # a run of it is called by its sampler and criteria
 

@@ -1,4 +1,4 @@
-"""A look at a batch without gradient, before it is trained on."""
+"""A network's output of a batch without gradient, before the batch is trained on."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from unix_exp.types import Output
 
 
 def scout(network: nn.Module, images: Tensor, mode: str) -> Output:
-    """What a network says, without gradient; what batch norm does meanwhile changes results, so it is a choice.
+    """A network's output, without gradient. What batch norm does meanwhile changes results, so `mode` is a setting.
 
-    train   as the reference code: running statistics move here too, and end as half clean, half mixed images'
-    frozen  the batch's own statistics, running ones untouched
-    eval    the running statistics, untouched
-    as it is  whatever mode the network is in: a frozen one is always in eval mode
+    train   as in the reference code: running statistics are updated here too, from clean as well as from mixed images
+    frozen  the batch's own statistics; running statistics are not updated
+    eval    the running statistics, which are not updated
+    as it is  the mode that the network is in; frozen networks are always in eval mode
     """
     with torch.no_grad(), batch_norms_set(network, mode):
         output: Output = network(images)

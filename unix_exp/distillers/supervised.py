@@ -9,7 +9,7 @@ from unix_exp.types import Batch, Losses, Mistake
 
 @distillers.register("supervised")
 class Supervised(Distiller):
-    """Train on the labels alone: how teachers are made, and students from scratch."""
+    """Train on the labels only: how teachers are trained, and students from scratch."""
 
     networks: ClassVar[dict[str, Kind]] = {}
 

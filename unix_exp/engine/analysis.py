@@ -1,8 +1,8 @@
-"""How a sampler selects, recorded beside a run without changing it.
+"""What a sampler keeps, recorded beside a run without changing it.
 
-Draws are counted after each step, so a new sampler or method is analysed without a line of its own. Now and then a
-batch is looked at as the sampler finds it: how unsure the networks are of the images that it keeps and of those that it
-leaves out, and how far these lie from their classes' centres.
+The images that were trained on are counted after each step, so a new sampler or method needs no code to be analysed.
+Some batches are also measured before the step: how unsure the networks are of the images that the sampler keeps and of
+those that it leaves out, and how far these are from the centres of their classes.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ QUANTILES = (0.0, 0.05, 0.25, 0.5, 0.75, 0.95, 1.0)  # of values per image, in t
 
 
 class Analysis:
-    """Watches what a run's sampler keeps and looks at some batches; draws no randomness, moves no statistics."""
+    """Counts what a run's sampler keeps and measures some batches; draws no random numbers and moves no statistics."""
 
     def __init__(
         self,
@@ -43,16 +43,16 @@ class Analysis:
         if teacher_centres is not None:
             self.centres["teacher"] = teacher_centres.to(runtime.place())
         self.tally = Tally(data.train_count, per_image).to(runtime.place())
-        self.sums: dict[str, Tensor] = {}  # a sum and of how many images, on the device until the epoch ends
+        self.sums: dict[str, Tensor] = {}  # a sum and the number of images in it, on the device until the epoch ends
 
     def around(self, step: Callable[[Batch], Losses]) -> Callable[[Batch], Losses]:
-        """The steps of an epoch, with a look at the first batch and every hundredth after it."""
+        """The steps of an epoch, the first batch and every hundredth after it being measured."""
         numbers = count()
 
         def observed(batch: Batch) -> Losses:
             if next(numbers) % EVERY:
                 return step(batch)
-            seen = self.look(batch)  # before the update: with the weights that the sampler goes by
+            seen = self.look(batch)  # before the update, with the weights that the sampler uses
             before = self.tally.draws[batch.index]
             losses = step(batch)
             self.add(seen, kept=self.tally.draws[batch.index] > before)
@@ -62,7 +62,7 @@ class Analysis:
 
     @torch.no_grad()
     def look(self, batch: Batch) -> dict[str, Tensor]:
-        """What both networks make of each image, unmixed: [N] each."""
+        """Entropy and distance of each unmixed image, by network: [N] each."""
         labels, seen = batch.targets.argmax(dim=1), {}
         for name, network in self.networks.items():
             with evaluating(network), self.runtime.autocast():
@@ -93,7 +93,7 @@ class Analysis:
                 arrays[f"quantiles_{name}"] = torch.quantile(known, marks).tolist()
         self.sums.clear()
         self.tally.draws.zero_()
-        self.centres.pop("student", None)  # the student moves on: its centres serve for one epoch
+        self.centres.pop("student", None)  # the student changes: its centres are used for one epoch
         if evaluation is not None:
             arrays["accuracy_per_class"] = evaluation.top1_by_class
             self.centres["student"] = evaluation.centres
@@ -111,7 +111,7 @@ class Analysis:
 
 @contextmanager
 def evaluating(network: nn.Module) -> Iterator[None]:
-    """Eval mode for a while; afterwards every part is in the mode that it was in, frozen ones too."""
+    """Eval mode for a while; afterwards every module is in the mode that it was in, frozen ones too."""
     modes = [(module, module.training) for module in network.modules()]
     network.eval()
     try:

@@ -25,7 +25,7 @@ from unix_exp.types import Dataset, Mistake, Record, Stage, Watch
 
 @dataclass
 class Progress:
-    """How far a run has come: all that the next epoch needs to know beside the weights."""
+    """How far a run has come: what the next epoch needs beside the weights."""
 
     epoch: int = 0  # epochs done
     steps: dict[str, int] = field(default_factory=dict)  # by stage
@@ -59,7 +59,7 @@ class Training:
         return length(self.stages)
 
     def stage_step(self, stage: Stage) -> Step:
-        """The step of a stage: with its first epoch, and after a resumption, it is made anew."""
+        """The step of a stage, made anew for its first epoch and when a run is continued."""
         if self.step is None or self.step.stage != stage.name:
             weights = [weight for weight in self.method.parameters() if weight.requires_grad]
             tally = self.analysis.tally if self.analysis is not None else None
@@ -88,9 +88,9 @@ def train_epoch(run: Training, stage: Stage, first: int, watch: Watch) -> Record
     step, lr = run.stage_step(stage), recipe.lr_at(progress.epoch - first)
     set_lr(step.optimiser, lr)
     run.clock.set(progress.epoch)
-    # All randomness is a function of (seed, epoch): an epoch begins alike after an interruption and without one.
+    # All randomness is a function of (seed, epoch), so that a continued run draws what an uninterrupted one does.
     seed = epoch_seed(run.seed, progress.epoch)
-    torch.manual_seed(seed + 1)  # the data draws from a generator of its own: not the same numbers
+    torch.manual_seed(seed + 1)  # + 1: the data seeds a generator of its own, which must not draw the same numbers
     run.method.train()
     means, only = Means(), chosen(run)
     steps = (run.data.train_count if only is None else len(only)) // recipe.batch
@@ -152,5 +152,5 @@ def chosen(run: Training) -> Tensor | None:
 
 
 def epoch_seed(seed: int, epoch: int) -> int:
-    """One number for both, far apart for neighbours."""
+    """One seed from both numbers; neighbouring epochs get seeds far apart."""
     return (seed * 1_000_003 + epoch) * 2_654_435_761 % 2**63

@@ -1,4 +1,4 @@
-"""Where in a training an epoch lies, and what a sequence of stages must be."""
+"""Which stage an epoch belongs to, and what a sequence of stages must satisfy."""
 
 from __future__ import annotations
 

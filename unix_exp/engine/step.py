@@ -84,13 +84,13 @@ class Between:
     def mark(self) -> None:
         if self.on_gpu:
             self.marks.append(torch.cuda.Event(enable_timing=True))
-            # The host goes on; the run's own GPU, which need not be the current one, notes when it gets there.
+            # The host goes on; the run's GPU, which need not be the current one, records the time when it gets here.
             self.marks[-1].record(torch.cuda.current_stream(self.device))
         else:
             self.marks.append(time.perf_counter())
 
     def seconds(self) -> float:
-        """Ask once the device has done its work."""
+        """To be called when the device has finished the epoch."""
         pairs = list(zip(self.marks[0::2], self.marks[1::2], strict=False))
         if self.on_gpu:
             return float(sum(since.elapsed_time(until) for since, until in pairs)) / 1000

@@ -1,4 +1,4 @@
-"""ResNets for 32-pixel images (He et al. 2016, section 4.2), and their four times wider kin."""
+"""ResNets for 32-pixel images (He et al. 2016, section 4.2), and the same four times wider."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class Block(nn.Module):
 
 
 class CifarResNet(nn.Module):
-    """A stem and three stages of equally many blocks; `depth` counts the layers with weights along the way."""
+    """A stem and three stages of equally many blocks; `depth` counts the layers with weights."""
 
     def __init__(self, depth: int, widths: tuple[int, int, int, int], num_classes: int = 100) -> None:
         super().__init__()

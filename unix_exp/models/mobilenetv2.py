@@ -19,12 +19,8 @@ STAGES = (  # the paper's table 2 at half width: expansion, channels, blocks, st
     (6, 80, 3, 2),
     (6, 160, 1, 1),
 )
-SHOWN = (
-    1,
-    2,
-    4,
-    6,
-)  # the stages handed out: the last at each size, and the second, where the first downsampling would be
+# The stages among the features: the last at each size, and the second, where the first downsampling would be.
+SHOWN = (1, 2, 4, 6)
 
 
 class InvertedResidual(nn.Module):
@@ -67,9 +63,9 @@ class MobileNetV2(nn.Module):
     def forward(self, images: Tensor) -> Output:
         x = self.conv1(images)
         maps = [x]
-        for place, block in enumerate(self.blocks):
+        for number, block in enumerate(self.blocks):
             x = block(x)
-            if place in SHOWN:
+            if number in SHOWN:
                 maps.append(x)
         return answer(maps, mean_pool(self.conv2(x)), self.classifier)
 

@@ -51,5 +51,5 @@ def adaptive_pool(maps: Tensor) -> Tensor:
 
 
 def answer(maps: Iterable[Tensor], embedding: Tensor, classifier: nn.Module) -> Output:
-    """Classify the embedding, and hand out every map on the way to it."""
+    """The Output of a network, from its feature maps, their embedding and its classifier."""
     return Output(classifier(embedding), (*maps, embedding), embedding)

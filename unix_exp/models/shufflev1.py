@@ -23,7 +23,7 @@ class Unit(nn.Module):
     def __init__(self, entering: int, leaving: int, stride: int) -> None:
         super().__init__()
         self.stride = stride
-        self.groups = 1 if entering == STEM else GROUPS  # the stem has too few channels to part
+        self.groups = 1 if entering == STEM else GROUPS  # the stem has too few channels for groups
         made = leaving - entering if stride == 2 else leaving
         narrow = made // 4
         self.conv1 = conv(entering, narrow, 1, groups=self.groups)

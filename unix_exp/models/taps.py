@@ -1,4 +1,4 @@
-"""Hooks that make a network of another library answer with an Output; the keys of its weights stay as they are."""
+"""Hooks that make a network of another library return an Output; the keys of its weights stay as they are."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ POOLS = (nn.MaxPool2d, nn.AvgPool2d, nn.AdaptiveAvgPool2d)
 
 
 class Listener:
-    """Gathers what the tapped modules say during one forward pass, and answers for the network."""
+    """Collects the outputs of the tapped modules during one forward pass, and makes the network's Output of them."""
 
     # methods, not closures: deepcopy of the network then copies the listener with it
 
@@ -27,9 +27,9 @@ class Listener:
         self.embedding: Tensor | None = None
 
     def begin(self, net: nn.Module, inputs: Any) -> None:
-        self.maps.clear()  # the pass before may have broken off
+        self.maps.clear()  # the pass before may have failed half way
 
-    def hear(self, path: str, module: nn.Module, inputs: Any, output: Tensor) -> None:
+    def keep(self, path: str, module: nn.Module, inputs: Any, output: Tensor) -> None:
         self.maps[path] = output
 
     def read(self, classifier: nn.Module, inputs: tuple[Tensor]) -> None:
@@ -45,7 +45,7 @@ class Listener:
 
 
 def listen(what: str, net: nn.Module, classifier: nn.Module, taps: list[str] | None, size: int) -> None:
-    """From now on `net` answers with an Output: its features are the `taps`, or its stages where none are named."""
+    """Make `net` return an Output, whose features are the `taps`, or its stages where none are named."""
     shapes = survey(net, size)
     for tap in taps or ():
         if tap not in shapes:
@@ -56,13 +56,13 @@ def listen(what: str, net: nn.Module, classifier: nn.Module, taps: list[str] | N
     listener = Listener()
     net.register_forward_pre_hook(listener.begin)
     for path in stages(net, shapes) if taps is None else taps:
-        net.get_submodule(path).register_forward_hook(partial(listener.hear, path))
+        net.get_submodule(path).register_forward_hook(partial(listener.keep, path))
     classifier.register_forward_pre_hook(listener.read)
     net.register_forward_hook(listener.answer)
 
 
 def survey(net: nn.Module, size: int) -> dict[str, torch.Size]:
-    """What shape each module hands on, in the order they finish; on the meta device, so nothing is computed."""
+    """The shape of each module's output, in the order they finish; on the meta device, so nothing is computed."""
     shapes: dict[str, torch.Size] = {}
 
     def note(path: str, module: nn.Module, inputs: Any, output: Any) -> None:
@@ -102,7 +102,7 @@ def undivided(net: nn.Module, sides: dict[str, int], prefix: str = "") -> Iterat
 
 @contextmanager
 def loading_weights(what: str) -> Iterator[None]:
-    """Say in one line why pretrained weights could not be had."""
+    """Say in one line why pretrained weights could not be loaded."""
     try:
         yield
     except Exception as error:  # every download client raises kinds of its own

@@ -30,7 +30,7 @@ def build(arch: str, pretrained: bool = False, taps: list[str] | None = None, nu
         classifier = classifier[0]  # the second reads a distillation token
     if isinstance(classifier, nn.ModuleList):
         raise Mistake(f"{what} has {len(classifier)} classifiers, and so no single embedding; choose another arch")
-    net.own_size = net.pretrained_cfg["input_size"][-1]  # the images it is made for
+    net.own_size = net.pretrained_cfg["input_size"][-1]  # the size of images it is made for
     listen(what, net, classifier, taps, net.own_size)
     return cast(nn.Module, net)
 

@@ -23,7 +23,7 @@ def build(arch: str, pretrained: bool = False, taps: list[str] | None = None, nu
     if arch not in known:
         raise Mistake(f"torchvision has no arch '{arch}'; {nearest(arch, known)}")
     what = f"torchvision {arch}"
-    options = {"init_weights": not pretrained} if arch in AUXILIARY_HEADS else {}  # left open, these two warn
+    options = {"init_weights": not pretrained} if arch in AUXILIARY_HEADS else {}  # unless it is set, these two warn
     if pretrained:
         weights = torchvision.models.get_model_weights(arch).DEFAULT
         with loading_weights(what):
@@ -33,9 +33,9 @@ def build(arch: str, pretrained: bool = False, taps: list[str] | None = None, nu
     else:
         net = torchvision.models.get_model(arch, num_classes=num_classes, **options)
     for head in AUXILIARY_HEADS.get(arch, ()):
-        net.aux_logits = False  # in training they would turn the answer into a tuple
+        net.aux_logits = False  # in training they would turn the output into a tuple
         setattr(net, head, None)
-    net.own_size = getattr(net, "image_size", 224)  # the images it is made for
+    net.own_size = getattr(net, "image_size", 224)  # the size of images it is made for
     listen(what, net, net.get_submodule(classifier_path(net)), taps, net.own_size)
     return cast(nn.Module, net)
 
@@ -57,7 +57,7 @@ def classifier_path(net: nn.Module) -> str:
 
 
 def replace_classifier(net: nn.Module, num_classes: int) -> None:
-    """Put a fresh classifier, for other classes, in the place of the pretrained one."""
+    """Replace the pretrained classifier by a fresh one for other classes."""
     path = classifier_path(net)
     old: Any = net.get_submodule(path)
     if isinstance(old, nn.Linear):

@@ -31,7 +31,7 @@ class Block(nn.Module):
 
 
 class Stage(nn.Module):
-    """A stage one level down, where the checkpoints have it."""
+    """A stage as an attribute `layer`, where the field's checkpoints have it."""
 
     def __init__(self, entering: int, leaving: int, stride: int, blocks: int) -> None:
         super().__init__()
@@ -43,7 +43,7 @@ class Stage(nn.Module):
 
 
 class WideResNet(nn.Module):
-    """A stem and three stages, whose maps have yet to pass norm and relu."""
+    """A stem and three stages; features are taken before norm and relu."""
 
     def __init__(self, depth: int, widen: int, num_classes: int = 100) -> None:
         super().__init__()

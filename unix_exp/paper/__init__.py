@@ -14,7 +14,7 @@ from unix_exp import config
 
 @cache
 def published(paper: str = "xu2020") -> dict[str, Any]:
-    """A paper's tables by name, what their rows leave unsaid, and how its methods are named."""
+    """A paper's tables by name, what their rows do not state, and how its methods are named."""
     found: dict[str, Any] = yaml.safe_load(files(__package__).joinpath(f"{paper}.yaml").read_text())
     return found
 
@@ -30,7 +30,7 @@ def criterion_of(row: Mapping[str, Any]) -> str:
 
 
 def is_baseline(row: Mapping[str, Any]) -> bool:
-    """Whether a row is conventional distillation, which the rows of the same objective are held against."""
+    """Whether a row is conventional distillation, which the rows of the same objective are compared with."""
     return bool(row["sampler"] == published()["conventional"]["sampler"])
 
 

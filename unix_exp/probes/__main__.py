@@ -1,4 +1,4 @@
-"""python -m unix_exp.probes RUN NAME: look at a finished run once more."""
+"""python -m unix_exp.probes RUN NAME: measure something about a finished run."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from unix_exp.types import Mistake
 def main() -> None:
     parser = argparse.ArgumentParser(
         prog="python -m unix_exp.probes",
-        description="Look at a finished run once more, with its networks and its test images. What a probe finds is "
-        "printed and kept in RUN/probes/NAME.json.",
+        description="Measure something about a finished run with its networks and its test images. What a probe finds "
+        "is printed and kept in RUN/probes/NAME.json.",
         epilog="For example: python -m unix_exp.probes runs/resnet20_resnet8-cifar100-kd-s0-48932269b745 agreement",
     )
     parser.add_argument("run", type=Path, metavar="RUN", help="a finished run's folder")

@@ -20,11 +20,11 @@ from unix_exp.registry import distillers
 from unix_exp.run import components
 from unix_exp.types import Dataset, Facts, Mistake, Output
 
-HEADS = 2**20  # added to a run's seed: weights of heads are none of the student's
+HEADS = 2**20  # added to a run's seed, so that heads do not draw the same numbers as the student
 
 
 class Shapes(Mapping[str, Output]):
-    """What each network says of a batch, as tensors without values; computed when somebody asks."""
+    """Each network's output of a batch, as tensors without values; computed when it is first asked for."""
 
     def __init__(self, shadows: Mapping[str, nn.Module], batch: int, size: int) -> None:
         self._shadows, self._images = dict(shadows), (batch, 3, size, size)
@@ -57,7 +57,7 @@ def assemble(
     scouting: Callable[[], AbstractContextManager[object]] = nullcontext,
     averages: Mapping[str, float] | None = None,
 ) -> Distiller:
-    """A method that is ready to train, its networks being where and as they are to be used."""
+    """A method that is ready to train; its networks are given ready, with their weights and on their device."""
     torch.manual_seed(settings["seed"] + HEADS)
     sampler = components.sampler(settings["sampler"], facts)
     criterion = components.criterion(settings["criterion"], facts)
@@ -78,7 +78,7 @@ def refuse_late(weights: list[str]) -> None:
 
 
 def moved(method: Distiller, device: torch.device) -> Distiller:
-    """All but the networks, which are there: heads, memories, and tensors that a component keeps beside its state."""
+    """A method's heads and memories on the device, and tensors that a component keeps outside its state."""
     for _, owner in owners(method):
         if isinstance(owner, nn.Module):
             owner._apply(lambda tensor: tensor.to(device), recurse=False)
@@ -89,7 +89,7 @@ def moved(method: Distiller, device: torch.device) -> Distiller:
 
 
 def owners(method: Distiller) -> Iterator[tuple[str, object]]:
-    """Every object of a method that may keep something, by what a user calls it; its networks are not looked into."""
+    """Every object of a method that may keep something, by the name of its setting; the networks are left out."""
     inside = {module for role in method.roles for module in getattr(method, role).modules()}
     seen = set()
     for name, module in method.named_modules():

@@ -20,7 +20,7 @@ WRAPPINGS = ("model", "state_dict")  # {"model": ...} RepDistiller, mdistiller; 
 
 
 def write_whole(path: Path, write: Callable[[Path], Any]) -> None:
-    """Let `write` make a file that appears at `path` whole or not at all, whenever the process is killed."""
+    """Let `write` make a file that appears at `path` whole or not at all, even if the process is killed."""
     part = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
         write(part)
@@ -61,12 +61,12 @@ def read_state(path: Path) -> Any:
                 "save its state_dict alone, best as .safetensors"
             ) from None
         raise Mistake(f"checkpoint {path} is damaged: {first_line(error)}") from None
-    except Exception as error:  # bytes that are no checkpoint fail in as many ways as there are bytes
+    except Exception as error:  # a file that is no checkpoint can fail in any way
         raise Mistake(f"checkpoint {path} is damaged or no PyTorch file: {first_line(error)}") from None
 
 
 def load_weights(network: nn.Module, path: Path, name: str) -> None:
-    """Load a checkpoint in any of the field's wrappings; whatever differs is listed."""
+    """Load a checkpoint in any of the field's wrappings; an error lists what differs."""
     weights = weights_in(path, network)
     if differences := Differences.between(network.state_dict(), weights).in_words():
         raise Mistake(f"checkpoint {path} does not fit {name}: {differences}")
@@ -74,7 +74,7 @@ def load_weights(network: nn.Module, path: Path, name: str) -> None:
 
 
 def begin_from(network: nn.Module, path: Path, name: str, role: str, say: Callable[[str], None]) -> None:
-    """Load a checkpoint to train on from; a classifier for other classes stays fresh, which is said."""
+    """Load a checkpoint to start training from; a classifier for other classes stays fresh, with a message."""
     weights = weights_in(path, network)
     own = network.state_dict()
     differing = Differences.between(own, weights)

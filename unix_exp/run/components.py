@@ -1,4 +1,4 @@
-"""From settings to components, each by itself."""
+"""Components from their settings, one function for each kind."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ OF_WEIGHTS = ("checkpoint", "seed", "decay")  # settings of a network that say w
 
 
 def network(settings: Mapping[str, Any], role: str, classes: int, seed: int) -> nn.Module:
-    """A network with fresh weights that depend on nothing but the seed, or with those of its publisher."""
+    """A network with fresh weights that depend only on the seed, or with those of its publisher."""
     if settings.get("pace") not in ("full", "light"):
         raise Mistake(f"{role}.pace is {settings.get('pace')!r}; choose full or light")
     torch.manual_seed(seed)
@@ -54,7 +54,7 @@ def skeleton(settings: Mapping[str, Any], role: str, classes: int) -> nn.Module:
     try:
         with torch.device("meta"):
             return network(bare, role, classes, 0)
-    except (RuntimeError, NotImplementedError):  # a network that computes with its weights while it is built
+    except (RuntimeError, NotImplementedError):  # a network that reads its weights while it is built
         return network(bare, role, classes, 0).to("meta")
 
 

@@ -1,4 +1,4 @@
-"""A run's folder: what it is named, what lies in it, and who may write there."""
+"""A run's folder: its name, its files, and the lock that lets one process write there."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class RunFolder:
 
     @classmethod
     def of(cls, settings: Settings, identity: str) -> RunFolder:
-        """Where a run lies: named by pair and method for people, by its identity for the program."""
+        """The folder of a run; of its name, people read pair and method, the program the identity."""
         runs = Path(settings["runs"]).expanduser()
         for same in sorted(runs.glob(f"*-{identity}")):
             return cls(same)  # the same run under another name for its method
@@ -42,7 +42,7 @@ class RunFolder:
         return cls(runs / f"{name}-s{settings['seed']}-{identity}".replace("/", "-"))
 
     def result(self) -> dict[str, Any] | None:
-        """What came out, or None while the run isn't finished."""
+        """The content of result.json, or None while the run isn't finished."""
         try:
             result: dict[str, Any] = json.loads(self._result.read_text())
             missing = {"last", "best", "cost", "time", "steps"} - set(result)
@@ -60,7 +60,7 @@ class RunFolder:
         self._failure.unlink(missing_ok=True)
 
     def fail(self, why: str) -> None:
-        """Leave word of what ended a run, for whoever looks at the folder."""
+        """Record what ended a run, for people and for reports."""
         if self.path.is_dir():
             self._failure.write_text(why)
 
@@ -70,14 +70,14 @@ class RunFolder:
             lines = self._failure.read_text(errors="replace").strip().splitlines()
         except OSError:
             return None
-        return lines[-1] if lines else "it left no word"  # of a traceback the last line says it
+        return lines[-1] if lines else "no cause was recorded"  # the last line of a traceback is the error
 
     def write_config(self, settings: dict[str, Any]) -> None:
         text = OmegaConf.to_yaml(OmegaConf.create(settings))
         write_whole(self.config, lambda part: part.write_text(text))
 
     def keep_records(self, epochs: int) -> None:
-        """Forget epochs after the checkpoint's: they are about to happen again."""
+        """Drop the records of epochs after the checkpoint: these epochs are about to be repeated."""
         for records in filter(Path.exists, (self.metrics, self.analysis)):
             lines = records.read_text(errors="replace").splitlines(keepends=True)
             text = "".join(line for line in lines if 1 <= epoch_of(line) <= epochs)
@@ -85,10 +85,10 @@ class RunFolder:
 
     @contextmanager
     def alone(self, wait: Callable[[], None] | None = None) -> Iterator[None]:
-        """Hold the folder against other processes; where one is at work, say so with `wait` and wait, or refuse."""
+        """Lock the folder; where another process holds it, call `wait` and wait for it; without `wait`, raise."""
         try:
             self.path.mkdir(parents=True, exist_ok=True)
-            lock = FileLock(self.path / ".lock")  # the system lets go of it when its process dies, however it dies
+            lock = FileLock(self.path / ".lock")  # the system releases it when the process ends, however it ends
             try:
                 lock.acquire(blocking=False)
             except Timeout:
@@ -100,7 +100,7 @@ class RunFolder:
                 lock.acquire()
         except OSError as error:
             raise Mistake(
-                f"cannot write to {self.path}: {error.strerror or error}; choose another place with runs=PATH"
+                f"cannot write to {self.path}: {error.strerror or error}; choose another folder with runs=PATH"
             ) from None
         try:
             yield
@@ -109,7 +109,7 @@ class RunFolder:
 
 
 def epoch_of(line: str) -> int:
-    """0 for what is no record, such as a line that a kill cut short."""
+    """0 for a line that is no record, such as one cut short by a kill."""
     try:
         return int(json.loads(line)["epoch"])
     except (ValueError, TypeError, KeyError):

@@ -17,7 +17,7 @@ OF_MODULES = set(vars(nn.Module()))  # parameters, buffers, children and hooks, 
 
 
 def marks(method: Distiller) -> dict[tuple[str, str], Any]:
-    """By owner and name, what tells whether a value beside the state changed."""
+    """By owner and name, a mark of every value outside the state; it differs if the value changed."""
     found = {
         (owner, name): mark(value)
         for owner, thing in owners(method)
@@ -46,12 +46,12 @@ def mark(value: Any) -> Any:
         return id(value)
     try:
         return pickle.dumps(value)
-    except Exception:  # a file or a lock: nothing that a step could have changed for the worse
+    except Exception:  # a file or a lock, which is no state of a training
         return id(value)
 
 
 def check(before: Mapping[tuple[str, str], Any], after: Mapping[tuple[str, str], Any]) -> None:
-    """A continued run would go on without it, differently and without an error."""
+    """Refuse what changed: a continued run would be without it, and differ without an error."""
     for (owner, name), value in after.items():
         if before.get((owner, name)) != value:
             raise Mistake(

@@ -19,7 +19,7 @@ from unix_exp.words import nearest
 
 
 class Logits(nn.Module):
-    """A network as others expect one: images -> logits."""
+    """A network as other programs expect it: images -> logits."""
 
     def __init__(self, network: nn.Module) -> None:
         super().__init__()
@@ -84,5 +84,5 @@ def other(path: Path, result: dict[str, Any], role: str) -> tuple[Path, config.S
 
 
 def classes_in(file: Path) -> int:
-    """Of an older run, whose record does not say: as many as its last layer has rows."""
+    """For an older run, whose record does not say: the rows of its last layer."""
     return int(list(read_state(file).values())[-1].shape[0])

@@ -42,7 +42,7 @@ class Network(NamedTuple):
     settings: Settings
     source: Source
     seed: int
-    note: str | None = None  # what happens to its classifier, where that isn't plain
+    note: str | None = None  # a message about its classifier, where that is drawn afresh
 
     @property
     def name(self) -> str:
@@ -139,7 +139,7 @@ def average_of_student(settings: Settings, role: str, own: Settings, decay: Any)
 def from_store(
     whole: DictConfig, role: str, chosen: Settings, fingerprint: str, begins_from: tuple[Path, str] | None = None
 ) -> FromStore:
-    """The run that trains this network here; from weights that it begins with, where there are some."""
+    """The run that trains this network here, starting from given weights where there are some."""
     asked = whole.copy()
     OmegaConf.set_struct(asked, False)
     if role != TEACHER:

@@ -31,14 +31,14 @@ FORMAT = 2  # of a checkpoint: 1 held the student, the criteria and the optimise
 
 
 class Outcome(NamedTuple):
-    """Where a run lies and what came out."""
+    """A run's folder and its result."""
 
     folder: Path
     result: dict[str, Any]
 
 
 def perform(whole: DictConfig, wait: bool = False) -> Outcome:
-    """Do a run, or continue it, or report it where it is done; `wait` for another process that works on it."""
+    """Start a run, continue it, or report it if it is finished; `wait` for another process that has it."""
     epochs = performing(whole, wait)
     while True:
         try:
@@ -49,9 +49,9 @@ def perform(whole: DictConfig, wait: bool = False) -> Outcome:
 
 
 def performing(whole: DictConfig, wait: bool = False, command: str | None = None) -> Generator[Record, None, Outcome]:
-    """The same, checked at once and then done as the records are asked for: every epoch's, once it is kept.
+    """The same, checked at once and then done as the records are asked for: every epoch's, once it is written.
 
-    The outcome is the generator's value. `command` is the line that makes this run again, where it was not typed in a
+    The outcome is the generator's value. `command` is the line that repeats this run, where it was not typed in a
     shell.
     """
     located = locate(whole)
@@ -68,7 +68,7 @@ def nothing_left(outcome: Outcome) -> Generator[Record, None, Outcome]:
 
 
 def alone(plan: Plan, console: Console, wait: bool, command: str | None) -> Generator[Record, None, Outcome]:
-    """Do the run while no other process may work in its folder; an error leaves word there."""
+    """Do the run while no other process may work in its folder; what ended it is noted there."""
     folder = plan.located.folder
     with folder.alone(
         wait=(lambda: console.say(f"waiting for the process at work in {folder.path}")) if wait else None
@@ -129,7 +129,7 @@ def carry_out(plan: Plan, console: Console, command: str | None) -> Generator[Re
 
 
 def train_missing(located: Located, say: Callable[[str], None]) -> None:
-    """Train networks that aren't in the store yet, each in a run of its own; wait where another process does."""
+    """Train networks that aren't in the store yet, each in a run of its own, or wait for a process that does."""
     for network in located.networks:
         if not isinstance(network.source, FromStore):
             continue
@@ -201,12 +201,13 @@ def introduce(plan: Plan, ready: Ready, run: Training, say: Callable[[str], None
     )
     images = ledger.first.images
     seen = (
-        f"of {images.given} images a step: scouted {images.scouted}, taught {images.taught}, learned {images.learned}"
+        f"of {images.given} images a step: {images.scouted} scouted, {images.taught} shown to the teacher, "
+        f"{images.learned} trained on"
     )
     share = ledger.planned_percent()
     say(seen + (f"; {share:.2f} % of conventional KD" if share is not None else ""))
     if ledger.unpriced:
-        say(f"not in this cost, because no rule prices it: {', '.join(ledger.unpriced)}")
+        say(f"not in this cost, because these operations have no price: {', '.join(ledger.unpriced)}")
     if 0 < run.progress.epoch < run.epochs:
         say(f"continuing after epoch {run.progress.epoch}")
 

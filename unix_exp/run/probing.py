@@ -1,4 +1,4 @@
-"""A finished run looked at once more: its networks and its data, as a probe wants them."""
+"""A probe of a finished run: its networks and its data are loaded, and what is found is kept."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ from unix_exp.run.networks import STUDENT
 
 
 def probe(run: Path, name: str, settings: Mapping[str, Any], device: str = "auto") -> dict[str, Any]:
-    """Let a probe look at a run; what it finds is kept in RUN/probes/NAME.json and returned."""
+    """Call a probe on a run; what it finds is kept in RUN/probes/NAME.json and returned."""
     recorded = read_result(run)["settings"]
     plugins.load(recorded.get("plugins"))
     made = probes.make(name, settings)
-    place = Runtime(device=device).place()
-    networks: dict[str, nn.Module] = {role: load(run, role).to(place) for role in getattr(made, "networks", (STUDENT,))}
+    used = Runtime(device=device).place()
+    networks: dict[str, nn.Module] = {role: load(run, role).to(used) for role in getattr(made, "networks", (STUDENT,))}
     data = components.dataset(recorded["dataset"])
-    data.load(place)
+    data.load(used)
     found = {"probe": name, "settings": dict(settings), "found": dict(made(networks, data))}
     path = run / "probes" / f"{name}.json"
     path.parent.mkdir(exist_ok=True)

@@ -50,7 +50,7 @@ def commit() -> str | None:
 
 
 def command() -> str | None:
-    """The line that makes this run again; None where Python called us."""
+    """The command that repeats this run; None where it was started from Python."""
     if not HydraConfig.initialized():
         return None
     job = HydraConfig.get()

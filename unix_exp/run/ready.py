@@ -1,4 +1,4 @@
-"""The networks of a run with their weights, where they are used, and the frozen ones made cheap."""
+"""The networks of a run with their weights, on their device, the frozen ones made cheaper."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from unix_exp.run.plan import Located, Plan
 from unix_exp.run.sources import Average
 from unix_exp.sinks.console import Console
 
-LOST = 0.2  # points of accuracy that a cheaper teacher may cost without a word
+LOST = 0.2  # points of accuracy that a cheaper teacher may lose without a message
 
 
 class Measured(NamedTuple):
@@ -28,7 +28,7 @@ class Measured(NamedTuple):
 
     top1: float
     top5: float
-    centres: Tensor | None  # [C, D], where each class lies; read only where a run is analysed
+    centres: Tensor | None  # [C, D], the mean embedding of each class; read only where a run is analysed
 
 
 class Ready(NamedTuple):
@@ -44,7 +44,7 @@ class Ready(NamedTuple):
 
 
 def make_ready(plan: Plan, console: Console) -> Ready:
-    """Read every network's weights; measure the teacher, and freeze what only looks."""
+    """Read every network's weights, measure the teacher, and make frozen networks cheaper."""
     located = plan.located
     classes, runtime = len(located.data.classes), located.runtime
     networks: dict[str, nn.Module] = {}
@@ -69,7 +69,7 @@ def make_ready(plan: Plan, console: Console) -> Ready:
 
 
 def measured_teacher(module: nn.Module, network: Network, located: Located, console: Console) -> Measured:
-    """The teacher is measured before it teaches, in float32: the same figure in every run's result."""
+    """The teacher's accuracy in float32, so that every run records the same figure."""
     plain = replace(located.runtime, precision="float32")
     return measure(module, network, located, plain, console)
 
@@ -83,7 +83,7 @@ def measured_at_the_end(ready: Ready, teacher: nn.Module, located: Located, cons
 
 
 def compare(cheap: nn.Module, plain: Measured, network: Network, located: Located, console: Console) -> None:
-    """What freezing the teacher cost in accuracy is measured, and said where it is more than a trifle."""
+    """Measure how much accuracy freezing cost the teacher, and say so where it is more than LOST."""
     precision = located.runtime.precision_of_teacher
     used = measure(cheap, network, located, located.runtime, console, f"frozen {precision}")
     if plain.top1 - used.top1 > LOST:
@@ -117,5 +117,5 @@ def measure(
         write_whole(centres, lambda part: part.write_bytes(save({"centres": fresh.centres.cpu()})))
         write_whole(accuracy, lambda part: part.write_text(json.dumps({"top1": fresh.top1, "top5": fresh.top5})))
     except OSError:
-        pass  # a store that can't be written to only costs the next run this measurement
+        pass  # a store that can't be written to: the next run measures again
     return Measured(fresh.top1, fresh.top5, fresh.centres)

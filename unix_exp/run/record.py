@@ -1,6 +1,6 @@
 """The shape of a run's records, declared once: result.json, and the lines of metrics.jsonl and analysis.jsonl.
 
-Training writes them and reports read them. `check` holds a result against the declaration; a key of a class that says
+Training writes them and reports read them. `check` compares a result with the declaration; a key of a class that says
 `total=False` may be missing, as it is in records of earlier versions, but where it is present its value must fit.
 """
 
@@ -76,7 +76,7 @@ class CostDetails(TypedDict, total=False):
     gflops_by_part: dict[str, Any]
     once: dict[str, OneOff]  # by role
     stages: list[StageCost]
-    against: str | None  # the schedule that percent_of_kd is held against
+    against: str | None  # the schedule that percent_of_kd is compared with
 
 
 class Cost(CostDetails):
@@ -108,7 +108,7 @@ class ResultDetails(TypedDict, total=False):
 
 
 class Result(ResultDetails):
-    """result.json: what a finished run came to."""
+    """result.json: the result of a finished run."""
 
     identity: str
     pair: str
@@ -188,7 +188,7 @@ def check(result: object) -> str | None:
     assert isinstance(result, dict)
     if result.get("teacher") is None:
         return None
-    # A run with a teacher always has a share of conventional distillation, which learns from the same teacher.
+    # A run with a teacher always has a share of conventional distillation, which uses the same teacher.
     missing = [key for key in ("percent_of_kd", "percent_of_kd_backward_2") if result["cost"][key] is None]
     return f"{missing[0]} is missing" if missing else None
 

@@ -1,4 +1,4 @@
-"""What a finished run leaves for people and programs to read."""
+"""The content of result.json, and a finished run in one line."""
 
 from __future__ import annotations
 
@@ -80,7 +80,7 @@ def network_of(network: Network, content: str | None) -> dict[str, Any]:
 
 
 def cost_of(located: Located, run: Training) -> dict[str, Any]:
-    """The whole run's; what was spent once for many runs, such as a teacher's training, stands apart."""
+    """The cost of the whole run; what is paid once for many runs, such as a teacher's training, is listed apart."""
     ledger, progress = run.ledger, run.progress
     first = ledger.first
     once = {
@@ -110,7 +110,7 @@ def cost_of(located: Located, run: Training) -> dict[str, Any]:
 
 
 def spent_on(source: FromStore) -> dict[str, Any] | None:
-    """What training a network here took."""
+    """The compute that training a network took."""
     gflops = ((source.folder.result() or {}).get("cost") or {}).get("gflops") or {}
     if "total_gflops" not in gflops:
         return None

@@ -30,7 +30,7 @@ class Fresh:
 
 @dataclass(frozen=True)
 class FromFile:
-    """Somebody's checkpoint."""
+    """A checkpoint file."""
 
     identity: str  # what determines the network; part of the identity of every run that uses it
     path: Path
@@ -50,14 +50,14 @@ class FromFile:
 
 @dataclass(frozen=True)
 class FromStore:
-    """A run of this project; it may be still to do."""
+    """A run of this project, which may not have been made yet."""
 
     identity: str
     folder: RunFolder
     recipe: DictConfig  # the run that makes it
 
     def ready(self) -> bool:
-        """Asked anew each time: another process may be making it."""
+        """Read anew in each call: another process may be making it."""
         return self.folder.result() is not None and self.folder.weights.exists()
 
     def fill(self, network: nn.Module, name: str, classes: int, say: Say) -> str:
@@ -72,7 +72,7 @@ class FromStore:
 
 @dataclass(frozen=True)
 class Published:
-    """Weights that came with the architecture, for the classes of the data."""
+    """The publisher's weights, for the classes of the data."""
 
     identity: str
 

@@ -1,4 +1,4 @@
-"""A method tried before anything is loaded or trained: what cannot work fails here, and its cost is counted."""
+"""A method tried before anything is loaded or trained: this finds what cannot work, and counts its cost."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ def stage_by_stage(method: Distiller, shapes: Shapes, data: Dataset, recipe: Rec
         cost, losses, unknown = step_cost(method, batch, stage.name, data.size)
         check_losses(losses)
         method.stepped()
-        method(batch, stage.name)  # a second step: what the first one left behind is read here
+        method(batch, stage.name)  # a second step, which reads what the first one left behind
         plans[stage.name] = StagePlan(stage.recipe.epochs, cost)
         per_image |= dict.fromkeys(losses.per_image)
         unpriced |= dict.fromkeys(unknown)

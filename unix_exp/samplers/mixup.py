@@ -8,7 +8,7 @@ from unix_exp.types import Batch, Scout
 
 @samplers.register("mixup")
 class Mixup:
-    """Keep k images by chance and mix them all alike: mixup without uncertainty. Never scouts."""
+    """Keep k random images and mix them all alike: mixup without uncertainty. Never scouts."""
 
     def __init__(self, k: int | None = None, alpha: float = 1.0) -> None:
         self.k = k

@@ -7,7 +7,7 @@ from unix_exp.types import Batch, Scout
 
 @samplers.register("random")
 class Random:
-    """Keep k images by chance: the cheap baseline that any choice of images must beat."""
+    """Keep k random images: the cheap baseline that any choice of images must beat."""
 
     def __init__(self, k: int | None = None, scout_anyway: bool = False) -> None:
         self.k = k

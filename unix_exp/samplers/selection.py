@@ -9,7 +9,7 @@ from unix_exp.types import Batch, Mistake
 
 
 def how_many(k: int | None, batch_size: int) -> int:
-    """The k a batch of this size is cut down to: three quarters of it unless said otherwise, as in the paper."""
+    """How many images of a batch to keep: k, or three quarters of the batch where k is None, as in the paper."""
     if k is None:
         return max(1, 3 * batch_size // 4)
     if not 1 <= k <= batch_size:

@@ -42,12 +42,12 @@ class Unix:
         k = how_many(self.k, size)
         hardest_first = self.uncertainty(scout(batch.images, self.scout_mode).logits).argsort(descending=True)
         share = correction(size, self.w, self.b, batch.images.device) * beta(self.alpha, batch.images.device)
-        partner = shuffled(batch)  # of the whole batch: an image left out may still come back as a partner
+        partner = shuffled(batch)  # of the whole batch: an image that is left out may still be a partner
         return mix(take(batch, hardest_first[:k]), take(batch, partner[:k]), share[:k])
 
 
 def correction(size: int, w: float, b: float | None, device: torch.device) -> Tensor:
-    """How much of the mix each rank gets: sigmoid(w (r - b + 1/2) / N), from near 0 for the hardest to near 1."""
-    # The half is the authors' code's; Eq. 10 of the paper lacks it.
+    """The partner's share by rank, before lambda: sigmoid(w (r - b + 1/2) / N), near 0 for the hardest image."""
+    # The 1/2 is in the authors' code and not in Eq. 10 of the paper.
     rank = torch.arange(size, device=device)
     return torch.sigmoid(w * (rank - (size / 2 if b is None else b) + 0.5) / size)

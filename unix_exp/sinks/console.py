@@ -55,8 +55,8 @@ class Console:
         self.say(f"{record.epoch}/{self.epochs}".rjust(self.width) + cells)
         waited = record.values["time/waited_for_images_percent"]
         if waited > WAITED and waited / 100 / record.values["time/images_per_second"] > BY_HOST and not self.warned:
-            self.say(f"{waited:.0f} % of this epoch went by waiting for images: loading is what limits; where they are "
-                     "read from the disk, more dataset.workers or smaller files help")  # fmt: skip
+            self.say(f"{waited:.0f} % of this epoch was spent waiting for images; if they are read from the disk, "
+                     "raise dataset.workers or use smaller files")  # fmt: skip
             self.warned = True
         sys.stdout.flush()  # so that the reader of a pipe sees each epoch as it ends
         now = time.monotonic()
