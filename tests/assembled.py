@@ -17,8 +17,8 @@ from torch import Tensor, nn
 from unix_exp.config import plugins
 from unix_exp.data.resident import Images, Resident
 from unix_exp.engine.loop import Training
-from unix_exp.engine.recipe import Recipe
 from unix_exp.engine.runtime import Runtime
+from unix_exp.recipe import Recipe
 from unix_exp.registry import Registry, criteria, distillers, samplers
 from unix_exp.run.training import training_of
 from unix_exp.run.trial import Trial, tried

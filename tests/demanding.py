@@ -9,7 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from unix_exp.distillers.distiller import Distiller, Kind, Parts
-from unix_exp.engine.recipe import Recipe
+from unix_exp.recipe import Recipe
 from unix_exp.registry import distillers, samplers
 from unix_exp.samplers.selection import how_many, take
 from unix_exp.types import Batch, Facts, Losses, Output, Scout, Stage

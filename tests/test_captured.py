@@ -20,12 +20,12 @@ from unix_exp.distillers.distiller import Parts
 from unix_exp.distillers.offline import Offline
 from unix_exp.engine import cuda_graph as captured
 from unix_exp.engine.cuda_graph import CapturedStep
-from unix_exp.engine.optimiser_state import load_optimiser_state, optimiser_state
-from unix_exp.engine.recipe import Recipe, set_lr
+from unix_exp.engine.optimiser_state import load_optimiser_state, optimiser_state, set_lr
 from unix_exp.engine.recording import Recording
 from unix_exp.engine.runtime import Runtime
 from unix_exp.engine.step import Means, Step
 from unix_exp.engine.tally import Tally
+from unix_exp.recipe import Recipe
 from unix_exp.run.checkpoint import read_state, save_state
 from unix_exp.types import Batch, Losses, Mistake
 
