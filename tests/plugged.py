@@ -94,7 +94,13 @@ def forget(before: dict[str, set[str]], modules: set[str]) -> None:
         for name in set(registry.constructors) - before[registry.kind]:
             del registry.constructors[name], registry.modules[name]
     for name in set(sys.modules) - modules:
-        if not name.startswith(("unix_exp", "torch", "hydra", "wandb")):
+        if name.partition(".")[0] != "unix_exp" and not installed(name):
             sys.modules.pop(name)
     plugins.LOADED.clear()
     unwritten.forget()
+
+
+def installed(module: str) -> bool:
+    """Whether a module is Python's or another package's, which may not be imported twice in a process."""
+    file = getattr(sys.modules[module], "__file__", None)
+    return file is None or "site-packages" in file or file.startswith((sys.prefix, sys.base_prefix))
