@@ -6,7 +6,7 @@ python -m unix_exp.train plugins=examples/warmed.py distiller=warmed distiller.m
 from torch import nn
 
 from unix_exp.distillers.distiller import Distiller, Parts
-from unix_exp.engine.recipe import Recipe
+from unix_exp.recipe import Recipe
 from unix_exp.registry import distillers
 from unix_exp.types import Batch, Facts, Losses, Stage
 

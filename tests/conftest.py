@@ -9,6 +9,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
+os.environ.setdefault("OMP_NUM_THREADS", "1")  # for the processes that tests start, too
+
 import pytest
 import torch
 from browser import chromium
@@ -25,6 +27,12 @@ TINY = (
     "recipe=smoke", "recipe.batch=16", "teacher_recipe.batch=16", "logger=none",
 )  # fmt: skip
 MIRRORED = tuple(word for word in TINY if word != "logger=none")  # the same beside W&B
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
+    """Two processes for several files; one file begins sooner in this one, and can be debugged."""
+    return 0 if len(config.args) == 1 and ".py" in config.args[0] else 2
 
 
 class Said(NamedTuple):

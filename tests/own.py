@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from torch.utils._pytree import tree_flatten
 
 import unix_exp
-from unix_exp.engine.recipe import Recipe
+from unix_exp.recipe import Recipe
 from unix_exp.registry import Registry
 from unix_exp.run.checkpoint import read_state
 from unix_exp.run.trial import Trial, tried

@@ -62,6 +62,8 @@ class Few(Shapes):
 
 @distillers.register("calm")
 class Calm(Offline):
+    networks = {"teacher": "frozen", "peer": "trained"}
+
     def __init__(self, parts, calm: float = 0.5) -> None:
         super().__init__(parts)
 """

@@ -22,9 +22,9 @@ from unix_exp.distillers.offline import Offline
 from unix_exp.engine import analysis
 from unix_exp.engine.analysis import Analysis
 from unix_exp.engine.evaluate import evaluate
-from unix_exp.engine.recipe import Recipe
 from unix_exp.engine.runtime import Runtime
 from unix_exp.engine.step import Step
+from unix_exp.recipe import Recipe
 from unix_exp.run import perform as experiment
 from unix_exp.samplers.uncertainty import entropy
 from unix_exp.samplers.unix import Unix

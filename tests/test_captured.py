@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable, Iterator
-from functools import partial
 from pathlib import Path
 
 import pytest
 import torch
 from conftest import Command, Small
+from tape import Tape
 from torch import Tensor
-from torch.utils._pytree import tree_leaves
 
 import unix_exp
 from unix_exp.criteria.ce import CE
@@ -21,40 +20,17 @@ from unix_exp.distillers.distiller import Parts
 from unix_exp.distillers.offline import Offline
 from unix_exp.engine import cuda_graph as captured
 from unix_exp.engine.cuda_graph import CapturedStep
-from unix_exp.engine.optimiser_state import load_optimiser_state, optimiser_state
-from unix_exp.engine.recipe import Recipe, set_lr
+from unix_exp.engine.optimiser_state import load_optimiser_state, optimiser_state, set_lr
 from unix_exp.engine.recording import Recording
 from unix_exp.engine.runtime import Runtime
 from unix_exp.engine.step import Means, Step
 from unix_exp.engine.tally import Tally
+from unix_exp.recipe import Recipe
 from unix_exp.run.checkpoint import read_state, save_state
 from unix_exp.types import Batch, Losses, Mistake
 
 CPU = Runtime(device="cpu")
 RECIPE = Recipe(epochs=4, batch=16, lr=0.05, milestones=[2])
-
-
-class Tape:
-    """As a CUDA graph does: try, record, then do it again on the same tensors and into the same ones."""
-
-    def __init__(self) -> None:
-        self.replays = 0
-
-    def __call__(self, work: partial[Losses], device: torch.device) -> Recording[Losses]:
-        work()
-        recorded = work()
-        (group,) = work.func.__self__.optimiser.param_groups
-        frozen = dict(group)  # a number is repeated as it was, a tensor is read anew
-
-        def replay() -> None:
-            self.replays += 1
-            now = dict(group)
-            group.update(frozen)
-            for there, tensor in zip(tree_leaves(recorded), tree_leaves(work()), strict=True):
-                there.copy_(tensor)
-            group.update(now)
-
-        return Recording(replay, recorded)
 
 
 @pytest.fixture

@@ -37,6 +37,7 @@ def named(*words: str) -> tuple[str, str | None]:
         ("experiment=unix +criterion.at.weight=1000", "unix-at"),
         ("experiment=kd sampler.name=random", "random"),
         ("experiment=unix_at ~criterion.at", "unix"),
+        ("experiment=scratch sampler=random", "supervised-random"),
     ],
 )
 def test_another_component_than_the_experiments_changes_its_name(words: str, name: str) -> None:
@@ -54,6 +55,7 @@ def test_another_component_than_the_experiments_changes_its_name(words: str, nam
         ("experiment=unix criterion.kd.tau=2", "unix"),
         ("experiment=unix sampler=random method=mine", "mine"),
         ("sampler=random", "random"),
+        ("distiller=supervised", "supervised"),
     ],
 )
 def test_its_settings_and_a_name_that_is_given_change_nothing(words: str, name: str) -> None:

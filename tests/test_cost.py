@@ -16,7 +16,7 @@ from unix_exp.criteria.weighted import Weighted
 from unix_exp.distillers.distiller import Distiller, Parts
 from unix_exp.distillers.offline import Offline
 from unix_exp.distillers.supervised import Supervised
-from unix_exp.engine.recipe import Recipe
+from unix_exp.recipe import Recipe
 from unix_exp.run.trial import tried
 from unix_exp.types import Batch, Mistake
 

@@ -24,11 +24,11 @@ from unix_exp.engine.analysis import Analysis
 from unix_exp.engine.cuda_graph import CapturedStep
 from unix_exp.engine.evaluate import evaluate
 from unix_exp.engine.loop import unwatched
-from unix_exp.engine.optimiser_state import load_optimiser_state, optimiser_state
-from unix_exp.engine.recipe import Recipe, set_lr
+from unix_exp.engine.optimiser_state import load_optimiser_state, optimiser_state, set_lr
 from unix_exp.engine.recording import replay_equals_eager, waiting_is_an_error
 from unix_exp.engine.runtime import Runtime
 from unix_exp.engine.step import Between, Means, Step
+from unix_exp.recipe import Recipe
 from unix_exp.samplers.selection import shuffled, take
 from unix_exp.types import Batch, Losses, Sampler, Scout
 

@@ -9,8 +9,8 @@ import pytest
 import torch
 from torch import nn
 
-from unix_exp.engine.optimiser_state import load_optimiser_state
-from unix_exp.engine.recipe import Recipe, optimiser_state
+from unix_exp.engine.optimiser_state import load_optimiser_state, optimiser_state
+from unix_exp.recipe import Recipe
 from unix_exp.types import Mistake
 
 RECIPE = Recipe(epochs=4, batch=16, lr=0.05, milestones=[2])

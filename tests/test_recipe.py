@@ -4,7 +4,7 @@ import itertools
 
 import pytest
 
-from unix_exp.engine.recipe import Recipe
+from unix_exp.recipe import Recipe
 from unix_exp.types import Mistake
 
 

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-import random
 import shlex
-import signal
 import subprocess
 import sys
 import time
@@ -113,43 +111,6 @@ def test_what_does_not_change_the_result_does_not_change_the_run(tiny: Command) 
 
 def weights(folder: Path) -> dict[str, torch.Tensor]:
     return load_file(only(folder, "*-s*") / "student.safetensors")
-
-
-def test_killing_it_three_times_changes_no_bit(tmp_path: Path) -> None:
-    """kill -9 at random moments, the same command again each time, against a run that nothing disturbed."""
-    tiny = [*TINY, "student=resnet8", "recipe.epochs=30", "dataset.train_count=240"]
-    words = [sys.executable, "-W", "ignore", "-m", "unix_exp.train", *tiny]
-    here = {**os.environ, "PYTHONPATH": str(Path(unix_exp.__file__).parents[1])}
-    unbroken, broken = tmp_path / "unbroken", tmp_path / "broken"
-    unbroken.mkdir()
-    broken.mkdir()
-    subprocess.run(words, cwd=unbroken, env=here, check=True, capture_output=True)
-
-    chance, kills = random.Random(time.time_ns()), []
-    for _ in range(3):
-        process = subprocess.Popen(words, cwd=broken, env=here, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        seen = epochs_in(broken)
-        while process.poll() is None and epochs_in(broken) == seen:
-            time.sleep(0.01)
-        time.sleep(chance.uniform(0, 0.5))
-        process.send_signal(signal.SIGKILL)
-        process.wait()
-        kills.append(epochs_in(broken))
-    assert not list(broken.glob("runs/*/result.json")), f"finished before the third kill: {kills}"
-    last = subprocess.run(words, cwd=broken, env=here, check=True, capture_output=True, text=True)
-
-    assert "continuing after epoch" in last.stdout
-    expected, got = weights(unbroken / "runs"), weights(broken / "runs")
-    assert all(torch.equal(expected[key], got[key]) for key in expected), kills
-    for folder in (unbroken, broken):
-        lines = [json.loads(line) for line in only(folder / "runs").joinpath("metrics.jsonl").read_text().splitlines()]
-        assert [line["epoch"] for line in lines] == list(range(1, 31)), "every epoch is told once"
-    first, second = (only(folder / "runs") / "analysis.jsonl" for folder in (unbroken, broken))
-    assert first.read_bytes() == second.read_bytes()
-
-
-def epochs_in(folder: Path) -> int:
-    return sum(path.read_bytes().count(b"\n") for path in folder.glob("runs/*/metrics.jsonl"))
 
 
 def test_a_damaged_checkpoint_of_a_run_is_said(tiny: Command) -> None:

@@ -15,7 +15,7 @@ from torch import nn
 
 from unix_exp.distillers.distiller import Parts
 from unix_exp.distillers.offline import Offline
-from unix_exp.engine.recipe import Recipe
+from unix_exp.recipe import Recipe
 from unix_exp.registry import distillers
 from unix_exp.types import Batch, Losses, Mistake, Stage
 

@@ -18,10 +18,10 @@ from unix_exp.criteria.sp import similarity_distance
 from unix_exp.criteria.weighted import Weighted
 from unix_exp.distillers.distiller import Parts
 from unix_exp.distillers.offline import Offline
-from unix_exp.engine.recipe import Recipe
 from unix_exp.engine.runtime import Runtime
 from unix_exp.engine.step import Step
 from unix_exp.engine.tally import Tally
+from unix_exp.recipe import Recipe
 from unix_exp.registry import criteria
 from unix_exp.samplers import unix
 from unix_exp.samplers.uncertainty import UNCERTAINTIES

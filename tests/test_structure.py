@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import ast
 import configparser
+import re
+import sys
 from pathlib import Path
 
 import unix_exp
+from unix_exp.registry import REGISTRIES
 
 PACKAGE = Path(unix_exp.__file__).parent
 LAYERS = [
-    {"types", "words"},
+    {"types", "words", "recipe"},
     {"registry"},
     {"config", "paper"},
-    {"models", "data", "samplers", "criteria", "probes"},
+    {"models", "data", "samplers", "criteria"},
     {"distillers"},
     {"cost"},
     {"engine"},
@@ -49,9 +52,42 @@ def test_imports_go_one_way() -> None:
             continue  # the three functions for notebooks, which import when called
         own = part_of(path)
         assert own in LEVEL, f"{own} has no place in LAYERS"
-        # A type may be named from above: under TYPE_CHECKING nothing is imported.
         wrong += [(str(path), name) for name in imported(path) if name != own and LEVEL[name] > LEVEL[own]]
     assert wrong == []
+
+
+WORDS = {  # what a line says that is about a component of a kind
+    "model": r"model|student|teacher|network",
+    "dataset": r"data",
+    "sampler": r"sampler",
+    "criterion": r"criteri",
+    "distiller": r"distiller|method",
+    "probe": r"probe",
+    "sink": r"sink|logger",
+}
+
+
+def test_no_component_is_named_outside_its_own_file() -> None:
+    """What a component can do is asked of it; a name in code elsewhere is a special case."""
+    named = []
+    for registry in REGISTRIES:
+        files = {name: sys.modules[registry.modules[name]].__file__ for name in registry.names()}
+        for path in PACKAGE.rglob("*.py"):
+            lines = path.read_text().splitlines()
+            for node in ast.walk(ast.parse("\n".join(lines))):
+                name = node.value if isinstance(node, ast.Constant) and isinstance(node.value, str) else None
+                if name not in files or files[name] == str(path):
+                    continue
+                if re.search(WORDS[registry.kind], lines[node.lineno - 1]):
+                    named.append(f"{path}:{node.lineno} {registry.kind} {name}")
+    assert named == []
+
+
+def test_few_modules_lie_flat_and_none_is_long() -> None:
+    assert len(list(PACKAGE.glob("*.py"))) <= 8
+    for folder in (PACKAGE, Path(__file__).parent):
+        for path in folder.rglob("*.py"):
+            assert len(path.read_text().splitlines()) <= 300, path
 
 
 def test_no_step_reads_from_the_device() -> None:
@@ -72,3 +108,11 @@ def test_every_package_is_shipped() -> None:
     shipped = set(listed["options"]["packages"].split())
     there = {".".join(path.parent.relative_to(PACKAGE.parent).parts) for path in PACKAGE.rglob("__init__.py")}
     assert shipped == there | {"unix_exp.conf"}  # conf/ lies beside the package and ships inside it
+
+
+def test_the_types_are_shipped() -> None:
+    """Without py.typed a type checker takes everything of an installed package for Any."""
+    listed = configparser.ConfigParser()
+    listed.read(PACKAGE.parent / "setup.cfg")
+    assert "py.typed" in listed["options.package_data"]["unix_exp"].split()
+    assert (PACKAGE / "py.typed").is_file()

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypeAlias
 if TYPE_CHECKING:  # --help and --cfg answer at once because nothing they import needs torch
     from torch import Tensor
 
-    from unix_exp.engine.recipe import Recipe
+    from unix_exp.recipe import Recipe
 
 
 class Mistake(ValueError):

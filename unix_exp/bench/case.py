@@ -11,8 +11,8 @@ from unix_exp import config
 from unix_exp.config import Settings, compose
 from unix_exp.cost.ledger import StepCost
 from unix_exp.data.resident import Resident
-from unix_exp.engine.recipe import Recipe
 from unix_exp.engine.runtime import Runtime
+from unix_exp.recipe import Recipe
 from unix_exp.run import components
 from unix_exp.run.networks import chosen_for, declared_roles
 from unix_exp.run.plan import check_batch

@@ -8,14 +8,12 @@ from collections.abc import Generator, Iterator
 from typing import Any
 
 from hydra.errors import HydraException
-from omegaconf import DictConfig
 from omegaconf.errors import OmegaConfBaseException
 
 from unix_exp.cli.errors import in_one_line
 from unix_exp.config import compose
 from unix_exp.run.folder import RunFolder
 from unix_exp.run.perform import Outcome, performing
-from unix_exp.run.plan import locate
 from unix_exp.types import Mistake, Record
 
 
@@ -27,13 +25,12 @@ def fit(*words: str) -> Generator[Record, None, Outcome]:
             whole = compose.composed(tuple(words))
     except (HydraException, OmegaConfBaseException) as error:
         raise Mistake(in_one_line(error, words) or str(error)) from None
-    locate(whole)
-    return epochs_of(whole, shlex.join(["python", "-m", "unix_exp.train", *words]))
+    return epochs_of(performing(whole, command=shlex.join(["python", "-m", "unix_exp.train", *words])))
 
 
-def epochs_of(whole: DictConfig, command: str) -> Generator[Record, None, Outcome]:
+def epochs_of(epochs: Generator[Record, None, Outcome]) -> Generator[Record, None, Outcome]:
     """Every epoch's record as it ends; of a run that is finished already, the records that it left."""
-    epochs, seen = performing(whole, command=command), False
+    seen = False
     while True:
         try:
             record = next(epochs)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 from unix_exp.config.settings import Settings
-from unix_exp.registry import criteria, distillers
+from unix_exp.registry import Registry, criteria, distillers, samplers
 
 
 def network_name(settings: Mapping[str, Any]) -> str:
@@ -37,12 +37,17 @@ def learns_from_teacher(distiller: str) -> bool:
 
 
 def method_name(settings: Settings) -> str:
-    """The name it was given, or what it is made of beside plain distillation: method, sampler, criteria."""
+    """The name it was given, or one made of its parts, without what plain distillation or supervision has anyway."""
     if settings.get("method"):
         return str(settings["method"])
-    if not has_teacher(settings):
-        return str(settings["distiller"]["name"])
-    more = [name for name in settings["criterion"] if not getattr(criteria[name], "plain_distillation", False)]
-    distiller = settings["distiller"]["name"]
-    own = [distiller] if getattr(distillers[distiller], "in_names", True) else []
-    return "-".join([*own, settings["sampler"]["name"], *more])
+    sampler, distiller = settings["sampler"]["name"], settings["distiller"]["name"]
+    if has_teacher(settings):
+        own = [distiller] if getattr(distillers[distiller], "in_names", True) else []
+        return "-".join([*own, sampler, *beside(criteria, settings["criterion"], "plain_distillation")])
+    parts = (*beside(samplers, [sampler], "plain_supervision"),
+             *beside(criteria, settings["criterion"], "plain_supervision"))  # fmt: skip
+    return "-".join([distiller, *parts])
+
+
+def beside(registry: Registry, names: Iterable[str], plain: str) -> list[str]:
+    return [name for name in names if not getattr(registry[name], plain, False)]

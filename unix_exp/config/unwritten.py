@@ -45,7 +45,7 @@ def offer(folders: Iterable[Path]) -> None:
 
 
 def forget() -> None:
-    """Take back earlier offers: Hydra would merge one with a file of that name that has come since."""
+    """Take back earlier offers: Hydra would merge one with a file of the same name that was written since."""
     for group, name in list(offered()):
         del ConfigStore.instance().repo[group][f"{name}.yaml"]
 
@@ -70,7 +70,8 @@ def choice(registry: Registry, group: str, name: str) -> tuple[Any, str | None] 
                 return read(folder, path)
     if name not in registry.names():
         return None
-    settings = settings_of(registry[name], registry.supplied)
+    roles = getattr(registry[name], "networks", ()) if registry is distillers else ()
+    settings = settings_of(registry[name], {*registry.supplied, *roles})
     if registry is criteria:
         return {name: {"weight": 1.0, **settings}}, None
     if registry is models:

@@ -16,7 +16,7 @@ from unix_exp.distillers.distiller import Distiller
 from unix_exp.engine.analysis import Analysis
 from unix_exp.engine.cuda_graph import step_for
 from unix_exp.engine.evaluate import evaluate
-from unix_exp.engine.recipe import set_lr
+from unix_exp.engine.optimiser_state import set_lr
 from unix_exp.engine.runtime import Runtime
 from unix_exp.engine.stages import begins_in, length
 from unix_exp.engine.step import Between, Means, Step

@@ -48,3 +48,12 @@ def values_of(kept: Mapping[str, Any], weight: Tensor) -> Iterator[tuple[str, Te
     for name, value in list(kept.items()):
         if isinstance(value, Tensor) and (value.dim() or not weight.dim()):
             yield name, value
+
+
+def set_lr(optimiser: torch.optim.Optimizer, lr: float) -> None:
+    """Where a captured step reads the learning rate from the device, it is written there, in place."""
+    for group in optimiser.param_groups:
+        if isinstance(group["lr"], Tensor):
+            group["lr"].fill_(lr)
+        else:
+            group["lr"] = lr

@@ -11,8 +11,8 @@ from torch import nn
 
 from unix_exp import config
 from unix_exp.criteria.weighted import Weighted
-from unix_exp.engine.recipe import Recipe
 from unix_exp.engine.runtime import Runtime
+from unix_exp.recipe import Recipe
 from unix_exp.registry import check_settings, criteria, datasets, models, samplers
 from unix_exp.types import Dataset, Facts, Mistake
 

@@ -55,6 +55,8 @@ class Network(NamedTuple):
 def networks_of(whole: DictConfig, settings: Settings, fingerprint: str, classes: int) -> tuple[Network, ...]:
     """The student, and what the method and its sampler declare beside it."""
     student = settings[STUDENT]
+    for key in {"seed", "decay"} & set(student):
+        raise Mistake(f"student.{key} is no setting of a student; its first weights are drawn from the run's seed=N")
     first = Network(
         STUDENT, "trained", student, of_student(student), settings["seed"], fresh_classifier(STUDENT, student, classes)
     )
@@ -113,6 +115,8 @@ def of_frozen(
         raise Mistake(f"{role}.checkpoint is {given!r}; give auto or the path of a checkpoint")
     if given == AVERAGE:
         return average_of_student(settings, role, own, chosen.get("decay", 0.999))
+    if "decay" in chosen:
+        raise Mistake(f"{role}.decay is for {role}.checkpoint=average alone; leave it out")
     if given == AUTO:
         if chosen.get("pretrained") and published_classes(chosen) in (None, classes):
             return Published(config.identity(own))

@@ -49,17 +49,27 @@ def perform(whole: DictConfig, wait: bool = False) -> Outcome:
 
 
 def performing(whole: DictConfig, wait: bool = False, command: str | None = None) -> Generator[Record, None, Outcome]:
-    """The same, yielding every epoch's record once it is written; the outcome is the generator's value.
+    """The same, checked at once and then done as the records are asked for: every epoch's, once it is written.
 
-    `command` is the line that repeats this run, where it was not typed in a shell.
+    The outcome is the generator's value. `command` is the line that repeats this run, where it was not typed in a
+    shell.
     """
     located = locate(whole)
-    folder, console = located.folder, Console(located.recipe.epochs)
-    if (outcome := finished(folder, console)) is not None:
-        return outcome
-
+    console = Console(located.recipe.epochs)
+    if (outcome := finished(located.folder, console)) is not None:
+        return nothing_left(outcome)
     located.runtime.settle()
-    plan = check(located)
+    return alone(check(located), console, wait, command)
+
+
+def nothing_left(outcome: Outcome) -> Generator[Record, None, Outcome]:
+    yield from ()
+    return outcome
+
+
+def alone(plan: Plan, console: Console, wait: bool, command: str | None) -> Generator[Record, None, Outcome]:
+    """Do the run while no other process may work in its folder; what ended it is noted there."""
+    folder = plan.located.folder
     with folder.alone(
         wait=(lambda: console.say(f"waiting for the process at work in {folder.path}")) if wait else None
     ):
@@ -162,7 +172,8 @@ def load_state(run: Training, folder: RunFolder) -> None:
         if run.analysis is not None and "analysis" in state:
             run.analysis.load_state(state["analysis"])
     except (Mistake, KeyError, TypeError, RuntimeError, ValueError) as error:
-        raise Mistake(f"{error}; delete {folder.checkpoint} to begin this run again") from None
+        why = " ".join(str(error).split())  # PyTorch lists what does not fit in lines
+        raise Mistake(f"{why}; delete {folder.checkpoint} to begin this run again") from None
 
 
 def state_of(run: Training) -> dict[str, Any]:

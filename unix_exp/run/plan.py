@@ -9,8 +9,8 @@ from torch import nn
 
 from unix_exp import config
 from unix_exp.config import Settings, plugins
-from unix_exp.engine.recipe import Recipe
 from unix_exp.engine.runtime import Runtime
+from unix_exp.recipe import Recipe
 from unix_exp.run import components
 from unix_exp.run.folder import RunFolder
 from unix_exp.run.networks import STUDENT, TEACHER, Network, networks_of

@@ -10,8 +10,8 @@ from unix_exp.config import Settings
 from unix_exp.distillers.clock import Clock
 from unix_exp.engine.analysis import Analysis
 from unix_exp.engine.loop import Progress, Training
-from unix_exp.engine.recipe import Recipe
 from unix_exp.engine.runtime import Runtime
+from unix_exp.recipe import Recipe
 from unix_exp.run.assemble import assemble, facts_of
 from unix_exp.run.trial import Trial
 from unix_exp.types import Dataset

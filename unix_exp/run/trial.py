@@ -15,7 +15,7 @@ from unix_exp.cost.pricing import step_cost
 from unix_exp.distillers.clock import Clock
 from unix_exp.distillers.distiller import Distiller
 from unix_exp.engine import stages as sequence
-from unix_exp.engine.recipe import Recipe
+from unix_exp.recipe import Recipe
 from unix_exp.run import hidden_state
 from unix_exp.run.assemble import Shapes, assemble, facts_of, refuse_late
 from unix_exp.types import Batch, Dataset, Losses, Mistake

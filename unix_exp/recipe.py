@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from unix_exp.types import Mistake
 
@@ -77,12 +77,3 @@ class Recipe:
             for weight in (weight for group in optimiser.param_groups for weight in group["params"]):
                 optimiser.state[weight]["momentum_buffer"] = torch.zeros_like(weight)
         return optimiser
-
-
-def set_lr(optimiser: torch.optim.Optimizer, lr: float) -> None:
-    """Where a captured step reads the learning rate from the device, it is written there, in place."""
-    for group in optimiser.param_groups:
-        if isinstance(group["lr"], Tensor):
-            group["lr"].fill_(lr)
-        else:
-            group["lr"] = lr

@@ -1,0 +1,137 @@
+"""Training commands as processes of their own that begin at once, and that die where they are told to.
+
+Importing PyTorch takes seconds, so one process imports it and each command is a fork of that one. What kills a command
+is a thread in its own process: on a busy machine it is as slow as what it watches, so that a moment is one of the
+training and not of a clock.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, NamedTuple
+
+PATIENCE = 300  # seconds, of a command that hangs
+
+
+class Ended(NamedTuple):
+    code: int  # as a shell sees it; -9: killed
+    said: str
+
+
+class Starter:
+    """Types `python -m unix_exp.train WORDS` in a folder."""
+
+    def __init__(self, process: subprocess.Popen[str]) -> None:
+        self.process = process
+        assert process.stdout is not None
+        self.package = Path(process.stdout.readline().strip())  # where it imported the package from
+
+    def __call__(self, folder: Path, words: Sequence[str], kill_after: float | None = None) -> Ended:
+        """Wait for its end. `kill_after` is in epochs: 2.3 is 0.3 of an epoch's time after the second was recorded."""
+        said = folder / "said.txt"
+        order = {"folder": str(folder), "words": list(words), "said": str(said), "kill_after": kill_after}
+        assert self.process.stdin is not None and self.process.stdout is not None
+        print(json.dumps(order), file=self.process.stdin, flush=True)
+        return Ended(int(self.process.stdout.readline()), said.read_text())
+
+
+@contextmanager
+def starter(code: Path) -> Iterator[Starter]:
+    """Commands of the package that lies in this folder."""
+    environment = {**os.environ, "PYTHONPATH": str(code), "OMP_NUM_THREADS": "1"}
+    process = subprocess.Popen(
+        [sys.executable, "-W", "ignore", "-P" if sys.version_info >= (3, 11) else "-B", __file__],
+        env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    try:
+        yield Starter(process)
+    finally:
+        assert process.stdin is not None
+        process.stdin.close()
+        process.wait(PATIENCE)
+
+
+def moment(after: int, until: int) -> float:
+    """A random one, in the middle of an epoch as well as while its checkpoint is written."""
+    return random.SystemRandom().uniform(after, until)
+
+
+def lines_in(path: Path) -> list[dict[str, Any]]:
+    whole = path.read_bytes().rpartition(b"\n")[0] if path.exists() else b""
+    return [json.loads(line) for line in whole.splitlines()]
+
+
+def records(folder: Path) -> list[dict[str, Any]]:
+    return [line for path in folder.glob("runs/*/metrics.jsonl") for line in lines_in(path)]
+
+
+def same_run(one: Path, other: Path) -> bool:
+    """Whether two folders hold the same run: weights, records and what was analysed."""
+    first, second = (next(folder.glob("runs/*/result.json")).parent for folder in (one, other))
+    assert first.name == second.name
+    for name in ("student.safetensors", "analysis.jsonl"):
+        if (first / name).read_bytes() != (second / name).read_bytes():
+            return False
+    ours, theirs = (
+        [{name: value for name, value in line.items() if not name.startswith("time/")} for line in records(folder)]
+        for folder in (one, other)
+    )
+    return ours == theirs
+
+
+def train_in_a_fork(order: dict[str, Any]) -> None:
+    """The child: never returns."""
+    import threading
+    import time
+
+    os.chdir(order["folder"])
+    out = os.open(order["said"], os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
+    os.dup2(out, 1), os.dup2(out, 2)
+    signal.alarm(PATIENCE)
+    sys.argv = ["unix-exp", *order["words"]]
+
+    def watch() -> None:
+        whole, part = divmod(order["kill_after"], 1)
+        while len(found := records(Path())) < whole:
+            time.sleep(0.001)
+        time.sleep(part * (found[-1]["time/epoch_seconds"] if found else 0.1))
+        os.kill(os.getpid(), signal.SIGKILL)
+
+    if order["kill_after"] is not None:
+        threading.Thread(target=watch, daemon=True).start()
+    from unix_exp import train
+
+    code = 1
+    try:
+        train.main()
+        code = 0
+    except SystemExit as ended:
+        code = int(ended.code or 0)
+    finally:
+        sys.stdout.flush()
+        os._exit(code)
+
+
+def serve() -> None:
+    import torch._dynamo  # noqa: F401  # what every training imports sooner or later
+
+    import unix_exp.run.perform
+
+    print(Path(unix_exp.__file__).parent, flush=True)
+    for line in sys.stdin:
+        if (child := os.fork()) == 0:
+            train_in_a_fork(json.loads(line))
+        _, status = os.waitpid(child, 0)
+        print(os.waitstatus_to_exitcode(status), flush=True)
+
+
+if __name__ == "__main__":
+    serve()

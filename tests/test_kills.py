@@ -1,0 +1,49 @@
+"""kill -9 at random moments, the same command again each time, against a run that nothing disturbed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from conftest import TINY
+from starter import Starter, moment, records, same_run, starter
+
+import unix_exp
+
+ROOT = Path(__file__).parents[1]
+WORDS = (*TINY, "student=resnet8", "runtime.threads=1")
+EPOCHS = 8
+TWO_STAGES = (
+    f"plugins=[{ROOT}/examples/warmed.py,{ROOT}/examples/memory.py]",
+    "distiller=warmed", "recipe.epochs=4", "distiller.more_epochs=4", "sampler=memory",
+)  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def train() -> Iterator[Starter]:
+    with starter(Path(unix_exp.__file__).parents[1]) as made:
+        yield made
+
+
+@pytest.mark.parametrize(
+    "words", [(f"recipe.epochs={EPOCHS}",), TWO_STAGES], ids=["unix", "two stages, a head and a memory"]
+)
+def test_killing_it_three_times_changes_no_bit(train: Starter, tmp_path: Path, words: tuple[str, ...]) -> None:
+    unbroken, broken = tmp_path / "unbroken", tmp_path / "broken"
+    unbroken.mkdir()
+    broken.mkdir()
+    command = (*WORDS, f"teachers={tmp_path / 'teachers'}", *words)
+    whole = train(unbroken, command)
+    assert whole.code == 0, whole.said
+
+    kills = [moment(epoch, epoch + 1) for epoch in (1, 3, 5)]  # of two stages the last one is in the second
+    for kill in kills:
+        killed = train(broken, command, kill)
+        assert killed.code == -9, (kill, killed.said)
+    assert not list(broken.glob("runs/*/result.json")), kills
+    last = train(broken, command)
+    assert last.code == 0, (kills, last.said)
+    assert "continuing after epoch" in last.said
+    assert [record["epoch"] for record in records(broken)] == list(range(1, EPOCHS + 1)), "every epoch is there once"
+    assert same_run(unbroken, broken), kills

@@ -1,0 +1,192 @@
+"""What every method must do, asked of all that are registered and of examples/: a new one needs no new test."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+import torch
+from assembled import (
+    CPU,
+    RECIPE,
+    Case,
+    cases,
+    first_batch,
+    networks_of,
+    on_meta,
+    plugged_in,
+    settings_of,
+    training,
+    trial_of,
+)
+from products import Products
+from tape import Tape
+from torch import Tensor
+from torch.utils._pytree import tree_flatten_with_path, tree_leaves
+
+from unix_exp.cost.operations import Operations
+from unix_exp.cost.pricing import step_cost
+from unix_exp.cost.rules import CONVOLUTION, POOLING, PRODUCT
+from unix_exp.distillers.clock import Clock
+from unix_exp.engine import cuda_graph
+from unix_exp.engine.cuda_graph import CapturedStep
+from unix_exp.engine.loop import train
+from unix_exp.engine.runtime import Runtime
+from unix_exp.engine.step import Step
+from unix_exp.engine.tally import Tally
+from unix_exp.run.assemble import Shapes, assemble, facts_of
+from unix_exp.run.checkpoint import save_state
+from unix_exp.run.perform import load_state, state_of
+from unix_exp.types import Losses
+
+__all__ = ["plugged_in"]  # a fixture, for the whole file
+
+every_method = pytest.mark.parametrize("case", cases(), ids=str)
+
+
+@every_method
+@pytest.mark.parametrize("precision", ["float32", "bf16"])
+def test_losses_and_gradients_are_finite(case: Case, precision: Any) -> None:
+    run = training(case, Runtime(device="cpu", precision=precision))
+    run.method.train()
+    for stage in run.stages:
+        step = run.stage_step(stage)
+        losses = step(first_batch(run))
+        assert all(tensor.isfinite().all() for tensor in tree_leaves(losses))
+        gradients = {name: one.grad for name, one in run.method.named_parameters() if one.requires_grad}
+        assert all(gradient.isfinite().all() for gradient in gradients.values() if gradient is not None)
+        of_student = [gradient for name, gradient in gradients.items() if name.startswith("student.")]
+        assert any(gradient is not None and gradient.any() for gradient in of_student), "the student learns"
+
+
+@every_method
+def test_a_step_compiles_as_one_graph(case: Case) -> None:
+    run = training(case)
+    run.method.train()
+    for stage in run.stages:
+        torch._dynamo.reset()
+        compiled = torch.compile(run.method, fullgraph=True, backend="eager")
+        losses: Losses = compiled(first_batch(run), stage.name)
+        assert losses.terms.keys() and all(term.isfinite() for term in losses.terms.values())
+
+
+@every_method
+def test_a_whole_step_runs_without_values(case: Case) -> None:
+    """Forward, backward and update on the meta device: nothing in a step may read a value."""
+    run = training(case)
+    method, batch = on_meta_device(case), on_meta(first_batch(run))
+    tally = Tally(run.data.train_count, trial_of(case).per_image).to("meta")
+    for stage in run.stages:
+        weights = [weight for weight in method.parameters() if weight.requires_grad]
+        optimiser = torch.optim.SGD(weights, lr=stage.recipe.lr, momentum=0.9)  # fused, it refuses this device
+        step = Step(method, optimiser, CPU, stage.name, tally)
+        losses = step(batch)
+        assert all(tensor.is_meta for tensor in tree_leaves(losses))
+        assert any(weight.grad is not None for weight in weights)
+
+
+@every_method
+def test_a_run_continued_after_any_epoch_ends_the_same_bit_for_bit(case: Case, tmp_path: Path) -> None:
+    """With every state that there is: momenta, memories, averages, heads, values by image, and in every stage."""
+    whole = training(case)
+    told = []
+    for record in train(whole):
+        told.append(record)
+        save_state(tmp_path / f"{record.epoch}.pt", state_of(whole))
+    assert len(told) == 2 * len(whole.stages)
+    for done in range(1, len(told)):
+        rest = training(case)
+        load_state(rest, SimpleNamespace(checkpoint=tmp_path / f"{done}.pt"))  # type: ignore[arg-type]
+        again = list(train(rest))
+        assert [(one.epoch, untimed(one.values), one.arrays) for one in again] == [
+            (one.epoch, untimed(one.values), one.arrays) for one in told[done:]
+        ]
+        assert differences(timeless(state_of(whole)), timeless(state_of(rest))) == []
+
+
+@every_method
+def test_a_captured_run_is_the_eager_run_bit_for_bit(case: Case, monkeypatch: pytest.MonkeyPatch) -> None:
+    tape, said = Tape(), []
+    monkeypatch.setattr(cuda_graph, "record", tape)
+    eager, captured = training(case), training(case, say=said.append)
+    monkeypatch.setattr(Runtime, "captures", property(lambda runtime: runtime is captured.runtime))
+    captured.runtime = Runtime(device="cpu", threads=torch.get_num_threads())
+    for ours, theirs in zip(train(captured), train(eager), strict=True):
+        assert untimed(ours.values) == untimed(theirs.values)
+        assert ours.arrays == theirs.arrays
+    assert isinstance(captured.step, CapturedStep)
+    assert not isinstance(eager.step, CapturedStep)
+    states = [timeless(state_of(run)) for run in (captured, eager)]
+    for state in states:
+        del state["optimiser"]["param_groups"][0]["lr"]  # rounded to float32 in a recording, and set in every epoch
+    assert differences(*states) == []
+    assert not [line for line in said if "captured" in line]
+    assert tape.replays >= 4 * 2 * len(captured.stages)
+
+
+@every_method
+def test_every_convolution_and_matrix_product_is_in_the_price(case: Case) -> None:
+    """Adapters and heads too, against a count by the functions that a step calls instead of what they execute."""
+    run = training(case)
+    for stage in run.stages:
+        method, batch = on_meta_device(case), on_meta(first_batch(run))
+        with Products() as independent:
+            method(batch, stage.name)
+        assert independent.macs > 0
+        with Operations({role: getattr(method, role) for role in method.roles}) as counted:
+            method(batch, stage.name)
+        kinds = (CONVOLUTION, PRODUCT)
+        assert independent.macs == sum(counted.total(kind=kind) for kind in kinds)
+
+        cost, _, unpriced = step_cost(method, batch, stage.name, run.data.size)
+        assert unpriced == ()
+        forward = cost.scout + cost.teaching + cost.forward + cost.other
+        pooled = counted.total("method", kind=POOLING)  # a loss's pooling is free by convention
+        assert forward == pytest.approx((counted.total() - pooled) / 1e9)
+        assert cost.backward <= forward
+
+
+def on_meta_device(case: Case) -> Any:
+    data = training(case).data
+    shadows = {role: network.to("meta") for role, network in networks_of(case).items()}
+    clock = Clock().to("meta")
+    facts = facts_of(data, RECIPE.batch, RECIPE.epochs, Shapes(shadows, RECIPE.batch, data.size), clock)
+    averages = {"teacher": 0.9} if case.average else {}
+    return assemble(settings_of(case), shadows, facts, averages=averages).train()
+
+
+def untimed(values: Mapping[str, float]) -> dict[str, float]:
+    return {name: value for name, value in values.items() if not name.startswith("time/")}
+
+
+def timeless(state: Mapping[str, Any]) -> dict[str, Any]:
+    return {**state, "progress": {**state["progress"], "seconds": None}}
+
+
+def differences(some: Mapping[str, Any], others: Mapping[str, Any]) -> list[str]:
+    """Where two states differ in any bit."""
+    ours, theirs = (
+        {"".join(map(str, path)): leaf for path, leaf in tree_flatten_with_path(state)[0]} for state in (some, others)
+    )
+    return [
+        name
+        for name in {**ours, **theirs}
+        if name not in ours or name not in theirs or not same(ours[name], theirs[name])
+    ]
+
+
+def same(one: Any, other: Any) -> bool:
+    if isinstance(one, Tensor):
+        equal = torch.equal(one.nan_to_num(nan=-1e30), other.nan_to_num(nan=-1e30))
+        return equal and one.dtype == other.dtype
+    return bool(one == other)
+
+
+def test_the_comparison_of_states_sees_a_single_bit() -> None:
+    state = {"a": {"b": torch.ones(3)}, "c": 1}
+    assert differences(state, {"a": {"b": torch.ones(3)}, "c": 1}) == []
+    assert len(differences(state, {"a": {"b": torch.tensor([1.0, 1.0, 1.0 + 2**-23])}, "c": 1})) == 1
+    assert len(differences(state, {"a": {}, "c": 1})) == 1
