@@ -16,7 +16,7 @@ from unix_exp import config
 
 CHOICES = sorted(
     f"{path.parent.name}={path.stem}"
-    for path in config.folder().glob("*/*.yaml")
+    for path in config.choices_folder().glob("*/*.yaml")
     if path.parent.name not in ("model", "sweep")
 )
 
@@ -25,14 +25,14 @@ CHOICES = sorted(
 def test_every_choice_of_every_group_composes(choice: str) -> None:
     config.register_resolvers()
     extra = ["+dataset.path=somewhere"] if choice == "dataset=folder" else []
-    with initialize_config_dir(str(config.folder()), version_base="1.3"):
+    with initialize_config_dir(str(config.choices_folder()), version_base="1.3"):
         settings = config.resolve(compose("config", overrides=[choice, *extra]))
     assert settings["recipe"]["lr"] > 0
 
 
 def composed(*words: str) -> config.Settings:
     config.register_resolvers()
-    with initialize_config_dir(str(config.folder()), version_base="1.3"):
+    with initialize_config_dir(str(config.choices_folder()), version_base="1.3"):
         return config.resolve(compose("config", overrides=list(words)))
 
 
@@ -44,7 +44,7 @@ def test_the_learning_rate_follows_the_student() -> None:
 
 def test_the_teachers_learning_rate_follows_the_teacher() -> None:
     config.register_resolvers()
-    with initialize_config_dir(str(config.folder()), version_base="1.3"):
+    with initialize_config_dir(str(config.choices_folder()), version_base="1.3"):
         whole = compose("config", overrides=["teacher=resnet32x4", "student=shufflev2", "recipe.epochs=3"])
     teacher = config.resolve(config.of_teacher(whole))
     assert teacher["recipe"]["lr"] == 0.05

@@ -92,7 +92,9 @@ def test_runs_are_grouped_and_coloured_by_method(view: dict[str, Any]) -> None:
     (runs,) = section["runSets"]
     assert [key["name"] for key in runs["grouping"]] == ["method.value", "pair.value", "dataset.value.name"]
     assert section["settings"]["useRunsTableGroupingInPanels"]
-    known = {path.stem for group in ("experiment", "sampler") for path in (config.folder() / group).glob("*.yaml")}
+    known = {
+        path.stem for group in ("experiment", "sampler") for path in (config.choices_folder() / group).glob("*.yaml")
+    }
     for key, colour in section["customRunColors"].items():
         runset, path = (json.loads(unquote(part)) for part in key.split(":")[1:])
         assert (runset, path[0]["key"]) == (runs["id"], "config:method.value")

@@ -91,11 +91,11 @@ def test_a_yaml_beside_it_wins_and_one_in_the_config_dir_wins_over_that(tmp_path
 
 
 def test_a_component_of_the_framework_needs_no_yaml_either(monkeypatch: pytest.MonkeyPatch) -> None:
-    shutil.copytree(config.folder(), "conf")
+    shutil.copytree(config.choices_folder(), "conf")
     for gone in ("sampler/mixup", "model/resnet8", "criterion/at"):
         Path(f"conf/{gone}.yaml").unlink()
     for module in ("unix_exp.config.compose", "unix_exp.config.settings"):
-        monkeypatch.setattr(f"{module}.folder", lambda: Path("conf").absolute())
+        monkeypatch.setattr(f"{module}.choices_folder", lambda: Path("conf").absolute())
     for group in ("student", "teacher"):
         Path(f"conf/{group}/resnet8.yaml").unlink(missing_ok=True)  # a copy has no links
     made = settings_of("sampler=mixup", "student=resnet8", "criterion=[kd,at]")

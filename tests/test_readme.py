@@ -49,7 +49,7 @@ def test_every_choice_the_readme_names_exists() -> None:
     rows = re.findall(r"^\| `(\w+)`(?:, `(\w+)`)? \|[^|]*\|(.*)\|$", README, re.MULTILINE)
     assert len(rows) >= 9
     for group, _, text in rows:
-        known = {path.stem for path in (config.folder() / group).glob("*.yaml")}
+        known = {path.stem for path in (config.choices_folder() / group).glob("*.yaml")}
         named = set(re.findall(r"`(\w+)`", text)) | set(re.findall(r"(\w+)`", text))
         assert named - known <= {"NAME"}, (group, named - known)
 

@@ -219,7 +219,7 @@ def test_a_mistake_beside_a_sweep_is_one_line(command: Command, words: str, comp
     Path("occupied").write_text("a file where a folder should be")
     for group, origin in (("sweep", "demo"), ("experiment", "unix")):
         Path("mine", group).mkdir(parents=True)
-        text = (config.folder() / group / f"{origin}.yaml").read_text()
+        text = (config.choices_folder() / group / f"{origin}.yaml").read_text()
         Path("mine", group, "own.yaml").write_text(text.replace("scratch,kd,random,unix", "kd,random,own"))
     said = command(*words.split())
     assert (said.code, said.out) == (2, "")

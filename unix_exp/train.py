@@ -25,7 +25,7 @@ from unix_exp.types import Mistake
 from unix_exp.words import first_line
 
 
-@hydra.main(version_base="1.3", config_path=str(config.folder()), config_name="config")
+@hydra.main(version_base="1.3", config_path=str(config.choices_folder()), config_name="config")
 def run(whole: DictConfig) -> None:
     from unix_exp.run.perform import perform  # here, because torch takes seconds to import and --help does not need it
 

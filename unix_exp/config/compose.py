@@ -21,7 +21,7 @@ from hydra.errors import HydraException
 from omegaconf import DictConfig
 
 from unix_exp.config import plugins, unwritten
-from unix_exp.config.settings import folder, register_resolvers
+from unix_exp.config.settings import choices_folder, register_resolvers
 from unix_exp.types import Mistake
 
 
@@ -37,7 +37,7 @@ def prepare(words: Iterable[str], config_dir: Path | None = None) -> None:
 def folders(words: Iterable[str] = (), config_dir: Path | None = None) -> list[Path]:
     """Where a command finds its choices: in conf/ and in the folders that it adds."""
     searched = [Path(one.removeprefix("file://")) for one in plugins.given(words, "hydra.searchpath")]
-    return [folder(), *([config_dir] if config_dir is not None else []), *searched]
+    return [choices_folder(), *([config_dir] if config_dir is not None else []), *searched]
 
 
 @contextmanager
@@ -46,9 +46,9 @@ def hydra_ready(config_dir: Path | None = None) -> Iterator[None]:
     register_resolvers()
     _composed.cache_clear()  # the same words can mean something else now
     GlobalHydra.instance().clear()
-    with initialize_config_dir(str(folder()), version_base="1.3"):
+    with initialize_config_dir(str(choices_folder()), version_base="1.3"):
         if config_dir is not None:
-            search_path = create_config_search_path(str(folder()))
+            search_path = create_config_search_path(str(choices_folder()))
             own = f"file://{config_dir.absolute()}"
             search_path.prepend("command-line", own, SearchPathQuery(provider="schema"))
             GlobalHydra.instance().clear()

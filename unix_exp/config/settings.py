@@ -21,7 +21,7 @@ KEYS = (
 Settings = dict[str, Any]
 
 
-def folder() -> Path:
+def choices_folder() -> Path:
     """conf/ in a checkout; inside the package when installed."""
     package = Path(__file__).resolve().parents[1]
     installed = package / "conf"

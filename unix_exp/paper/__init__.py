@@ -36,7 +36,7 @@ def is_baseline(row: Mapping[str, Any]) -> bool:
 
 def split(pair: str) -> tuple[str, str]:
     """wrn_40_2_wrn_16_2 -> wrn_40_2, wrn_16_2: the first is a name of conf/model/."""
-    words, known = pair.split("_"), {path.stem for path in (config.folder() / "model").glob("*.yaml")}
+    words, known = pair.split("_"), {path.stem for path in (config.choices_folder() / "model").glob("*.yaml")}
     for cut in range(1, len(words)):
         if "_".join(words[:cut]) in known:
             return "_".join(words[:cut]), "_".join(words[cut:])
