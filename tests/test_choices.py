@@ -108,7 +108,7 @@ def test_a_teachers_sampler_follows_the_teachers_batch() -> None:
 def test_a_teacher_is_trained_with_the_sampler_that_was_chosen(tiny: Command) -> None:
     said = tiny("experiment=kd", "sampler@teacher_sampler=random", "teacher_sampler.k=5")
     assert said.code == 0, said.err
-    assert "of 16 images a step: scouted 0, taught 0, learned 5" in said.out
+    assert "of 16 images a step: 0 scouted, 0 shown to the teacher, 5 trained on" in said.out
     made = json.loads((only(Path("teachers"), "*-s1000-*") / "result.json").read_text())
     assert made["settings"]["sampler"] == {"name": "random", "k": 5}
 
