@@ -90,7 +90,7 @@ def test_a_student_s_file_for_other_classes_keeps_all_but_the_classifier_and_say
         (("student.checkpoint=empty",), "student.checkpoint empty does not exist"),
         (("+student.seed=3",), "student.seed is no setting of a student; its first weights are drawn from the run's"),
         (("+student.decay=0.9",), "student.decay is no setting of a student"),
-        (("+teacher.decay=0.9",), "teacher.decay is for teacher.checkpoint=average alone"),
+        (("teacher.decay=0.9",), "teacher.decay is for teacher.checkpoint=average alone"),
     ],
 )
 def test_a_beginning_that_cannot_be_is_refused_in_one_line(

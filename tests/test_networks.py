@@ -92,7 +92,7 @@ def test_a_peer_of_the_student_s_architecture_begins_apart() -> None:
     assert not torch.allclose(state["student.conv1.weight"], state["peer.conv1.weight"], atol=1e-3)
 
 
-AVERAGED = ("teacher.checkpoint=average", "+teacher.decay=0.75", "sampler=everything", "recipe.epochs=2")
+AVERAGED = ("teacher.checkpoint=average", "teacher.decay=0.75", "sampler=everything", "recipe.epochs=2")
 
 
 def test_an_average_begins_as_the_student_and_follows_it(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -140,7 +140,7 @@ def test_an_average_is_in_the_checkpoint_and_resumes_bit_for_bit() -> None:
 
 def test_another_decay_is_another_run() -> None:
     for decay in (0.75, 0.9):
-        trained(*AVERAGED[:1], f"+teacher.decay={decay}", stop=1)
+        trained(*AVERAGED[:1], f"teacher.decay={decay}", stop=1)
     assert len(list(Path("runs").glob("*-s0-*"))) == 2
 
 
@@ -148,8 +148,8 @@ def test_another_decay_is_another_run() -> None:
     ("words", "complaint"),
     [
         (("teacher=resnet14",), r"^teacher\.checkpoint=average needs the student's own architecture"),
-        (("+teacher.decay=1.0",), r"^teacher\.decay is 1\.0; choose a number from 0 on, below 1"),
-        (("+teacher.decay=slow",), r"^teacher\.decay is 'slow'; choose a number"),
+        (("teacher.decay=1.0",), r"^teacher\.decay is 1\.0; choose a number from 0 on, below 1"),
+        (("teacher.decay=slow",), r"^teacher\.decay is 'slow'; choose a number"),
     ],
 )
 def test_an_average_that_cannot_be_is_refused_in_one_line(words: tuple[str, ...], complaint: str) -> None:

@@ -26,7 +26,7 @@ def main() -> None:
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda or cuda:N (auto)")
     parser.add_argument("--plugins", action="append", default=[], metavar="NAME_OR_FILE", help="code of your own")
     parser.add_argument("--json", action="store_true", help="print what is kept, as JSON")
-    given = parser.parse_args()
+    given = parser.parse_intermixed_args()
     try:
         show(given)
     except KeyboardInterrupt:

@@ -35,7 +35,13 @@ class Run:
     def analysis(self) -> list[dict[str, Any]]:
         """Every epoch's arrays by class; empty where an epoch is missing, for its draws would be missing in the sum."""
         lines = [line for line in self._lines("analysis.jsonl") if check_analysis(line) is None]
-        return lines if len(lines) == self.settings["recipe"]["epochs"] else []
+        return lines if len(lines) == self.planned_epochs else []
+
+    @property
+    def planned_epochs(self) -> int:
+        """Of all stages; older records have one, of the recipe's epochs."""
+        stages = self.result.get("stages")
+        return sum(stage["epochs"] for stage in stages) if stages else int(self.settings["recipe"]["epochs"])
 
     def _lines(self, name: str) -> list[dict[str, Any]]:
         return lines_of(self.path / name)

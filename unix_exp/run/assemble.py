@@ -71,9 +71,10 @@ def assemble(
 
 def refuse_late(weights: list[str]) -> None:
     if weights:
+        name = weights[0].replace("modules_by_name.", "")
         raise Mistake(
-            f"'{weights[0]}' is made during the first step, when the optimiser exists already, so it would never be "
-            "trained; make it in the constructor, sized by facts.shapes"
+            f"'{name}' is made during the first step, when the optimiser exists already, so it would never be trained; "
+            "make it in the constructor, sized by facts.shapes"
         )
 
 

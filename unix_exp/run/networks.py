@@ -32,6 +32,12 @@ from unix_exp.words import nearest
 
 STUDENT, TEACHER = "student", "teacher"
 AUTO, AVERAGE = "auto", "average"
+DECAY = 0.999  # of an average, where nothing else is chosen
+
+
+def setting_of(role: str) -> str:
+    """Where the configuration chooses a network."""
+    return role if role in (STUDENT, TEACHER) else f"networks.{role}"
 
 
 class Network(NamedTuple):
@@ -100,10 +106,12 @@ def of_student(chosen: Settings, role: str = STUDENT) -> Source:
     if given is None or (given == AUTO and role != STUDENT):
         return Fresh()
     if not isinstance(given, str) or given in (AUTO, AVERAGE):
-        raise Mistake(f"{role}.checkpoint is {given!r}; give the path of a checkpoint to begin from, or null")
-    path = checkpoint_path(given, role)
-    content = hash_of(path, role)
-    return FromFile(content, path, content, role, fresh_classifier=True)
+        raise Mistake(
+            f"{setting_of(role)}.checkpoint is {given!r}; give the path of a checkpoint to begin from, or null"
+        )
+    path = checkpoint_path(given, setting_of(role))
+    content = hash_of(path, setting_of(role))
+    return FromFile(content, path, content, setting_of(role), fresh_classifier=True)
 
 
 def of_frozen(
@@ -112,27 +120,31 @@ def of_frozen(
     given = chosen.get("checkpoint", AUTO)
     own = config.without(chosen, "pace", *components.OF_WEIGHTS)
     if not isinstance(given, str):
-        raise Mistake(f"{role}.checkpoint is {given!r}; give auto or the path of a checkpoint")
+        raise Mistake(f"{setting_of(role)}.checkpoint is {given!r}; give auto or the path of a checkpoint")
     if given == AVERAGE:
-        return average_of_student(settings, role, own, chosen.get("decay", 0.999))
-    if "decay" in chosen:
-        raise Mistake(f"{role}.decay is for {role}.checkpoint=average alone; leave it out")
+        decay = chosen.get("decay")
+        return average_of_student(settings, role, own, DECAY if decay is None else decay)
+    if chosen.get("decay") is not None:
+        name = setting_of(role)
+        raise Mistake(f"{name}.decay is for {name}.checkpoint=average alone; leave it out")
     if given == AUTO:
         if chosen.get("pretrained") and published_classes(chosen) in (None, classes):
             return Published(config.identity(own))
         return from_store(whole, role, chosen, fingerprint)
-    path = checkpoint_path(given, role)
-    content = hash_of(path, role)
+    path = checkpoint_path(given, setting_of(role))
+    content = hash_of(path, setting_of(role))
     if for_other_classes(path, str(path.stat().st_mtime_ns), frozen_dict(chosen), role, classes):
         return from_store(whole, role, chosen, fingerprint, (path, content))
-    return FromFile(identity_of_file(content, own), path, content, role)
+    return FromFile(identity_of_file(content, own), path, content, setting_of(role))
 
 
 def average_of_student(settings: Settings, role: str, own: Settings, decay: Any) -> Average:
     if own != config.without(settings[STUDENT], "pace", *components.OF_WEIGHTS):
-        raise Mistake(f"{role}.checkpoint=average needs the student's own architecture; choose the same for both")
+        raise Mistake(
+            f"{setting_of(role)}.checkpoint=average needs the student's own architecture; choose the same for both"
+        )
     if isinstance(decay, bool) or not isinstance(decay, (int, float)) or not 0 <= decay < 1:
-        raise Mistake(f"{role}.decay is {decay!r}; choose a number from 0 on, below 1")
+        raise Mistake(f"{setting_of(role)}.decay is {decay!r}; choose a number from 0 on, below 1")
     return Average(config.identity({"average_of": STUDENT, "decay": decay}), float(decay))
 
 

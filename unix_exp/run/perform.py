@@ -16,7 +16,7 @@ from unix_exp.engine.loop import Progress, Training, train
 from unix_exp.engine.optimiser_state import load_optimiser_state, optimiser_state
 from unix_exp.run.checkpoint import content_hash, read_state, save_state, save_tensors, save_weights
 from unix_exp.run.folder import RunFolder
-from unix_exp.run.networks import TEACHER
+from unix_exp.run.networks import TEACHER, setting_of
 from unix_exp.run.plan import Located, Plan, averages, check, locate
 from unix_exp.run.ready import Ready, make_ready, measured_at_the_end
 from unix_exp.run.result import result_of, summary
@@ -138,7 +138,7 @@ def train_missing(located: Located, say: Callable[[str], None]) -> None:
             say(
                 f"{role} {network.name} is not in {located.settings['teachers']}/: training it first, "
                 f"{located.settings['teacher_recipe']['epochs']} epochs in float32 (teacher_recipe.epochs; "
-                f"{role}.checkpoint=PATH uses yours)"
+                f"{setting_of(role)}.checkpoint=PATH uses yours)"
             )
             perform(source.recipe, wait=True)
         if not source.ready():

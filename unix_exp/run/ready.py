@@ -11,6 +11,7 @@ from safetensors.torch import save
 from torch import Tensor, nn
 
 from unix_exp import config
+from unix_exp.config import plugins
 from unix_exp.engine.evaluate import evaluate
 from unix_exp.engine.folding import frozen
 from unix_exp.engine.runtime import Runtime
@@ -102,7 +103,9 @@ def measure(
     """Measured once for the same weights, images and arithmetic, then remembered."""
     settings, data = located.settings, located.data
     images = config.what_determines(settings, data.fingerprint(), None)["dataset"]
-    key = config.identity({"teacher": network.source.identity, "dataset": images, "precision": arithmetic})
+    what = {"teacher": network.source.identity, "dataset": images, "precision": arithmetic}
+    code = plugins.used({"teacher": network.settings, "dataset": settings["dataset"]})
+    key = config.identity(what | ({"plugins": code} if code else {}))
     accuracy = Path(settings["teachers"]).expanduser() / ".accuracy" / f"{key}.json"
     centres = accuracy.with_suffix(".safetensors")
     try:

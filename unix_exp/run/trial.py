@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import copy
+import traceback
 from collections.abc import Mapping
+from pathlib import Path
 from typing import NamedTuple
 
 import torch
 from torch import nn
 
+import unix_exp
 from unix_exp.config import Settings
 from unix_exp.cost.ledger import Ledger, StagePlan
 from unix_exp.cost.pricing import step_cost
@@ -38,13 +41,32 @@ def tried(settings: Settings, networks: Mapping[str, nn.Module], data: Dataset, 
         clock = Clock().to("meta")
         method = assemble(settings, shadows, facts_of(data, recipe.batch, recipe.epochs, shapes, clock))
         return stage_by_stage(method, shapes, data, recipe)
-    except (RuntimeError, AssertionError, ValueError, TypeError) as error:
+    except Mistake:
+        raise
+    except Exception as error:
+        if reads_a_value(error):
+            raise Mistake(
+                f"{outside_line(error)} reads a tensor's value during a step, which would make it wait for the device; "
+                "no .item(), float(), nonzero, boolean mask or `if` on a tensor: choose by sorting, or by torch.where"
+            ) from error
         foreign = [
             settings[role].get("arch") for role in ("student", "teacher") if (settings.get(role) or {}).get("arch")
         ]
-        if isinstance(error, Mistake) or not foreign:
+        if not foreign:
             raise
         raise Mistake(f"{' and '.join(foreign)} cannot work on {data.size} px images: {first_line(error)}") from error
+
+
+def reads_a_value(error: Exception) -> bool:
+    return any(word in str(error) for word in ("cannot be called on meta tensors", "torch.nonzero()", "no data"))
+
+
+def outside_line(error: Exception) -> str:
+    """The last line of code outside the package and PyTorch that an error came from."""
+    package = Path(unix_exp.__file__).parent
+    frames = [frame for frame in traceback.extract_tb(error.__traceback__) if "site-packages" not in frame.filename]
+    frame = next((one for one in reversed(frames) if not Path(one.filename).is_relative_to(package)), frames[-1])
+    return f"{Path(frame.filename).name}, line {frame.lineno}"
 
 
 def stage_by_stage(method: Distiller, shapes: Shapes, data: Dataset, recipe: Recipe) -> Trial:

@@ -60,7 +60,7 @@ class Wandb:
         self.run.define_metric(COST_AXIS)
         for names in ("train/*", "test/*"):
             self.run.define_metric(names, step_metric=COST_AXIS)
-        for names in ("cost/*", "time/*", "analysis/*"):
+        for names in ("cost/*", "time/*", "analysis/*", "method/*"):
             self.run.define_metric(names, step_metric="epoch")
 
     def __call__(self, record: Record) -> None:
