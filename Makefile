@@ -18,7 +18,7 @@ demo: $(VENV)/.ready ## train a teacher, then students from scratch, by KD, Rand
 results: $(VENV)/.ready ## write docs/results.md anew from the records in results/
 	$(BIN)/python -m unix_exp.report results --markdown docs/results.md --notes results/notes.md
 
-test: $(VENV)/.ready ## the whole suite; no network, nothing written outside this folder
+test: $(VENV)/.ready ## the whole suite in two processes; no network, nothing written outside this folder
 	@mkdir -p .tmp
 	TMPDIR=$(CURDIR)/.tmp $(BIN)/python -m pytest
 	@rm -rf .tmp

@@ -14,6 +14,7 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")  # for the processes that tests st
 import pytest
 import torch
 from browser import chromium
+from filelock import FileLock
 from torch import Tensor, nn
 
 from unix_exp import train
@@ -103,12 +104,15 @@ def no_key(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 @pytest.fixture(scope="session")
 def offline_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder of three epochs, beside it the teacher's, mirrored offline by a process of its own."""
-    place = tmp_path_factory.mktemp("mirrored")
-    (place / "home").mkdir()
-    given = {name: value for name, value in os.environ.items() if not name.startswith("WANDB_")}
-    own = {"HOME": str(place / "home"), "NETRC": str(place / "netrc"), "OMP_NUM_THREADS": "1"}
-    words = (*MIRRORED, "recipe.epochs=3", "recipe.evaluate_every=2", "logger.tags=[first,second]")
-    subprocess.run([sys.executable, "-m", "unix_exp.train", *words], cwd=place, env=given | own, check=True)
+    base = tmp_path_factory.getbasetemp()
+    place = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "mirrored"  # made once for all processes
+    with FileLock(f"{place}.lock"):
+        if not place.exists():
+            (place / "home").mkdir(parents=True)
+            given = {name: value for name, value in os.environ.items() if not name.startswith("WANDB_")}
+            own = {"HOME": str(place / "home"), "NETRC": str(place / "netrc"), "OMP_NUM_THREADS": "1"}
+            words = (*MIRRORED, "recipe.epochs=3", "recipe.evaluate_every=2", "logger.tags=[first,second]")
+            subprocess.run([sys.executable, "-m", "unix_exp.train", *words], cwd=place, env=given | own, check=True)
     return only(place / "runs")
 
 

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 import unix_exp
 from unix_exp.criteria.weighted import Weighted
+from unix_exp.distillers.distiller import Parts
 from unix_exp.distillers.offline import Offline
 from unix_exp.engine.folding import Frozen, frozen, only_readers, refusal, with_norms_folded
 from unix_exp.types import Batch, Output
@@ -159,13 +160,12 @@ def test_in_bf16_its_answers_are_nearly_the_same_inside_autocast_and_outside() -
 
 def test_a_step_with_it_compiles_as_one_graph() -> None:
     student, teacher = (unix_exp.model("resnet8", num_classes=10) for _ in range(2))
-    distiller = Offline(
-        student, teacher, unix_exp.sampler("unix", k=6), Weighted({"kd": unix_exp.criterion("kd")}, {"kd": 1.0})
-    )
-    distiller.teacher = frozen(teacher, "bf16", 32)
-    step = torch.compile(distiller, fullgraph=True, backend="aot_eager")
-    terms = step(Batch(torch.randn(8, 3, 32, 32), torch.eye(10)[:8], torch.arange(8)))
-    sum(terms.values()).backward()
+    networks = {"student": student, "teacher": frozen(teacher, "bf16", 32)}
+    objective = Weighted({"kd": unix_exp.criterion("kd")}, {"kd": 1.0})
+    method = Offline(Parts(networks, unix_exp.sampler("unix", k=6), objective))
+    step = torch.compile(method, fullgraph=True, backend="aot_eager")
+    losses = step(Batch(torch.randn(8, 3, 32, 32), torch.eye(10)[:8], torch.arange(8)))
+    sum(losses.terms.values()).backward()
     assert all(weight.grad is not None for weight in student.parameters())
 
 

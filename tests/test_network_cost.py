@@ -14,10 +14,10 @@ import torch
 from conftest import Command
 from torch import Tensor, nn
 
-from unix_exp.cost import gflops, rules
+from unix_exp.cost import rules
 from unix_exp.cost.__main__ import main
 from unix_exp.cost.named import built, price_of
-from unix_exp.cost.network import macs_of
+from unix_exp.cost.network import gflops, macs_of
 from unix_exp.cost.reference import macs_by_fvcore
 from unix_exp.registry import models
 from unix_exp.types import Output
@@ -157,7 +157,10 @@ def test_what_has_no_price_is_printed(cost: Command, monkeypatch: pytest.MonkeyP
 @pytest.mark.parametrize(
     ("words", "complaint"),
     [
-        (["--of", "resnet32x5"], "model 'resnet32x5' does not exist; did you mean 'resnet32x4'?"),
+        (
+            ["--of", "resnet32x5"],
+            "no model 'resnet32x5' is registered; did you mean 'resnet32x4'? (plugins=FILE.py loads code of your own)",
+        ),
         (["--of", "timm/resnet118"], "timm has no arch 'resnet118'; did you mean 'resnet18'?"),
         (["--of", "torchvision/resnet51"], "torchvision has no arch 'resnet51'; did you mean 'resnet50'?"),
         (["--of", "torchvision"], "'torchvision' has many networks; write torchvision/NAME"),

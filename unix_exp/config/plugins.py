@@ -11,15 +11,14 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from importlib.metadata import entry_points
 from pathlib import Path
-from typing import Any, NamedTuple
-
-from hydra.core.override_parser.overrides_parser import OverridesParser
-from hydra.core.override_parser.types import Override, Sweep
-from hydra.errors import HydraException
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from unix_exp.config.source import files_of
 from unix_exp.registry import REGISTRIES, Registry, criteria, datasets, distillers, models, samplers
 from unix_exp.types import Mistake
+
+if TYPE_CHECKING:
+    from hydra.core.override_parser.types import Override
 
 GROUP = "unix_exp.plugins"  # of entry points: an installed distribution's plug-ins are loaded by every command
 
@@ -223,6 +222,10 @@ def named_in(words: Iterable[str]) -> list[str]:
 
 def given(words: Iterable[str], key: str) -> list[str]:
     """Every value that a command line gives a setting; the last word wins."""
+    # Here, because the report reads settings too and has nothing to compose.
+    from hydra.core.override_parser.overrides_parser import OverridesParser
+    from hydra.errors import HydraException
+
     values: list[str] = []
     for word in words:
         if word.lstrip("+").startswith(f"{key}="):
@@ -232,6 +235,8 @@ def given(words: Iterable[str], key: str) -> list[str]:
 
 
 def texts(override: Override) -> Iterator[str]:
+    from hydra.core.override_parser.types import Sweep
+
     value = override.value()
     for one in override.sweep_iterator() if isinstance(value, Sweep) else [value]:
         for name in one if isinstance(one, list) else [] if one is None else [one]:
