@@ -10,17 +10,17 @@ from hydra import compose
 from hydra.errors import HydraException
 from omegaconf import DictConfig
 
+from unix_exp.config.settings import OF_WEIGHTS
 from unix_exp.types import Mistake
 
 SINGLE = ("teacher", "student", "sampler", "dataset", "distiller", "recipe", "runtime", "logger")
-UNCHOSEN = {"checkpoint", "seed", "decay"}  # settings that a teacher has before it is chosen
 METHOD = ("sampler", "criterion", "distiller")  # what a method's name stands for
 
 
 def check_single(choices: Mapping[str, Any], whole: DictConfig) -> None:
     """Only criteria add up; Hydra would merge the settings of two samplers into one."""
     for group in SINGLE:
-        chosen = set(whole.get(group) or {}) - UNCHOSEN
+        chosen = set(whole.get(group) or {}) - set(OF_WEIGHTS)
         if chosen and group not in choices:  # Hydra leaves out what was given as a list
             raise Mistake(f"{group} takes one choice; to run each of several, write {group}=NAME,NAME -m")
 

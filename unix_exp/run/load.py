@@ -11,7 +11,6 @@ from torch import Tensor, nn
 from unix_exp import config
 from unix_exp.registry import models
 from unix_exp.run.checkpoint import load_weights, read_state
-from unix_exp.run.components import OF_WEIGHTS
 from unix_exp.run.networks import STUDENT
 from unix_exp.run.sources import checkpoint_path
 from unix_exp.types import Mistake
@@ -43,7 +42,7 @@ def load(run: str | Path, role: str = STUDENT, logits: bool = False) -> nn.Modul
     if not file.is_file():
         raise Mistake(f"{file} does not exist; the run's folder is not whole")
     classes = result.get("classes") or classes_in(file)
-    own = config.without(chosen, "name", "pace", *OF_WEIGHTS)
+    own = config.without(chosen, "name", "pace", *config.OF_WEIGHTS)
     network: nn.Module = models.make(
         chosen["name"], own | ({"pretrained": False} if "pretrained" in own else {}), role=role, num_classes=classes
     )

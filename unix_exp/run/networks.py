@@ -118,7 +118,7 @@ def of_frozen(
     whole: DictConfig, settings: Settings, role: str, chosen: Settings, fingerprint: str, classes: int
 ) -> Source:
     given = chosen.get("checkpoint", AUTO)
-    own = config.without(chosen, "pace", *components.OF_WEIGHTS)
+    own = config.without(chosen, "pace", *config.OF_WEIGHTS)
     if not isinstance(given, str):
         raise Mistake(f"{setting_of(role)}.checkpoint is {given!r}; give auto or the path of a checkpoint")
     if given == AVERAGE:
@@ -139,7 +139,7 @@ def of_frozen(
 
 
 def average_of_student(settings: Settings, role: str, own: Settings, decay: Any) -> Average:
-    if own != config.without(settings[STUDENT], "pace", *components.OF_WEIGHTS):
+    if own != config.without(settings[STUDENT], "pace", *config.OF_WEIGHTS):
         raise Mistake(
             f"{setting_of(role)}.checkpoint=average needs the student's own architecture; choose the same for both"
         )
