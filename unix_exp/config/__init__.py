@@ -18,6 +18,7 @@ from unix_exp.config.teacher import of_teacher
 
 __all__ = [
     "KEYS",
+    "OF_WEIGHTS",
     "PLACES",
     "Settings",
     "alike",
