@@ -81,7 +81,7 @@ def identity_of_teacher(teacher: Network) -> str | None:
 
 def architecture(network: Network) -> Settings:
     """A network's settings without those that say where its weights come from, which has an identity of its own."""
-    return config.without(network.settings, "pace", *components.OF_WEIGHTS)
+    return config.without(network.settings, "pace", *config.OF_WEIGHTS)
 
 
 def check_batch(recipe: Recipe, data: Dataset, role: str) -> None:
