@@ -6,6 +6,7 @@ import random
 from itertools import count
 from typing import Any
 
+import numpy
 import pytest
 import torch
 from own import register, trial
@@ -122,8 +123,15 @@ class Iterating(Plain):
         next(self.hidden)
 
 
+class OfClass(Plain):
+    hidden = 0
+
+    def keep(self, batch: Batch) -> None:
+        type(self).hidden += 1
+
+
 HIDING = (
-    Counter, InPlace, Replaced, Growing, Nested, Fleeting, Drawing, Generator, Begun, OfModule, Iterating,
+    Counter, InPlace, Replaced, Growing, Nested, Fleeting, Drawing, Generator, Begun, OfModule, Iterating, OfClass,
 )  # fmt: skip
 
 
@@ -136,6 +144,25 @@ def test_a_sampler_s_hidden_state_is_refused_in_one_line(hiding: type, monkeypat
     assert said.startswith("sampler changes 'hidden' during a step but does not keep it in its state")
     assert "register_buffer('hidden'" in said
     assert "\n" not in said
+
+
+class Unseeded(Plain):
+    def keep(self, batch: Batch) -> None:
+        random.random()
+
+
+class UnseededArray(Plain):
+    def keep(self, batch: Batch) -> None:
+        numpy.random.rand(3)
+
+
+@pytest.mark.parametrize(("drawing", "source"), [(Unseeded, "random"), (UnseededArray, "NumPy")])
+def test_random_numbers_that_no_seed_reaches_are_refused(
+    drawing: type, source: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    register(monkeypatch, samplers, drawing=drawing)
+    with pytest.raises(Mistake, match=rf"^a step draws random numbers from {source}, .*torch\.rand"):
+        trial(sampler="drawing")
 
 
 class Constant(Module):
@@ -210,19 +237,22 @@ class Late(nn.Module):
 
     needs_teacher = True
 
-    def __init__(self, lazy: bool = False) -> None:
+    def __init__(self, lazy: bool = False, device: str | None = None) -> None:
         super().__init__()
         self.adapter: nn.Module | None = nn.LazyLinear(64) if lazy else None
+        self.device = device
 
     def forward(self, student: Output, teacher: Output, batch: Batch) -> Tensor:
         if self.adapter is None:
-            self.adapter = nn.Linear(student.embedding.shape[1], 64, device=student.embedding.device)
+            self.adapter = nn.Linear(student.embedding.shape[1], 64, device=self.device or student.embedding.device)
         return (self.adapter(student.embedding) - teacher.embedding).square().mean(dim=1)
 
 
-@pytest.mark.parametrize("lazy", [False, True])
-def test_weights_made_in_the_first_step_are_refused_in_one_line(lazy: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("settings", [{}, {"device": "cpu"}, {"lazy": True}], ids=["like it", "plain", "lazy"])
+def test_weights_made_in_the_first_step_are_refused_in_one_line(
+    settings: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
     register(monkeypatch, criteria, late=Late)
     with pytest.raises(Mistake, match=r"adapter\S*' is made during the first step.*facts\.shapes") as refused:
-        trial(criterion={"kd": {}, "late": {"lazy": lazy}})
+        trial(criterion={"kd": {}, "late": settings})
     assert "\n" not in str(refused.value)

@@ -28,9 +28,20 @@ class Weighted(nn.Module):
         # Losses are float32 whatever the networks' precision: autocast would take SP's products back to bf16.
         with torch.autocast("cuda" if student.logits.is_cuda else "cpu", enabled=False):
             return {
-                name: weight * mean_over_images(name, self.criteria[name](student, teacher, batch), batch)
+                name: weight * mean_over_images(name, self.compared(name, student, teacher, batch), batch)
                 for name, weight in self.weights.items()
             }
+
+    def compared(self, name: str, student: Output, teacher: Output | None, batch: Batch) -> Tensor:
+        criterion = self.criteria[name]
+        if isinstance(criterion, nn.Module) and next(criterion.parameters(), None) is not None:
+            # Its weights are float32, and without autocast a convolution takes maps of its own precision only.
+            student, teacher = in_float32(student), None if teacher is None else in_float32(teacher)
+        return criterion(student, teacher, batch)
+
+
+def in_float32(output: Output) -> Output:
+    return Output(output.logits.float(), tuple(one.float() for one in output.features), output.embedding.float())
 
 
 def mean_over_images(name: str, loss: Tensor, batch: Batch) -> Tensor:

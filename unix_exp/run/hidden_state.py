@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import pickle
+import random
+import sys
 from collections.abc import Mapping
 from typing import Any
 
@@ -21,7 +23,7 @@ def marks(method: Distiller) -> dict[tuple[str, str], Any]:
     found = {
         (owner, name): mark(value)
         for owner, thing in owners(method)
-        for name, value in getattr(thing, "__dict__", {}).items()
+        for name, value in attributes(thing).items()
         if name not in OF_MODULES and not isinstance(value, nn.Module)
     }
     kept = set(method.state_dict(keep_vars=True))
@@ -30,6 +32,15 @@ def marks(method: Distiller) -> dict[tuple[str, str], Any]:
         if name not in kept and owner.partition(".")[0] not in method.roles:
             found[owner.replace("modules_by_name.", "") or "distiller", own] = mark(buffer)
     return found
+
+
+def attributes(thing: object) -> dict[str, Any]:
+    """An object's own, and those of its classes, where a counter may be kept too; PyTorch's classes are left out."""
+    found: dict[str, Any] = {}
+    for kind in reversed(type(thing).__mro__):
+        if kind.__module__.partition(".")[0] not in ("builtins", "torch", "typing"):
+            found |= {name: value for name, value in vars(kind).items() if not name.startswith("__")}
+    return found | getattr(thing, "__dict__", {})
 
 
 def mark(value: Any) -> Any:
@@ -57,4 +68,19 @@ def check(before: Mapping[tuple[str, str], Any], after: Mapping[tuple[str, str],
             raise Mistake(
                 f"{owner} changes '{name}' during a step but does not keep it in its state, so a continued run would "
                 f"lose it; make it a tensor of an nn.Module: self.register_buffer('{name}', ...), changed in place"
+            )
+
+
+def draws_elsewhere() -> dict[str, str]:
+    """How far the generators are that no seed of a run reaches."""
+    numpy = sys.modules.get("numpy")
+    return {"random": repr(random.getstate())} | ({} if numpy is None else {"NumPy": repr(numpy.random.get_state())})
+
+
+def check_draws(before: Mapping[str, str], after: Mapping[str, str]) -> None:
+    for name, state in after.items():
+        if before.get(name, state) != state:
+            raise Mistake(
+                f"a step draws random numbers from {name}, which the run's seed does not reach, so it could not be "
+                "repeated; draw them with PyTorch: torch.rand(..., device=batch.images.device)"
             )
