@@ -97,7 +97,8 @@ def check_settings(
     """Check settings by a constructor's signature and annotations, before anything is built."""
     given = set(given)
     parameters = parameters_of(constructor)
-    free = {key for key in parameters if key not in given}
+    several = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)  # such as nn.Module's own constructor's
+    free = {key for key, parameter in parameters.items() if key not in given and parameter.kind not in several}
     for key, value in settings.items():
         if key not in free:
             owner = role if name == role else f"{role} '{name}'"
@@ -107,7 +108,7 @@ def check_settings(
             raise Mistake(f"{role}.{key} is {value!r}; it must be {describe(wanted)}")
     for key in free - set(settings):
         parameter = parameters[key]
-        if parameter.default is inspect.Parameter.empty and parameter.kind is not inspect.Parameter.VAR_KEYWORD:
+        if parameter.default is inspect.Parameter.empty:
             raise Mistake(f"{role}.{key} is missing; it must be {describe(parameter.annotation)}")
 
 

@@ -146,10 +146,25 @@ def chosen(run: Training) -> Tensor | None:
         return None
     with torch.no_grad():
         only: Tensor | None = run.method.sampler.begin(run.progress.epoch)
-    batch = run.stages[0].recipe.batch
-    if only is not None and len(only) < batch:
-        raise Mistake(f"the sampler chose {len(only)} images for epoch {run.progress.epoch + 1}; a batch needs {batch}")
+    if only is not None:
+        check_chosen(only, run.data.train_count, run.stages[0].recipe.batch, run.progress.epoch + 1)
     return only
+
+
+def check_chosen(only: Any, count: int, batch: int, epoch: int) -> None:
+    if not isinstance(only, Tensor) or only.dim() != 1 or only.dtype != torch.int64:
+        found = f"{only.dtype} {list(only.shape)}" if isinstance(only, Tensor) else type(only).__name__
+        raise Mistake(
+            f"the sampler's begin returned {found} for epoch {epoch}; return the indices of the images to train on, "
+            "a tensor [M] of int64 (of a mask: mask.nonzero().flatten()), or None for all"
+        )
+    if len(only) < batch:
+        raise Mistake(f"the sampler chose {len(only)} images for epoch {epoch}; a batch needs {batch}")
+    first, last = int(only.min()), int(only.max())
+    if first < 0 or last >= count:
+        raise Mistake(
+            f"the sampler chose images {first} to {last} for epoch {epoch}; the training images are 0 to {count - 1}"
+        )
 
 
 def epoch_seed(seed: int, epoch: int) -> int:
