@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -53,6 +54,7 @@ class Training:
     analysis: Analysis | None = None
     say: Callable[[str], None] = print
     step: Step | None = None
+    guard: Callable[[Distiller], AbstractContextManager[None]] = lambda _: nullcontext()  # around a sampler's begin
 
     @property
     def epochs(self) -> int:
@@ -143,7 +145,7 @@ def chosen(run: Training) -> Tensor | None:
     """The indices that the sampler chose for this epoch; None for all. Waiting for the device is allowed here."""
     if not hasattr(run.method.sampler, "begin"):
         return None
-    with torch.no_grad():
+    with torch.no_grad(), run.guard(run.method):
         only: Tensor | None = run.method.sampler.begin(run.progress.epoch)
     if only is not None:
         check_chosen(only, run.data.train_count, run.stages[0].recipe.batch, run.progress.epoch + 1)

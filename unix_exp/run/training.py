@@ -12,6 +12,7 @@ from unix_exp.engine.analysis import Analysis
 from unix_exp.engine.loop import Progress, Training
 from unix_exp.engine.runtime import Runtime
 from unix_exp.recipe import Recipe
+from unix_exp.run import hidden_state
 from unix_exp.run.assemble import assemble, facts_of
 from unix_exp.run.trial import Trial
 from unix_exp.types import Dataset
@@ -35,4 +36,5 @@ def training_of(
     runtime.settled(method)  # heads take the memory format of the networks
     analysis = Analysis(method, data, runtime, teacher_centres, trial.per_image) if runtime.analysis else None
     stages = method.stages(recipe)
-    return Training(method, data, stages, runtime, trial.ledger, settings["seed"], clock, Progress(), analysis, say)
+    progress, guard, seed = Progress(), hidden_state.refused_in_begin, settings["seed"]
+    return Training(method, data, stages, runtime, trial.ledger, seed, clock, progress, analysis, say, guard=guard)
