@@ -60,7 +60,7 @@ class Reused(Distiller):
     def forward(self, batch: Batch, stage: str = "train") -> Losses:
         teacher, student = self.ask(batch), self.study(batch)
         assert teacher is not None
-        read = self.teacher.fc(student.embedding)  # type: ignore[operator]
+        read = self.teacher.fc(student.embedding)  # type: ignore[operator, union-attr]
         return Losses({"reused": (read - teacher.logits).square().mean()}, batch.index)
 
 
@@ -132,3 +132,39 @@ def test_an_epoch_s_images_that_cannot_be_are_refused(case: str, monkeypatch: py
     with pytest.raises(Mistake, match=f"^the sampler.*{said}") as refused:
         trained("sampler=choosing")
     assert "\n" not in str(refused.value)
+
+
+class Growing:
+    """Trains on more images in every epoch, and counts the epochs itself."""
+
+    def __init__(self) -> None:
+        self.epochs = 0
+
+    def begin(self, epoch: int) -> Tensor:
+        self.epochs += 1
+        return torch.arange(16 * self.epochs)
+
+    def __call__(self, batch: Batch, scout: Scout) -> Batch:
+        return batch
+
+
+def test_what_begin_keeps_outside_the_state_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    register(monkeypatch, samplers, growing=Growing)
+    with pytest.raises(Mistake, match="^sampler changes 'epochs' in begin but does not keep it in its state"):
+        trained("sampler=growing", "recipe.epochs=3")
+
+
+class Drawing:
+    """Notes the epoch and draws the images anew: the same in a continued run, for both follow from the epoch."""
+
+    def begin(self, epoch: int) -> Tensor:
+        self.epoch, self.order = epoch, torch.randperm(48)
+        return self.order[: 16 + 16 * (epoch % 2)]
+
+    def __call__(self, batch: Batch, scout: Scout) -> Batch:
+        return batch
+
+
+def test_what_begin_makes_anew_in_every_epoch_is_no_state(monkeypatch: pytest.MonkeyPatch) -> None:
+    register(monkeypatch, samplers, drawing=Drawing)
+    trained("sampler=drawing", "recipe.epochs=3")

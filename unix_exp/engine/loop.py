@@ -8,12 +8,12 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import torch
-from torch import Tensor
 
 from unix_exp.cost.ledger import Ledger
 from unix_exp.distillers.clock import Clock
 from unix_exp.distillers.distiller import Distiller
 from unix_exp.engine.analysis import Analysis
+from unix_exp.engine.choice import Choice
 from unix_exp.engine.cuda_graph import step_for
 from unix_exp.engine.evaluate import evaluate
 from unix_exp.engine.optimiser_state import set_lr
@@ -53,6 +53,10 @@ class Training:
     analysis: Analysis | None = None
     say: Callable[[str], None] = print
     step: Step | None = None
+    choice: Choice | None = None
+
+    def __post_init__(self) -> None:
+        self.choice = self.choice or Choice(self.method.sampler, self.data.train_count, self.stages[0].recipe.batch)
 
     @property
     def epochs(self) -> int:
@@ -92,7 +96,8 @@ def train_epoch(run: Training, stage: Stage, first: int, watch: Watch) -> Record
     seed = epoch_seed(run.seed, progress.epoch)
     torch.manual_seed(seed + 1)  # + 1: the data seeds a generator of its own, which must not draw the same numbers
     run.method.train()
-    means, only = Means(), chosen(run)
+    assert run.choice is not None
+    means, only = Means(), run.choice(progress.epoch, seed + 1)
     steps = (run.data.train_count if only is None else len(only)) // recipe.batch
     observed = run.analysis.around(step) if run.analysis is not None else step
     between = Between(run.runtime.place())
@@ -138,33 +143,6 @@ def train_epoch(run: Training, stage: Stage, first: int, watch: Watch) -> Record
     values["time/waited_for_images_percent"] = 100 * between.seconds() / seconds
     values["time/images_per_second"] = means.count * recipe.batch / seconds
     return Record(progress.epoch, values, arrays)
-
-
-def chosen(run: Training) -> Tensor | None:
-    """The indices that the sampler chose for this epoch; None for all. Waiting for the device is allowed here."""
-    if not hasattr(run.method.sampler, "begin"):
-        return None
-    with torch.no_grad():
-        only: Tensor | None = run.method.sampler.begin(run.progress.epoch)
-    if only is not None:
-        check_chosen(only, run.data.train_count, run.stages[0].recipe.batch, run.progress.epoch + 1)
-    return only
-
-
-def check_chosen(only: Any, count: int, batch: int, epoch: int) -> None:
-    if not isinstance(only, Tensor) or only.dim() != 1 or only.dtype != torch.int64:
-        found = f"{only.dtype} {list(only.shape)}" if isinstance(only, Tensor) else type(only).__name__
-        raise Mistake(
-            f"the sampler's begin returned {found} for epoch {epoch}; return the indices of the images to train on, "
-            "a tensor [M] of int64 (of a mask: mask.nonzero().flatten()), or None for all"
-        )
-    if len(only) < batch:
-        raise Mistake(f"the sampler chose {len(only)} images for epoch {epoch}; a batch needs {batch}")
-    first, last = int(only.min()), int(only.max())
-    if first < 0 or last >= count:
-        raise Mistake(
-            f"the sampler chose images {first} to {last} for epoch {epoch}; the training images are 0 to {count - 1}"
-        )
 
 
 def epoch_seed(seed: int, epoch: int) -> int:

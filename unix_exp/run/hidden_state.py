@@ -71,12 +71,14 @@ def mark(value: Any) -> Any:
         return id(value)
 
 
-def check(before: Mapping[tuple[str, str], Any], after: Mapping[tuple[str, str], Any]) -> None:
+def check(
+    before: Mapping[tuple[str, str], Any], after: Mapping[tuple[str, str], Any], when: str = "during a step"
+) -> None:
     """Refuse what changed: a continued run would be without it, and differ without an error."""
     for (owner, name), value in after.items():
         if before.get((owner, name)) != value:
             raise Mistake(
-                f"{owner} changes '{name}' during a step but does not keep it in its state, so a continued run would "
+                f"{owner} changes '{name}' {when} but does not keep it in its state, so a continued run would "
                 f"lose it; make it a tensor of an nn.Module: self.register_buffer('{name}', ...), changed in place"
             )
 
