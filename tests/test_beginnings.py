@@ -87,7 +87,7 @@ def test_a_student_s_file_for_other_classes_keeps_all_but_the_classifier_and_say
         (("student.checkpoint=average",), "student.checkpoint is 'average'; give the path of a checkpoint to begin"),
         (("student.checkpoint=longer.pth",), "checkpoint longer.pth does not fit resnet8: unknown layer1.1.conv1"),
         (("student.checkpoint=broken.pth",), "checkpoint broken.pth is damaged"),
-        (("student.checkpoint=empty",), "student.checkpoint empty does not exist"),
+        (("student.checkpoint=empty",), "student.checkpoint empty is a folder without student.safetensors"),
         (("+student.seed=3",), "student.seed is no setting of a student; its first weights are drawn from the run's"),
         (("+student.decay=0.9",), "student.decay is no setting of a student"),
         (("teacher.decay=0.9",), "teacher.decay is for teacher.checkpoint=average alone"),

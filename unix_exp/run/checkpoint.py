@@ -62,7 +62,8 @@ def read_state(path: Path) -> Any:
             ) from None
         raise Mistake(f"checkpoint {path} is damaged: {first_line(error)}") from None
     except Exception as error:  # a file that is no checkpoint can fail in any way
-        raise Mistake(f"checkpoint {path} is damaged or no PyTorch file: {first_line(error)}") from None
+        why = f"{type(error).__name__}: {first_line(error)}"
+        raise Mistake(f"checkpoint {path} is damaged or not a PyTorch file ({why})") from None
 
 
 def load_weights(network: nn.Module, path: Path, name: str) -> None:

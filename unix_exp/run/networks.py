@@ -96,7 +96,9 @@ def chosen_for(settings: Settings, role: str) -> Settings:
     if role in (STUDENT, TEACHER):
         chosen: Settings = settings.get(role) or {}
     else:
-        chosen = (settings.get("networks") or {}).get(role) or config.without(settings[STUDENT], "checkpoint")
+        chosen = (settings.get("networks") or {}).get(role) or {}
+        if "name" not in chosen:
+            chosen = config.without(settings[STUDENT], "checkpoint") | chosen
     if "name" not in chosen:
         choice = role if role in (STUDENT, TEACHER) else f"+model@networks.{role}"
         raise Mistake(f"distiller '{settings['distiller']['name']}' needs a {role}; choose one with {choice}=NAME")

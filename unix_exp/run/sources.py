@@ -99,6 +99,10 @@ def checkpoint_path(given: str, role: str) -> Path:
     path = Path(given).expanduser()
     if path.is_dir() and (path / "student.safetensors").is_file():
         path = path / "student.safetensors"
+    if path.is_dir():
+        raise Mistake(
+            f"{role}.checkpoint {path} is a folder without student.safetensors; give a finished run or a file"
+        )
     if not path.is_file():
         also = "auto or " if role != "student" else ""
         raise Mistake(f"{role}.checkpoint {path} does not exist; give {also}the path of a checkpoint")

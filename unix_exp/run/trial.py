@@ -84,6 +84,9 @@ def stage_by_stage(method: Distiller, shapes: Shapes, data: Dataset, recipe: Rec
     )
     weights = [name for name, _ in method.named_parameters()]
     before, generators = hidden_state.marks(method), hidden_state.host_generators()
+    made = method.sampler(batch, method.look)
+    if not isinstance(made, Batch):
+        raise Mistake(f"the sampler returned {type(made).__name__}; a sampler returns the Batch to train on")
     plans: dict[str, StagePlan] = {}
     per_image: dict[str, None] = {}
     unpriced: dict[str, None] = {}
