@@ -36,6 +36,21 @@ def ramp() -> list[str]:
     return colours
 
 
+LIGHT_INK, DARK_INK = "#ffffff", "#14171b"  # of numbers that are written on a shade
+
+
+def contrast(one: str, other: str) -> float:
+    """How far two colours can be told apart, from 1 to 21, as WCAG defines it."""
+    dim, bright = sorted(map(luminance, (one, other)))
+    return (bright + 0.05) / (dim + 0.05)
+
+
+def luminance(colour: str) -> float:
+    parts = [int(colour[start : start + 2], 16) / 255 for start in (1, 3, 5)]
+    linear = [part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts]
+    return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+
+
 FONT = '-apple-system,"Segoe UI",Roboto,"Helvetica Neue","Noto Sans","Liberation Sans",Arial,sans-serif'
 
 
@@ -69,6 +84,7 @@ CHART = (
     ".chart .cells path{fill:none;stroke-width:1}"
     + "".join(f".chart .h{level}{{stroke:{colour};fill:{colour}}}" for level, colour in enumerate(ramp()))
     + themed(chart_colours)
+    + f".chart .on-dark{{fill:{LIGHT_INK}}}.chart .on-bright{{fill:{DARK_INK}}}"
 )
 
 
