@@ -36,7 +36,7 @@ def ramp() -> list[str]:
     return colours
 
 
-LIGHT_INK, DARK_INK = "#ffffff", "#14171b"  # of numbers that are written on a shade
+LIGHT_INK, DARK_INK = "#ffffff", "#000000"  # of numbers on a shade: one of them has 4.5 to 1 with any colour
 
 
 def contrast(one: str, other: str) -> float:

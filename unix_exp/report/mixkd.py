@@ -37,8 +37,9 @@ def sections(students: Sequence[Run]) -> list[Section]:
         return []
     found = columns(students, facts)
     blocks: list[Block] = [arms_table(found, facts)] if found else []
-    for surface in surfaces(students, facts):
-        blocks += surface_blocks(surface, facts)
+    drawn = surfaces(students, facts)
+    for setting in dict.fromkeys(one.setting for one in drawn):
+        blocks += surface_blocks(setting, [one for one in drawn if one.setting == setting], facts)
     return [Section(facts["title"], slug(facts["title"]), blocks)] if blocks else []
 
 
@@ -61,7 +62,7 @@ class Compared:
 
 
 def columns(students: Sequence[Run], facts: Mapping[str, Any]) -> list[Compared]:
-    """What can be compared, where it has more than the control."""
+    """What can be compared, where it is more than the control, and more than a cell of the grid."""
     found = []
     for group in groups(students):
         by_terms: dict[tuple[Setting, float, str], list[Run]] = {}
@@ -73,7 +74,8 @@ def columns(students: Sequence[Run], facts: Mapping[str, Any]) -> list[Compared]
                 by_terms.setdefault(terms, []).append(run)
         teachers = [made_by(same[0]) for same in by_terms.values()]
         for (setting, _, _), same in by_terms.items():
-            if all(belongs(run, arm, facts) == bool(arm.get("control")) for run in same for arm in facts["arms"]):
+            present = [arm for arm in facts["arms"] if any(belongs(run, arm, facts) for run in same)]
+            if all(arm.get("control") for arm in present) or all(in_grid(arm, facts) for arm in present):
                 continue
             own = made_by(same[0])
             differing = [key for key in own if any(other.get(key) != own[key] for other in teachers)]
@@ -81,6 +83,11 @@ def columns(students: Sequence[Run], facts: Mapping[str, Any]) -> list[Compared]
             title = f"{group.title}, {setting.title.partition(', ')[2]}"
             found.append(Compared(f"{title}{f'; its teacher with {how}' if how else ''}", setting, same))
     return found
+
+
+def in_grid(arm: Mapping[str, Any], facts: Mapping[str, Any]) -> bool:
+    grid = facts["grid"]
+    return arm["sampler"] == grid["sampler"] and arm["criterion"] in grid["temperatures"].values()
 
 
 def made_by(run: Run) -> dict[str, Any]:
@@ -91,7 +98,7 @@ def made_by(run: Run) -> dict[str, Any]:
 
 
 def arms_table(found: Sequence[Compared], facts: Mapping[str, Any]) -> Table:
-    head = [
+    head: list[str | Column] = [
         "arm",
         Column("ours", "top-1 %", "mean ± standard deviation over seeds (their number), last epoch"),
         Column("published", "top-1 %"),
@@ -160,41 +167,50 @@ def names(run: Run) -> tuple[str, str]:
     return ("" if teacher is None else teacher["name"], run.result["student"])
 
 
-def surface_blocks(surface: Surface, facts: Mapping[str, Any]) -> list[Block]:
-    networks, title = facts["grid"]["networks"], f"{surface.setting.title}, {surface.temperature}"
-    means = [
-        [arm.top1.mean if (arm := surface.cells.get((teacher, student))) else None for teacher in networks]
-        for student in networks
-    ]
-    chart = matrix(
-        means, networks, networks, "teacher", "student", "test accuracy, top-1 %", title=f"MIX-KD, {title}",
-        limits=span((value for row in means for value in row), 0.0),
-    )  # fmt: skip
-    figure = Figure(
-        chart,
-        f"{title}: the accuracy of each student taught by each teacher, full mixup; the mean over seeds.",
-        slug(f"mixkd grid {title}"),
-    )
-    blocks: list[Block] = []
-    if differences := surface.setting.differences(facts):
-        blocks.append(Notice(f"MIX-KD, {title}: not the published setting", [", ".join(differences)]))
-    return [*blocks, Figures([figure]), bands_table(surface, title, facts)]
-
-
-def bands_table(surface: Surface, title: str, facts: Mapping[str, Any]) -> Table:
-    """Every cell, with the published band where one is known."""
-    bands = facts["published"]["bands"]
-    known = {(one["teacher"], one["student"]): one["top1"] for one in bands["cells"]}
-    if surface.temperature != bands["temperature"]:
-        known = {}
+def surface_blocks(setting: Setting, found: Sequence[Surface], facts: Mapping[str, Any]) -> list[Block]:
+    """The maps of all temperatures with one scale, their numbers, and the published ones."""
     networks = facts["grid"]["networks"]
+    limits = span((arm.top1.mean for one in found for arm in one.cells.values()), 0.0)
+    figures = []
+    for one in found:
+        title = f"{setting.title}, {one.temperature}"
+        means = [[arm.top1.mean if (arm := one.cells.get((teacher, student))) else None for teacher in networks]
+                 for student in networks]  # fmt: skip
+        chart = matrix(means, networks, networks, "teacher", "student", "test accuracy, top-1 %",
+                       title=f"MIX-KD, {title}", limits=limits)  # fmt: skip
+        text = f"{title}: the accuracy of each student taught by each teacher, full mixup; the mean over seeds."
+        figures.append(Figure(chart, text, slug(f"mixkd grid {title}")))
+    blocks: list[Block] = []
+    if differences := setting.differences(facts):
+        blocks.append(Notice(f"MIX-KD, {setting.title}: not the published setting", [", ".join(differences)]))
+    return [*blocks, Figures(figures), cells_table(setting, found, networks), bands_table(setting, found, facts)]
+
+
+def cells_table(setting: Setting, found: Sequence[Surface], networks: Sequence[str]) -> Table:
     rows: list[Row] = []
-    for teacher in networks:
-        rows.append(Heading(f"teacher {teacher}"))
+    for one in found:
+        rows.append(Heading(one.temperature))
         for student in networks:
-            arm = surface.cells.get((teacher, student))
+            cells = [one.cells.get((teacher, student)) for teacher in networks]
+            rows.append([student, *(MISSING if arm is None else str(arm.top1) for arm in cells)])
+    head: list[str | Column] = ["student", *(Column(teacher, "top-1 %, by teacher") for teacher in networks)]
+    return Table(
+        f"MIX-KD, every student by every teacher: {setting.title}.", head, rows, slug(f"mixkd {setting.title}")
+    )
+
+
+def bands_table(setting: Setting, found: Sequence[Surface], facts: Mapping[str, Any]) -> Table:
+    """The cells of which a published figure is known, at any temperature."""
+    bands = facts["published"]["bands"]
+    rows: list[Row] = []
+    for one in found:
+        rows.append(Heading(one.temperature))
+        for cell in bands["cells"]:
+            arm = one.cells.get((cell["teacher"], cell["student"]))
             ours = MISSING if arm is None else str(arm.top1)
-            rows.append([student, ours, known.get((teacher, student), UNKNOWN)])
-    head = ["student", Column("ours", "top-1 %"), Column("published", "top-1 %")]
+            printed = cell["top1"] if one.temperature == bands["temperature"] else UNKNOWN
+            rows.append([f"{cell['teacher']} → {cell['student']}", ours, printed])
+    head: list[str | Column] = ["pair", Column("ours", "top-1 %"), Column("published", "top-1 %")]
     notes = [f"Published: {bands['source']}. {bands['note']}"]
-    return Table(f"MIX-KD, teachers and students: {title}.", head, rows, slug(f"mixkd grid {title} cells"), notes=notes)
+    anchor = slug(f"mixkd corners {setting.title}")
+    return Table(f"MIX-KD, the corners of the grid: {setting.title}.", head, rows, anchor, notes=notes)
