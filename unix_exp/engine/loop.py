@@ -115,7 +115,8 @@ def train_epoch(run: Training, stage: Stage, first: int, watch: Watch) -> Record
         raise Mistake(
             f"the loss is {loss} in epoch {progress.epoch}; lower recipe.lr (now {lr:g}) or a criterion's weight"
         )
-    values = {"train/loss": loss, **values, "train/lr": lr}
+    own = {"train/loss": loss, "train/lr": lr}
+    values = own | values | own  # a method may call one of its terms so, too
     if len(run.stages) > 1:
         values["train/stage"] = 1 + [one.name for one in run.stages].index(stage.name)
     evaluation, arrays = None, None

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import traceback
 from collections.abc import Mapping
 from pathlib import Path
@@ -14,6 +13,7 @@ from torch import nn
 import unix_exp
 from unix_exp.config import Settings
 from unix_exp.cost.ledger import Ledger, StagePlan
+from unix_exp.cost.network import without_weights
 from unix_exp.cost.pricing import step_cost
 from unix_exp.distillers.clock import Clock
 from unix_exp.distillers.distiller import Distiller
@@ -36,7 +36,7 @@ class Trial(NamedTuple):
 def tried(settings: Settings, networks: Mapping[str, nn.Module], data: Dataset, recipe: Recipe) -> Trial:
     """Two steps of every stage on PyTorch's meta device, where tensors have shapes and no values."""
     try:
-        shadows = {role: copy.deepcopy(network).to("meta") for role, network in networks.items()}
+        shadows = {role: without_weights(network) for role, network in networks.items()}
         shapes = Shapes(shadows, recipe.batch, data.size)
         clock = Clock().to("meta")
         method = assemble(settings, shadows, facts_of(data, recipe.batch, recipe.epochs, shapes, clock))
@@ -78,7 +78,7 @@ def stage_by_stage(method: Distiller, shapes: Shapes, data: Dataset, recipe: Rec
         index=torch.empty(recipe.batch, dtype=torch.int64, device="meta"),
     )
     weights = [name for name, _ in method.named_parameters()]
-    before = hidden_state.marks(method)
+    before, generators = hidden_state.marks(method), hidden_state.host_generators()
     plans: dict[str, StagePlan] = {}
     per_image: dict[str, None] = {}
     unpriced: dict[str, None] = {}
@@ -92,6 +92,7 @@ def stage_by_stage(method: Distiller, shapes: Shapes, data: Dataset, recipe: Rec
         unpriced |= dict.fromkeys(unknown)
     check_weights(weights, method)  # first: what comes with a late module would be found as hidden state
     hidden_state.check(before, hidden_state.marks(method))
+    hidden_state.check_generators(generators, hidden_state.host_generators())
     ledger = Ledger(plans, recipe.epochs, data.train_count // recipe.batch, tuple(unpriced))
     return Trial(ledger, shapes, tuple(per_image))
 
