@@ -46,8 +46,8 @@ def matrix(
                     "g", tag("title", f"{y_title} {of_row}, {x_title} {of_column}: {number(value)}"),
                     tag("rect", class_=f"mark-cells h{level}", x=round(x + 0.5, 1), y=y + 0.5,
                         width=round(wide - 1, 1), height=TALL - 1),
-                    text_at(x + wide / 2, y + TALL / 2 + SIZE * 0.36, f"{value:.1f}", "middle",
-                            "on-dark" if ink == LIGHT_INK else "on-bright"),
+                    tag("text", f"{value:.1f}", x=round(x + wide / 2, 1), y=round(y + TALL / 2 + SIZE * 0.36, 1),
+                        text_anchor="middle", style=f"fill:{ink}"),  # inline: stronger than the theme's colour
                 ))  # fmt: skip
     below = box.bottom + 9 + SIZE + LINE
     drawn.append(text_at((box.left + box.right) / 2, below, x_title, "middle", "title"))

@@ -84,7 +84,6 @@ CHART = (
     ".chart .cells path{fill:none;stroke-width:1}"
     + "".join(f".chart .h{level}{{stroke:{colour};fill:{colour}}}" for level, colour in enumerate(ramp()))
     + themed(chart_colours)
-    + f".chart .on-dark{{fill:{LIGHT_INK}}}.chart .on-bright{{fill:{DARK_INK}}}"
 )
 
 
