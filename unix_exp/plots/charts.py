@@ -7,6 +7,8 @@
         series: Line(label, xs, ys, low=(), high=(), dashed=None, like="")
     heatmap(rows, x_title, y_title, scale_title, title=..., x_first=0, y_first=1, limits=None)
         rows[epoch][class]
+    matrix(cells, columns, rows, x_title, y_title, scale_title, title=..., limits=None)
+        cells[row][column], with the names of rows and columns
     standalone(chart)    the chart as a file of its own, with its style inside
 
 Every title contains its unit. A value that is None or not finite is missing, never zero. `title` is read by screen
@@ -19,11 +21,12 @@ from unix_exp.plots.curves import Line, lines
 from unix_exp.plots.heatmap import heatmap
 from unix_exp.plots.labels import Rule
 from unix_exp.plots.markup import Markup, tag
+from unix_exp.plots.matrix import matrix
 from unix_exp.plots.scatter import Front, Point, scatter
 from unix_exp.plots.style import CHART
 from unix_exp.plots.svg import WIDTH
 
-__all__ = ["Front", "Line", "Point", "Rule", "heatmap", "lines", "scatter", "standalone"]
+__all__ = ["Front", "Line", "Point", "Rule", "heatmap", "lines", "matrix", "scatter", "standalone"]
 
 
 def standalone(chart: str) -> str:

@@ -36,6 +36,21 @@ def ramp() -> list[str]:
     return colours
 
 
+LIGHT_INK, DARK_INK = "#ffffff", "#000000"  # of numbers on a shade: one of them has 4.5 to 1 with any colour
+
+
+def contrast(one: str, other: str) -> float:
+    """How far two colours can be told apart, from 1 to 21, as WCAG defines it."""
+    dim, bright = sorted(map(luminance, (one, other)))
+    return (bright + 0.05) / (dim + 0.05)
+
+
+def luminance(colour: str) -> float:
+    parts = [int(colour[start : start + 2], 16) / 255 for start in (1, 3, 5)]
+    linear = [part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts]
+    return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+
+
 FONT = '-apple-system,"Segoe UI",Roboto,"Helvetica Neue","Noto Sans","Liberation Sans",Arial,sans-serif'
 
 

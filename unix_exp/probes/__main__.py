@@ -51,10 +51,12 @@ def show(given: argparse.Namespace) -> None:
     if given.json:
         print(json.dumps(found, indent=1))
         return
-    values = found["found"]
+    values = {name: value for name, value in found["found"].items() if not isinstance(value, dict)}
     width = max(map(len, values), default=0)
     for name, value in values.items():
         print(f"{name:{width}}  {value:.2f}" if isinstance(value, float) else f"{name:{width}}  {value}")
+    if len(values) < len(found["found"]):
+        print("figures: python -m unix_exp.report", given.run)
 
 
 def settings_in(words: list[str]) -> dict[str, Any]:

@@ -9,7 +9,19 @@ from dataclasses import replace
 from typing import Any
 
 from unix_exp import paper
-from unix_exp.report import ablations, against, classes, learning, origins, published, selection, tables, tradeoff
+from unix_exp.report import (
+    ablations,
+    against,
+    classes,
+    learning,
+    mixkd,
+    origins,
+    probes,
+    published,
+    selection,
+    tables,
+    tradeoff,
+)
 from unix_exp.report.arms import Group, groups
 from unix_exp.report.blocks import Block, Figure, Figures, Section, Table, Text
 from unix_exp.report.one_off import one_off_costs
@@ -40,6 +52,7 @@ def sections(runs: Sequence[Run], skipped: Sequence[Skipped]) -> list[Section]:
     costs = [figure for one in found for figure in tradeoff.accuracy_against_cost(one)]
     made = [drawn("Accuracy against compute and time", "compute", costs)]
     made += paper_sections(students)
+    made += mixkd.sections(students)
     made += [
         drawn("Learning curves", "learning", [figure for one in found for figure in learning.learning_curves(one)]),
         selection_section(found),
@@ -48,6 +61,7 @@ def sections(runs: Sequence[Run], skipped: Sequence[Skipped]) -> list[Section]:
         ),
         Section("Every arm", "arms", [block for one in found for block in every_arm(one)]),
     ]
+    made += probes.sections(runs)
     if teachers := [run for run in runs if run.made_a_teacher]:
         made.append(Section("Teachers", "teachers", [tables.teacher_table(teachers)]))
     if (costs_once := one_off_costs(runs)) is not None:

@@ -28,6 +28,12 @@ def beta(alpha: float, device: torch.device) -> Tensor:
     return first / (first + second).clamp_min(torch.finfo(first.dtype).tiny)
 
 
+def betas(alpha: float, count: int, device: torch.device) -> Tensor:
+    """Independent lambdas [count] ~ Beta(alpha, alpha), drawn like `beta`."""
+    first, second = torch._standard_gamma(torch.full((2, count), float(alpha), device=device)).unbind()
+    return first / (first + second).clamp_min(torch.finfo(first.dtype).tiny)
+
+
 def check_alpha(alpha: float) -> float:
     if not 0 < alpha < math.inf:
         raise Mistake(f"sampler.alpha is {alpha}; choose a number above 0")

@@ -1,0 +1,109 @@
+"""What probes found of finished runs: a table a probe, and the curves and points that it returned."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from unix_exp.plots.charts import Line, Point, lines, scatter
+from unix_exp.report.arms import Group, groups
+from unix_exp.report.blocks import (
+    MISSING,
+    Block,
+    Cell,
+    Figure,
+    Figures,
+    Heading,
+    Notice,
+    Row,
+    Section,
+    Table,
+    Text,
+    slug,
+)
+from unix_exp.report.runs import Run
+from unix_exp.run.record import finite
+
+MOST_FIGURES = 24  # a probed sweep would draw hundreds
+
+
+def sections(runs: Sequence[Run]) -> list[Section]:
+    found: dict[str, list[tuple[Group, str, Run, Mapping[str, Any]]]] = {}
+    damaged = []
+    for group in groups(runs):
+        for arm in group.arms:
+            for run in arm.runs:
+                for path in sorted((run.path / "probes").glob("*.json")):
+                    try:
+                        values = dict(json.loads(path.read_text())["found"])
+                    except (OSError, ValueError, KeyError, TypeError):
+                        damaged.append(str(path))
+                        continue
+                    found.setdefault(path.stem, []).append(
+                        (group, f"{arm.label}, seed {run.result['seed']}", run, values)
+                    )
+    blocks: list[Block] = [Notice("Probes that cannot be read", damaged)] if damaged else []
+    figures = []
+    for name, members in found.items():
+        if (table := table_of(name, members)) is not None:
+            blocks.append(table)
+        figures += [
+            figure
+            for group, label, run, values in members
+            for key, value in values.items()
+            if isinstance(value, Mapping) and (figure := drawn(name, key, value, group, label, run)) is not None
+        ]
+    if figures:
+        blocks.append(Figures(figures[:MOST_FIGURES]))
+    if figures[MOST_FIGURES:]:
+        blocks.append(Text(f"{len(figures) - MOST_FIGURES} more figures are not drawn; make a report of fewer runs."))
+    return [Section("Probes", "probes", blocks)] if blocks else []
+
+
+def table_of(name: str, members: Sequence[tuple[Group, str, Run, Mapping[str, Any]]]) -> Table | None:
+    """The numbers and words that a probe found of each run."""
+    columns = list(dict.fromkeys(key for *_, values in members for key, value in values.items() if plain(value)))
+    if not columns:
+        return None
+    rows: list[Row] = []
+    for group in dict.fromkeys(group.title for group, *_ in members):
+        rows.append(Heading(group))
+        rows += [
+            [label, *(shown(values.get(column)) for column in columns)]
+            for of, label, _, values in members
+            if of.title == group
+        ]
+    return Table(f"{name}.", ["run", *columns], rows, slug(f"probe {name}"))
+
+
+def plain(value: Any) -> bool:
+    return isinstance(value, (int, float, str))
+
+
+def shown(value: Any) -> str | Cell:
+    if not plain(value):
+        return MISSING
+    return f"{value:.2f}" if isinstance(value, float) else str(value)
+
+
+def drawn(name: str, key: str, value: Mapping[str, Any], group: Group, label: str, run: Run) -> Figure | None:
+    """A picture as unix_exp.probes.pictures makes it; None where it is none."""
+    title = f"{name}, {key}: {label}, {group.title}"
+    try:
+        axes = str(value["x_title"]), str(value["y_title"])
+        series = {str(one): pairs(xs, ys) for one, (xs, ys) in value["series"].items()}
+        as_points = value["draw"] == "points"
+    except (KeyError, TypeError, ValueError, AttributeError):
+        return None
+    if as_points:
+        points = [Point(x, y, one) for one, known in series.items() for x, y in known]
+        chart = scatter(points, *axes, title=title)
+    else:
+        curves = [Line(one, [x for x, _ in known], [y for _, y in known]) for one, known in series.items()]
+        chart = lines(curves, *axes, title=title)
+    return Figure(chart, f"{title}.", slug(f"probe {name} {key} {run.result['identity']}"))
+
+
+def pairs(xs: Sequence[Any], ys: Sequence[Any]) -> list[tuple[float, float]]:
+    return [(float(x), float(y)) for x, y in zip(xs, ys, strict=True) if finite(x) and finite(y)]

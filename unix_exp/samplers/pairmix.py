@@ -1,0 +1,40 @@
+"""Full and partial mixup of MIX-KD (Choi, Jeon, Shukla and Turaga 2023, arXiv 2211.03946)."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from unix_exp.registry import samplers
+from unix_exp.samplers.mixing import betas, check_alpha, mix
+from unix_exp.samplers.selection import shuffled, take
+from unix_exp.types import Batch, Mistake, Scout
+
+
+@samplers.register("pairmix")
+class Pairmix:
+    """Mix two random orders of the batch, each pair with a lambda of its own; `share` of the pairs are mixed.
+
+    Every image is the first of one pair, and the pair carries its index: each image is counted once, mixed or not.
+    """
+
+    def __init__(self, share: float = 1.0, alpha: float = 1.0, with_replacement: bool = False) -> None:
+        if not 0 <= share <= 1:
+            raise Mistake(f"sampler.share is {share}; choose a number from 0 to 1, the part of a batch that is mixed")
+        self.share = float(share)
+        self.alpha = check_alpha(alpha)
+        self.with_replacement = with_replacement
+
+    def __call__(self, batch: Batch, scout: Scout) -> Batch:
+        size, device = batch.images.shape[0], batch.images.device
+        of_partner = betas(self.alpha, size, device) * self.mixed(size, device)
+        return mix(take(batch, shuffled(batch)), take(batch, shuffled(batch)), of_partner)
+
+    def mixed(self, size: int, device: torch.device) -> Tensor:
+        """1 where a pair is mixed, 0 where its first image stays as it is."""
+        chosen = torch.ones(size, device=device)
+        if self.with_replacement:  # a pair can be drawn twice, so more stay mixed than `share` says
+            drawn = torch.randint(size, (int((1 - self.share) * size + 1e-6),), device=device)
+            return chosen.index_fill(0, drawn, 0.0)
+        chosen[round(self.share * size) :] = 0.0  # the orders are random, so any fixed positions will do
+        return chosen
