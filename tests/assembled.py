@@ -30,7 +30,10 @@ RECIPE = Recipe(epochs=2, batch=16, lr=0.05, milestones=[1])
 CPU = Runtime(device="cpu")
 
 # A value for every setting that some component has and that has no default, by the setting's name.
-NEEDED: dict[str, Any] = {"arch": "resnet18"}
+NEEDED: dict[str, Any] = {
+    "arch": "resnet18",
+    "paths": {"st": 0.1, "logits": 0.1, "at": 1000, "nst": 10, "fm": 1},
+}
 
 
 @contextmanager
