@@ -6,6 +6,7 @@ import random
 from itertools import count
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from own import register, trial
@@ -14,6 +15,7 @@ from torch import Tensor, nn
 from unix_exp.distillers.distiller import Parts
 from unix_exp.distillers.offline import Offline
 from unix_exp.registry import criteria, distillers, samplers
+from unix_exp.run.hidden_state import mark
 from unix_exp.types import Batch, Losses, Mistake, Output, Scout
 
 
@@ -136,6 +138,26 @@ def test_a_sampler_s_hidden_state_is_refused_in_one_line(hiding: type, monkeypat
     assert said.startswith("sampler changes 'hidden' during a step but does not keep it in its state")
     assert "register_buffer('hidden'" in said
     assert "\n" not in said
+
+
+def test_a_tensor_that_takes_the_address_of_an_older_one_counts_as_another() -> None:
+    tensor = torch.zeros(())
+    address, before = id(tensor), mark(tensor)
+    for _ in range(100):
+        tensor = torch.zeros(())
+        assert id(tensor) != address
+        assert mark(tensor) != before
+
+
+@pytest.mark.parametrize("draw", [random.random, np.random.rand])
+def test_random_numbers_that_do_not_follow_the_seed_are_refused(draw: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Dicing(Plain):
+        def keep(self, batch: Batch) -> None:
+            draw()
+
+    register(monkeypatch, samplers, dicing=Dicing)
+    with pytest.raises(Mistake, match=r"^a step draws random numbers of Python or numpy, .*draw with torch"):
+        trial(sampler="dicing")
 
 
 class Constant(Module):

@@ -10,6 +10,7 @@ from hydra import compose
 from hydra.errors import HydraException
 from omegaconf import DictConfig
 
+from unix_exp.config.settings import OF_WEIGHTS
 from unix_exp.types import Mistake
 
 SINGLE = ("teacher", "student", "sampler", "dataset", "distiller", "recipe", "runtime", "logger")
@@ -19,7 +20,7 @@ METHOD = ("sampler", "criterion", "distiller")  # what a method's name stands fo
 def check_single(choices: Mapping[str, Any], whole: DictConfig) -> None:
     """Only criteria add up; Hydra would merge the settings of two samplers into one."""
     for group in SINGLE:
-        chosen = set(whole.get(group) or {}) - {"checkpoint", "seed"}  # which a teacher has before it is chosen
+        chosen = set(whole.get(group) or {}) - set(OF_WEIGHTS)
         if chosen and group not in choices:  # Hydra leaves out what was given as a list
             raise Mistake(f"{group} takes one choice; to run each of several, write {group}=NAME,NAME -m")
 

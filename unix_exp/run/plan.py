@@ -60,7 +60,7 @@ def locate(whole: DictConfig) -> Located:
 def determining(settings: Settings, fingerprint: str, networks: tuple[Network, ...]) -> Settings:
     """What a run's result depends on; the teacher's key is older than the others', and stays what it was."""
     by_role = {network.role: network for network in networks}
-    teacher = by_role[TEACHER].source.identity if TEACHER in by_role else None
+    teacher = identity_of_teacher(by_role[TEACHER]) if TEACHER in by_role else None
     found = config.what_determines(settings, fingerprint, teacher)
     if isinstance(source := by_role[STUDENT].source, FromFile):
         found["student"]["weights"] = source.content
@@ -70,6 +70,14 @@ def determining(settings: Settings, fingerprint: str, networks: tuple[Network, .
         if role not in (STUDENT, TEACHER)
     }
     return found | ({"networks": others} if others else {})
+
+
+def identity_of_teacher(teacher: Network) -> str | None:
+    """Of a frozen teacher its weights say all; one that is trained here begins from an architecture and a seed."""
+    if teacher.kind == "frozen":
+        return teacher.source.identity
+    own = config.without(teacher.settings, "pace", "checkpoint")
+    return config.identity({**own, "weights": teacher.source.identity, "seed": teacher.seed})
 
 
 def check_batch(recipe: Recipe, data: Dataset, role: str) -> None:

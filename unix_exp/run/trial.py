@@ -78,7 +78,7 @@ def stage_by_stage(method: Distiller, shapes: Shapes, data: Dataset, recipe: Rec
         index=torch.empty(recipe.batch, dtype=torch.int64, device="meta"),
     )
     weights = [name for name, _ in method.named_parameters()]
-    before = hidden_state.marks(method)
+    before, generators = hidden_state.marks(method), hidden_state.host_generators()
     plans: dict[str, StagePlan] = {}
     per_image: dict[str, None] = {}
     unpriced: dict[str, None] = {}
@@ -92,6 +92,7 @@ def stage_by_stage(method: Distiller, shapes: Shapes, data: Dataset, recipe: Rec
         unpriced |= dict.fromkeys(unknown)
     check_weights(weights, method)  # first: what comes with a late module would be found as hidden state
     hidden_state.check(before, hidden_state.marks(method))
+    hidden_state.check_generators(generators, hidden_state.host_generators())
     ledger = Ledger(plans, recipe.epochs, data.train_count // recipe.batch, tuple(unpriced))
     return Trial(ledger, shapes, tuple(per_image))
 
