@@ -32,7 +32,7 @@ CPU = Runtime(device="cpu")
 # A value for every setting that some component has and that has no default, by the setting's name.
 NEEDED: dict[str, Any] = {
     "arch": "resnet18",
-    "paths": {"st": 0.1, "logits": 0.1, "at": 1000, "nst": 10, "fm": 1},
+    "paths": {"st": 0.1, "logits": 0.1, "at": 1000, "nst": 10, "fm": 1, "srrl": 1},
 }
 
 
@@ -61,7 +61,11 @@ class Tiny(nn.Module):
         for stage in self.stages:
             maps.append(stage(maps[-1]))
         embedding = maps[-1].mean((2, 3))
-        return Output(self.fc(embedding), (*maps, embedding), embedding)
+        return Output(self.classify(embedding), (*maps, embedding), embedding)
+
+    def classify(self, embedding: Tensor) -> Tensor:
+        logits: Tensor = self.fc(embedding)
+        return logits
 
 
 class Noise(Resident):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from functools import partial
 from typing import Any, Literal
 
@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from unix_exp.criteria.weighted import mean_over_images
 from unix_exp.distillers.adaptive_paths import PATHS, Path, soft_target
 from unix_exp.distillers.distiller import Distiller, Parts
+from unix_exp.models.parts import classify
 from unix_exp.registry import distillers
 from unix_exp.types import Batch, Facts, Losses, Mistake, Output, Terms
 from unix_exp.words import nearest
@@ -37,42 +38,59 @@ class Adaptive(Distiller):
         super().__init__(parts)
         self.paths = chosen(paths, tau)
         self.w, self.weights, self.alpha = dict(paths), weights, alpha
-        student, teacher = (facts.shapes[role].stages for role in ("student", "teacher"))
-        if any(path.reads != "logits" for path in self.paths.values()):
-            check_stages(student, teacher)
-        counts = {name: 1 if path.reads == "logits" else len(student) for name, path in self.paths.items()}
-        if weights != "fixed":
-            sizes = counts if weights == "layerwise" else dict.fromkeys(counts, 1)
-            self.a = nn.ParameterDict({name: nn.Parameter(torch.zeros(size)) for name, size in sizes.items()})
-        adapts = any(path.reads == "adapted maps" for path in self.paths.values())
-        self.adapters = nn.ModuleList(
-            adapter(ours.shape[1], theirs.shape[1]) for ours, theirs in zip(student, teacher, strict=True) if adapts
+        student, teacher = facts.shapes["student"], facts.shapes["teacher"]
+        check_maps(self.paths, student, teacher)
+        self.adapted = tuple(
+            dict.fromkeys(one for path in self.paths.values() for one in adapts(path, teacher, student))
         )
+        self.adapters = nn.ModuleList(adapter(student.stages[at].shape[1], width) for at, width in self.adapted)
+        if weights != "fixed":
+            by_stage = [name for name, path in self.paths.items() if weights == "layerwise" and "maps" in path.reads]
+            sizes = {name: len(student.stages) if name in by_stage else 1 for name in self.paths}
+            self.a = nn.ParameterDict({name: nn.Parameter(torch.zeros(size)) for name, size in sizes.items()})
         self.train()
 
     def forward(self, batch: Batch, stage: str = "train") -> Losses:
         batch = self.sampler(batch, self.look)
         teacher, student = self.ask(batch), self.study(batch)
         assert teacher is not None
-        adapted = [adapter(maps) for adapter, maps in zip(self.adapters, student.stages, strict=False)]
+        adapted = {
+            where: adapter(student.stages[where[0]]) for where, adapter in zip(self.adapted, self.adapters, strict=True)
+        }
         # Losses are float32 whatever the networks' precision, as those of the criteria are.
         with torch.autocast("cuda" if student.logits.is_cuda else "cpu", enabled=False):
-            distances = {
+            losses = {
                 name: torch.stack(
-                    [mean_over_images(name, one, batch) for one in compare(path, student, adapted, teacher)]
+                    [
+                        mean_over_images(name, path.distance(ours.float(), theirs.float()), batch)
+                        for ours, theirs in self.compared(path, student, adapted, teacher)
+                    ]
                 )
                 for name, path in self.paths.items()
             }
-            terms, values = self.weighted(distances)
+            terms, values = self.weighted(losses)
         return Losses({**self.criterion(student, teacher, batch), **terms}, batch.index, values)
 
-    def weighted(self, distances: Mapping[str, Tensor]) -> tuple[Terms, Terms]:
+    def compared(
+        self, path: Path, student: Output, adapted: Mapping[tuple[int, int], Tensor], teacher: Output
+    ) -> list[tuple[Tensor, Tensor]]:
+        """What a path compares: one pair, or one for every stage."""
+        if path.reads == "logits":
+            return [(student.logits, teacher.logits)]
+        if path.reads == "classified":
+            last = adapted[len(student.stages) - 1, teacher.embedding.shape[1]].float().mean((2, 3))
+            return [(classify(self.get_submodule("teacher"), last, "teacher"), teacher.logits)]
+        if path.reads == "maps":
+            return list(zip(student.stages, teacher.stages, strict=True))
+        return [(adapted[at, maps.shape[1]], maps) for at, maps in enumerate(teacher.stages)]
+
+    def weighted(self, losses: Mapping[str, Tensor]) -> tuple[Terms, Terms]:
         """The terms of the loss, and the learned factors exp(-a) of every path, or of every path and stage."""
         if self.weights == "fixed":
-            return {f"path_{name}": self.alpha * self.w[name] * loss.sum() for name, loss in distances.items()}, {}
+            return {f"path_{name}": self.alpha * self.w[name] * loss.sum() for name, loss in losses.items()}, {}
         terms: Terms = {}
         values: Terms = {}
-        for name, loss in distances.items():
+        for name, loss in losses.items():
             factor = (-self.a[name]).exp()
             total = factor * loss if self.weights == "layerwise" else factor * loss.sum()
             terms[f"path_{name}"] = self.alpha * self.w[name] * total.sum()
@@ -80,14 +98,6 @@ class Adaptive(Distiller):
             values |= dict(zip(labels, factor.unbind(), strict=True))
         terms["sum_of_a"] = self.alpha * torch.cat(tuple(self.a.values())).sum()
         return terms, values
-
-
-def compare(path: Path, student: Output, adapted: Sequence[Tensor], teacher: Output) -> list[Tensor]:
-    """The distances of a path, [N] each: one for every stage, or one of the logits."""
-    if path.reads == "logits":
-        return [path.distance(student.logits.float(), teacher.logits.float())]
-    ours = adapted if path.reads == "adapted maps" else student.stages
-    return [path.distance(mine.float(), theirs.float()) for mine, theirs in zip(ours, teacher.stages, strict=True)]
 
 
 def chosen(paths: Mapping[str, Any], tau: float) -> dict[str, Path]:
@@ -105,12 +115,24 @@ def chosen(paths: Mapping[str, Any], tau: float) -> dict[str, Path]:
     return {name: warm.get(name, path) for name, path in PATHS.items() if name in paths}
 
 
-def check_stages(student: tuple[Tensor, ...], teacher: tuple[Tensor, ...]) -> None:
-    if not student or len(student) != len(teacher) or any(maps.dim() != 4 for maps in (*student, *teacher)):
+def check_maps(paths: Mapping[str, Path], student: Output, teacher: Output) -> None:
+    ours, theirs = student.stages, teacher.stages
+    reading = [name for name, path in paths.items() if path.reads != "logits"]
+    by_stage = [name for name in reading if "maps" in paths[name].reads]
+    if by_stage and (len(ours) != len(theirs) or not theirs or any(maps.dim() != 4 for maps in theirs)):
         raise Mistake(
-            f"distiller.paths compares feature maps stage by stage, but the student has {len(student)} stages and the "
-            f"teacher {len(teacher)}; choose another pair, taps that match, or paths that compare logits"
+            f"distiller.paths.{by_stage[0]} compares feature maps stage by stage, but the student has {len(ours)} and "
+            f"the teacher {len(theirs)}; choose another pair, taps that match, or paths that compare logits"
         )
+    if reading and (not ours or any(maps.dim() != 4 for maps in ours)):
+        raise Mistake(f"distiller.paths.{reading[0]} reads feature maps [N, D, H, W] of the student; tap some of it")
+
+
+def adapts(path: Path, teacher: Output, student: Output) -> list[tuple[int, int]]:
+    """Which of the student's stages a path needs, and at which width."""
+    if path.reads == "classified":
+        return [(len(student.stages) - 1, teacher.embedding.shape[1])]
+    return [(at, maps.shape[1]) for at, maps in enumerate(teacher.stages)] if path.reads == "adapted maps" else []
 
 
 def adapter(entering: int, leaving: int) -> nn.Module:

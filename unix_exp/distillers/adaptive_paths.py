@@ -18,7 +18,7 @@ class Path(NamedTuple):
     """What is compared, and how."""
 
     distance: Callable[[Tensor, Tensor], Tensor]  # (student, teacher) -> [N]
-    reads: Literal["logits", "maps", "adapted maps"]
+    reads: Literal["logits", "maps", "adapted maps", "classified"]  # the last: the student's maps, by the teacher
 
 
 def soft_target(student: Tensor, teacher: Tensor, tau: float = 4.0) -> Tensor:
@@ -41,9 +41,17 @@ def attention(student: Tensor, teacher: Tensor) -> Tensor:
 
 def channel_products(student: Tensor, teacher: Tensor) -> Tensor:
     """Which channels are active at the same positions: products of all pairs, each channel a unit vector first."""
-    maps = [F.normalize(maps.flatten(2), dim=2) for maps in same_size(student, teacher)]
-    ours, theirs = (one @ one.transpose(1, 2) for one in maps)
-    return (ours - theirs).square().mean(dim=(1, 2))
+    ours, theirs = (F.normalize(maps.flatten(2), dim=2) for maps in same_size(student, teacher))
+    channels, positions = ours.shape[1:]
+    if 3 * positions < 2 * channels:  # the same number from smaller products: 2048 channels at 4x4 positions
+        distance = overlap(ours, ours) - 2 * overlap(ours, theirs) + overlap(theirs, theirs)
+        return distance / channels**2
+    return (ours @ ours.transpose(1, 2) - theirs @ theirs.transpose(1, 2)).square().mean(dim=(1, 2))
+
+
+def overlap(one: Tensor, other: Tensor) -> Tensor:
+    """[N], the sum of the entries' products of A A^T and B B^T, without making either."""
+    return (one.transpose(1, 2) @ other).square().sum(dim=(1, 2))
 
 
 def channel_means(student: Tensor, teacher: Tensor) -> Tensor:
@@ -66,4 +74,5 @@ PATHS = {
     "at": Path(attention, "maps"),
     "nst": Path(channel_products, "adapted maps"),
     "fm": Path(channel_means, "adapted maps"),
+    "srrl": Path(squared, "classified"),
 }
