@@ -68,10 +68,11 @@ class Network(nn.Module):
 
 def classify(network: nn.Module, embedding: Tensor, role: str) -> Tensor:
     """What a network's classifier says of any embedding; gradient flows to the embedding."""
-    if not hasattr(network, "classify"):
+    way = getattr(network, "classify", None)
+    if way is None:
         raise Mistake(
             f"the {role}, a {type(network).__name__}, cannot classify an embedding, which this method needs; "
             "give it a method classify(embedding) -> logits, or choose another network"
         )
-    logits: Tensor = network.classify(embedding)
+    logits: Tensor = way(embedding)
     return logits
