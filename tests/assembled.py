@@ -89,9 +89,10 @@ class Case(NamedTuple):
     criteria: tuple[str, ...]
     chosen: tuple[tuple[str, Any], ...] = ()
     average: bool = False  # whether the teacher is a moving average of the student
+    way: tuple[tuple[str, Any], ...] = ()  # settings of the distiller that are no defaults
 
     def __str__(self) -> str:
-        chosen = [f"{name}={value}" for name, value in self.chosen]
+        chosen = [f"{name}={value}" for name, value in (*self.way, *self.chosen)]
         return "-".join([self.distiller, self.sampler, *chosen, *self.criteria, *(["average"] * self.average)])
 
 
@@ -112,7 +113,7 @@ def needed(registry: Registry, name: str) -> dict[str, Any]:
 def settings_of(case: Case) -> dict[str, Any]:
     return {
         "seed": 0,
-        "distiller": {"name": case.distiller, **needed(distillers, case.distiller)},
+        "distiller": {"name": case.distiller, **needed(distillers, case.distiller), **dict(case.way)},
         "sampler": {"name": case.sampler, **needed(samplers, case.sampler), **dict(case.chosen)},
         "criterion": {name: {"weight": 1.0, **needed(criteria, name)} for name in case.criteria},
     }
@@ -170,6 +171,7 @@ def cases() -> list[Case]:
     with with_examples():
         made = [Case(name, "unix", objective(name)) for name in distillers.names()]
         made += [case._replace(average=True) for case in made if "teacher" in distillers[case.distiller].networks]
+        made += [case._replace(way=(way,)) for case in made for way in options(distillers, case.distiller)]
         for name in samplers.names():
             made.append(Case("offline", name, ("kd",)))
             made += [Case("offline", name, ("kd",), (option,)) for option in options(samplers, name)]

@@ -36,7 +36,7 @@ class Adaptive(Distiller):
         tau: float = 4.0,
     ) -> None:
         super().__init__(parts)
-        self.paths = chosen(paths, tau)
+        self.paths = chosen(paths, tau, alpha)
         self.w, self.weights, self.alpha = dict(paths), weights, alpha
         student, teacher = facts.shapes["student"], facts.shapes["teacher"]
         check_maps(self.paths, student, teacher)
@@ -100,7 +100,7 @@ class Adaptive(Distiller):
         return terms, values
 
 
-def chosen(paths: Mapping[str, Any], tau: float) -> dict[str, Path]:
+def chosen(paths: Mapping[str, Any], tau: float, alpha: float) -> dict[str, Path]:
     """The paths by name, always in the same order: a checkpoint knows the parameters by their order."""
     if not paths:
         raise Mistake(f"distiller.paths is empty; give a weight to one or more of {', '.join(PATHS)}")
@@ -109,8 +109,9 @@ def chosen(paths: Mapping[str, Any], tau: float) -> dict[str, Path]:
             raise Mistake(f"distiller.paths has no path '{name}'; {nearest(str(name), PATHS)}")
         if isinstance(weight, bool) or not isinstance(weight, (int, float)) or not 0 < weight < math.inf:
             raise Mistake(f"distiller.paths.{name} is {weight!r}; it must be a number above 0")
-    if not 0 < tau < math.inf:
-        raise Mistake(f"distiller.tau is {tau}; choose a temperature above 0")
+    for name, value in (("tau", tau), ("alpha", alpha)):
+        if not 0 < value < math.inf:
+            raise Mistake(f"distiller.{name} is {value}; it must be a number above 0")
     warm = {"st": PATHS["st"]._replace(distance=partial(soft_target, tau=tau))}
     return {name: warm.get(name, path) for name, path in PATHS.items() if name in paths}
 
