@@ -18,6 +18,7 @@ TWO_STAGES = (
     f"plugins=[{ROOT}/examples/warmed.py,{ROOT}/examples/memory.py]",
     "distiller=warmed", "recipe.epochs=4", "distiller.more_epochs=4", "sampler=memory",
 )  # fmt: skip
+ADAPTIVE = ("experiment=adaptive_layerwise", f"recipe.epochs={EPOCHS}")
 
 
 @pytest.fixture(scope="module")
@@ -27,7 +28,9 @@ def train() -> Iterator[Starter]:
 
 
 @pytest.mark.parametrize(
-    "words", [(f"recipe.epochs={EPOCHS}",), TWO_STAGES], ids=["unix", "two stages, a head and a memory"]
+    "words",
+    [(f"recipe.epochs={EPOCHS}",), TWO_STAGES, ADAPTIVE],
+    ids=["unix", "two stages, a head and a memory", "adapters and learned weights"],
 )
 def test_killing_it_three_times_changes_no_bit(train: Starter, tmp_path: Path, words: tuple[str, ...]) -> None:
     unbroken, broken = tmp_path / "unbroken", tmp_path / "broken"
