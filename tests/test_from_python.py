@@ -229,6 +229,14 @@ class First:
 """
 
 
+def test_fit_names_a_run_by_what_it_does_and_merges_no_samplers(capsys: pytest.CaptureFixture[str]) -> None:
+    run = finished("experiment=unix", "sampler=random")
+    assert "-random-" in run.name
+    assert "this run is named after its parts and not 'unix'" in capsys.readouterr().out
+    with pytest.raises(Mistake, match=r"^sampler takes one choice"):
+        unix_exp.fit(*SHORT, "sampler=[unix,random]")
+
+
 def test_fit_takes_plug_ins() -> None:
     Path("own_sampler_of_test.py").write_text(PLUGIN)
     (record,) = unix_exp.fit(*SHORT, "plugins=own_sampler_of_test.py", "sampler=first_of_test", "sampler.k=6")

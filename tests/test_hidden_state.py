@@ -124,8 +124,15 @@ class Iterating(Plain):
         next(self.hidden)
 
 
+class OfClass(Plain):
+    hidden = 0
+
+    def keep(self, batch: Batch) -> None:
+        type(self).hidden += 1
+
+
 HIDING = (
-    Counter, InPlace, Replaced, Growing, Nested, Fleeting, Drawing, Generator, Begun, OfModule, Iterating,
+    Counter, InPlace, Replaced, Growing, Nested, Fleeting, Drawing, Generator, Begun, OfModule, Iterating, OfClass,
 )  # fmt: skip
 
 
@@ -232,19 +239,22 @@ class Late(nn.Module):
 
     needs_teacher = True
 
-    def __init__(self, lazy: bool = False) -> None:
+    def __init__(self, lazy: bool = False, device: str | None = None) -> None:
         super().__init__()
         self.adapter: nn.Module | None = nn.LazyLinear(64) if lazy else None
+        self.device = device
 
     def forward(self, student: Output, teacher: Output, batch: Batch) -> Tensor:
         if self.adapter is None:
-            self.adapter = nn.Linear(student.embedding.shape[1], 64, device=student.embedding.device)
+            self.adapter = nn.Linear(student.embedding.shape[1], 64, device=self.device or student.embedding.device)
         return (self.adapter(student.embedding) - teacher.embedding).square().mean(dim=1)
 
 
-@pytest.mark.parametrize("lazy", [False, True])
-def test_weights_made_in_the_first_step_are_refused_in_one_line(lazy: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("settings", [{}, {"device": "cpu"}, {"lazy": True}], ids=["like it", "plain", "lazy"])
+def test_weights_made_in_the_first_step_are_refused_in_one_line(
+    settings: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
     register(monkeypatch, criteria, late=Late)
     with pytest.raises(Mistake, match=r"adapter\S*' is made during the first step.*facts\.shapes") as refused:
-        trial(criterion={"kd": {}, "late": {"lazy": lazy}})
+        trial(criterion={"kd": {}, "late": settings})
     assert "\n" not in str(refused.value)

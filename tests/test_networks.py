@@ -136,6 +136,18 @@ def test_another_teacher_that_learns_with_the_student_is_another_run(monkeypatch
     assert len({folder.name.rpartition("-")[2] for folder in Path("runs").glob("*-s0-*")}) == 3
 
 
+class Followed(Mutual):
+    networks: ClassVar[dict[str, Kind]] = {"peer": "frozen"}
+
+
+def test_a_decay_that_repeats_the_default_is_the_same_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    register(monkeypatch, distillers, followed=Followed)
+    own = ("+model@networks.peer=resnet8", "+networks.peer.checkpoint=average")
+    for decay in ((), ("+networks.peer.decay=0.999",)):
+        trained("distiller=followed", *MUTUAL[1:3], *own, *decay, stop=1)
+    assert len(list(Path("runs").glob("*-s0-*"))) == 1
+
+
 AVERAGED = ("teacher.checkpoint=average", "teacher.decay=0.75", "sampler=everything", "recipe.epochs=2")
 
 

@@ -17,6 +17,12 @@ SINGLE = ("teacher", "student", "sampler", "dataset", "distiller", "recipe", "ru
 METHOD = ("sampler", "criterion", "distiller")  # what a method's name stands for
 
 
+def checked(choices: Mapping[str, Any], whole: DictConfig, words: Iterable[str]) -> str | None:
+    """Refuse choices that cannot be combined; where they make an experiment's name untrue, drop it and say why."""
+    check_single(choices, whole)
+    return name_by_parts(choices, whole, words)
+
+
 def check_single(choices: Mapping[str, Any], whole: DictConfig) -> None:
     """Only criteria add up; Hydra would merge the settings of two samplers into one."""
     for group in SINGLE:

@@ -23,7 +23,7 @@ def marks(method: Distiller) -> dict[tuple[str, str], Any]:
     found = {
         (owner, name): mark(value)
         for owner, thing in owners(method)
-        for name, value in getattr(thing, "__dict__", {}).items()
+        for name, value in attributes(thing).items()
         if name not in OF_MODULES and not isinstance(value, nn.Module)
     }
     kept = set(method.state_dict(keep_vars=True))
@@ -32,6 +32,15 @@ def marks(method: Distiller) -> dict[tuple[str, str], Any]:
         if name not in kept and owner.partition(".")[0] not in method.roles:
             found[owner.replace("modules_by_name.", "") or "distiller", own] = mark(buffer)
     return found
+
+
+def attributes(thing: object) -> dict[str, Any]:
+    """An object's own, and those of its classes, where a counter may be kept too; PyTorch's classes are left out."""
+    found: dict[str, Any] = {}
+    for kind in reversed(type(thing).__mro__):
+        if kind.__module__.partition(".")[0] not in ("builtins", "torch", "typing"):
+            found |= {name: value for name, value in vars(kind).items() if not name.startswith("__")}
+    return found | getattr(thing, "__dict__", {})
 
 
 class SameTensor:

@@ -6,27 +6,16 @@ import json
 from pathlib import Path
 from typing import Any
 
-from torch import Tensor, nn
+from torch import nn
 
 from unix_exp import config
+from unix_exp.models.logits import Logits
 from unix_exp.registry import models
 from unix_exp.run.checkpoint import Differences, content_hash, load_weights, weights_in
 from unix_exp.run.networks import STUDENT
 from unix_exp.run.sources import checkpoint_path
 from unix_exp.types import Mistake
 from unix_exp.words import nearest
-
-
-class Logits(nn.Module):
-    """A network as other programs expect it: images -> logits."""
-
-    def __init__(self, network: nn.Module) -> None:
-        super().__init__()
-        self.network = network
-
-    def forward(self, images: Tensor) -> Tensor:
-        logits: Tensor = self.network(images).logits
-        return logits
 
 
 def load(run: str | Path, role: str = STUDENT, logits: bool = False) -> nn.Module:

@@ -98,7 +98,8 @@ def chosen_for(settings: Settings, role: str) -> Settings:
     else:
         chosen = (settings.get("networks") or {}).get(role) or config.without(settings[STUDENT], "checkpoint")
     if "name" not in chosen:
-        raise Mistake(f"distiller '{settings['distiller']['name']}' needs a {role}; choose one with {role}=NAME")
+        choice = role if role in (STUDENT, TEACHER) else f"+model@networks.{role}"
+        raise Mistake(f"distiller '{settings['distiller']['name']}' needs a {role}; choose one with {choice}=NAME")
     return chosen
 
 
