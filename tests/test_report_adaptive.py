@@ -74,7 +74,7 @@ def test_every_arm_has_a_row_and_those_not_run_are_missing(report: Command) -> N
     arm("AT + ST, equal")
     report("runs")
     rows = {one["arm"]: one for one in table(TABLE)}
-    assert list(rows) == list(STUDY["arms"])
+    assert list(rows) == ["student alone", *STUDY["arms"]]
     ran = rows["AT + ST, adaptive"]
     assert (ran["weights"], ran["agreement %"]) == ("AT 1000 + ST 0.1, learned", "80.00 (1)")
     assert ran["top-1 %: last"] == "70.00 (1)"

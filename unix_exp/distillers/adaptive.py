@@ -59,15 +59,11 @@ class Adaptive(Distiller):
         }
         # Losses are float32 whatever the networks' precision, as those of the criteria are.
         with torch.autocast("cuda" if student.logits.is_cuda else "cpu", enabled=False):
-            losses = {
-                name: torch.stack(
-                    [
-                        mean_over_images(name, path.distance(ours.float(), theirs.float()), batch)
-                        for ours, theirs in self.compared(path, student, adapted, teacher)
-                    ]
-                )
-                for name, path in self.paths.items()
-            }
+            losses: Terms = {}
+            for name, path in self.paths.items():
+                pairs = self.compared(path, student, adapted, teacher)
+                distances = [path.distance(ours.float(), theirs.float()) for ours, theirs in pairs]
+                losses[name] = torch.stack([mean_over_images(name, distance, batch) for distance in distances])
             terms, values = self.weighted(losses)
         return Losses({**self.criterion(student, teacher, batch), **terms}, batch.index, values)
 

@@ -62,7 +62,7 @@ def table_of(group: Group, study: Mapping[str, Any]) -> Table:
     alone = [arm for arm, _ in named if not arm.taught]
     rows: list[list[str | Cell] | Heading] = [
         row("student alone" if len(alone) == 1 else f"student alone: {arm.label}", arm, group) for arm in alone
-    ]
+    ] or [["student alone", "", *[MISSING] * 4]]
     for name, settings in study["arms"].items():
         # Where several arms have a name, they differ in their schedule, say, which their labels tell.
         rows += [
