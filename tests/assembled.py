@@ -30,7 +30,10 @@ RECIPE = Recipe(epochs=2, batch=16, lr=0.05, milestones=[1])
 CPU = Runtime(device="cpu")
 
 # A value for every setting that some component has and that has no default, by the setting's name.
-NEEDED: dict[str, Any] = {"arch": "resnet18"}
+NEEDED: dict[str, Any] = {
+    "arch": "resnet18",
+    "paths": {"st": 0.1, "logits": 0.1, "at": 1000, "nst": 10, "fm": 1, "srrl": 1},
+}
 
 
 @contextmanager
@@ -58,7 +61,11 @@ class Tiny(nn.Module):
         for stage in self.stages:
             maps.append(stage(maps[-1]))
         embedding = maps[-1].mean((2, 3))
-        return Output(self.fc(embedding), (*maps, embedding), embedding)
+        return Output(self.classify(embedding), (*maps, embedding), embedding)
+
+    def classify(self, embedding: Tensor) -> Tensor:
+        logits: Tensor = self.fc(embedding)
+        return logits
 
 
 class Noise(Resident):
@@ -82,9 +89,10 @@ class Case(NamedTuple):
     criteria: tuple[str, ...]
     chosen: tuple[tuple[str, Any], ...] = ()
     average: bool = False  # whether the teacher is a moving average of the student
+    way: tuple[tuple[str, Any], ...] = ()  # settings of the distiller that are no defaults
 
     def __str__(self) -> str:
-        chosen = [f"{name}={value}" for name, value in self.chosen]
+        chosen = [f"{name}={value}" for name, value in (*self.way, *self.chosen)]
         return "-".join([self.distiller, self.sampler, *chosen, *self.criteria, *(["average"] * self.average)])
 
 
@@ -105,7 +113,7 @@ def needed(registry: Registry, name: str) -> dict[str, Any]:
 def settings_of(case: Case) -> dict[str, Any]:
     return {
         "seed": 0,
-        "distiller": {"name": case.distiller, **needed(distillers, case.distiller)},
+        "distiller": {"name": case.distiller, **needed(distillers, case.distiller), **dict(case.way)},
         "sampler": {"name": case.sampler, **needed(samplers, case.sampler), **dict(case.chosen)},
         "criterion": {name: {"weight": 1.0, **needed(criteria, name)} for name in case.criteria},
     }
@@ -163,6 +171,7 @@ def cases() -> list[Case]:
     with with_examples():
         made = [Case(name, "unix", objective(name)) for name in distillers.names()]
         made += [case._replace(average=True) for case in made if "teacher" in distillers[case.distiller].networks]
+        made += [case._replace(way=(way,)) for case in made for way in options(distillers, case.distiller)]
         for name in samplers.names():
             made.append(Case("offline", name, ("kd",)))
             made += [Case("offline", name, ("kd",), (option,)) for option in options(samplers, name)]

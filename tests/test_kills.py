@@ -18,6 +18,7 @@ TWO_STAGES = (
     f"plugins=[{ROOT}/examples/warmed.py,{ROOT}/examples/memory.py]",
     "distiller=warmed", "recipe.epochs=4", "distiller.more_epochs=4", "sampler=memory",
 )  # fmt: skip
+ADAPTIVE = ("experiment=adaptive_layerwise", f"recipe.epochs={EPOCHS}")
 
 MIXED = (f"recipe.epochs={EPOCHS}", "experiment=mixkd_std", "sampler.share=0.5")
 
@@ -30,8 +31,8 @@ def train() -> Iterator[Starter]:
 
 @pytest.mark.parametrize(
     "words",
-    [(f"recipe.epochs={EPOCHS}",), TWO_STAGES, MIXED],
-    ids=["unix", "two stages, a head and a memory", "partial mixup"],
+    [(f"recipe.epochs={EPOCHS}",), TWO_STAGES, MIXED, ADAPTIVE],
+    ids=["unix", "two stages, a head and a memory", "partial mixup", "adapters and learned weights"],
 )
 def test_killing_it_three_times_changes_no_bit(train: Starter, tmp_path: Path, words: tuple[str, ...]) -> None:
     unbroken, broken = tmp_path / "unbroken", tmp_path / "broken"

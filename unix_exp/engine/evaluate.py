@@ -21,6 +21,7 @@ class Evaluation(NamedTuple):
     top5: float
     top1_by_class: list[float | None]  # None for a class without test images
     centres: Tensor  # [C, D], the mean embedding of each class's test images; NaN where there are none
+    guesses: Tensor  # [M] int64, the first guess of every test image, in their order
 
 
 def evaluation_batch(batch_size: int, size: int, device: torch.device) -> int:
@@ -38,6 +39,7 @@ class Counts(NamedTuple):
     images: Tensor  # [C] int64, images of each class
     top5: Tensor  # int64, images whose class is among the first five guesses
     embeddings: Tensor  # [C, D], summed over each class
+    guesses: Tensor  # [M] int64, the first guess of every test image
 
 
 def evaluate(network: nn.Module, data: Dataset, batch_size: int, runtime: Runtime, watch: Watch) -> Evaluation:
@@ -49,6 +51,7 @@ def evaluate(network: nn.Module, data: Dataset, batch_size: int, runtime: Runtim
         top5=100 * float(counts.top5) / data.test_count,
         top1_by_class=[100 * some / count if count else None for some, count in zip(right, images, strict=True)],
         centres=counts.embeddings / counts.images[:, None],
+        guesses=counts.guesses,
     )
 
 
@@ -62,11 +65,14 @@ def counted(network: nn.Module, data: Dataset, batch_size: int, runtime: Runtime
     right, images_of = torch.zeros(2, classes, dtype=torch.int64, device=runtime.place()).unbind()
     top5 = torch.zeros((), dtype=torch.int64, device=runtime.place())
     embeddings: Tensor | None = None
+    guesses: list[Tensor] = []
     batches = -(-data.test_count // batch_size)
     for images, labels in watch(data.test_batches(batch_size), "test", batches):
         with runtime.autocast():
             output = network(runtime.batch_layout(images))
-        top = output.logits.topk(min(5, output.logits.shape[1]), dim=1).indices == labels[:, None]
+        guessed = output.logits.topk(min(5, output.logits.shape[1]), dim=1).indices
+        guesses.append(guessed[:, 0])
+        top = guessed == labels[:, None]
         top5 += top.sum()
         right.index_add_(0, labels, top[:, 0].long())
         images_of.index_add_(0, labels, torch.ones_like(labels))
@@ -75,4 +81,4 @@ def counted(network: nn.Module, data: Dataset, batch_size: int, runtime: Runtime
         embeddings = summed if embeddings is None else embeddings + summed
     network.train(was_training)
     assert embeddings is not None, "every data set has test images"
-    return Counts(right, images_of, top5, embeddings)
+    return Counts(right, images_of, top5, embeddings, torch.cat(guesses))

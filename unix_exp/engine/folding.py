@@ -15,6 +15,7 @@ from torch.utils._pytree import tree_leaves
 from torch.utils.hooks import RemovableHandle
 
 from unix_exp.engine.cpu import LearnsInFloat32
+from unix_exp.models.parts import classify
 from unix_exp.types import Output
 
 DTYPES = {"float32": torch.float32, "bf16": torch.bfloat16}
@@ -35,6 +36,11 @@ class Frozen(nn.Module):
         with torch.autocast(images.device.type, enabled=False):
             output: Output = self.network(images.to(self.dtype))
             return output
+
+    def classify(self, embedding: Tensor) -> Tensor:
+        """The logits of an embedding, which may be another network's: gradient flows to it."""
+        with torch.autocast(embedding.device.type, enabled=False):
+            return classify(self.network, embedding.to(self.dtype), "frozen network")
 
     def __getattr__(self, name: str) -> Any:
         try:

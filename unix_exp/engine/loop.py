@@ -15,7 +15,7 @@ from unix_exp.distillers.distiller import Distiller
 from unix_exp.engine.analysis import Analysis
 from unix_exp.engine.choice import Choice
 from unix_exp.engine.cuda_graph import step_for
-from unix_exp.engine.evaluate import evaluate
+from unix_exp.engine.evaluate import Evaluation, evaluate
 from unix_exp.engine.optimiser_state import set_lr
 from unix_exp.engine.runtime import Runtime
 from unix_exp.engine.stages import begins_in, length
@@ -54,6 +54,7 @@ class Training:
     say: Callable[[str], None] = print
     step: Step | None = None
     choice: Choice | None = None
+    teacher_guesses: Tensor | None = None  # of every test image, where the agreement with the teacher is measured
 
     def __post_init__(self) -> None:
         self.choice = self.choice or Choice(self.method.sampler, self.data.train_count, self.stages[0].recipe.batch)
@@ -129,6 +130,8 @@ def train_epoch(run: Training, stage: Stage, first: int, watch: Watch) -> Record
         evaluation = evaluate(run.method.student, run.data, recipe.batch, run.runtime, watch)
         values |= {"test/top1": evaluation.top1, "test/top5": evaluation.top5}
         progress.last = {"epoch": progress.epoch, "top1": evaluation.top1, "top5": evaluation.top5}
+        if (agreement := agreement_with_teacher(run, evaluation, watch)) is not None:
+            values["test/agreement"] = progress.last["agreement"] = agreement
         if not progress.best or progress.last["top1"] > progress.best["top1"]:
             progress.best = progress.last
     if run.analysis is not None:
@@ -143,6 +146,17 @@ def train_epoch(run: Training, stage: Stage, first: int, watch: Watch) -> Record
     values["time/waited_for_images_percent"] = 100 * between.seconds() / seconds
     values["time/images_per_second"] = means.count * recipe.batch / seconds
     return Record(progress.epoch, values, arrays)
+
+
+def agreement_with_teacher(run: Training, student: Evaluation, watch: Watch) -> float | None:
+    """Of how many test images, in per cent, student and teacher guess the same class; None where it is not measured."""
+    method, teacher = run.method, "teacher"
+    if not run.runtime.agreement or teacher not in method.frozen:
+        return None
+    if run.teacher_guesses is None or teacher in method.averages:  # an average of the student changes
+        network = method.get_submodule(teacher)
+        run.teacher_guesses = evaluate(network, run.data, run.stages[0].recipe.batch, run.runtime, watch).guesses
+    return 100 * float((student.guesses == run.teacher_guesses).float().mean())
 
 
 def epoch_seed(seed: int, epoch: int) -> int:

@@ -29,6 +29,7 @@ class Runtime:
     threads: int | None = None
     checkpoint_every: int | Literal["auto"] = "auto"
     analysis: bool = True
+    agreement: bool = False
 
     def __post_init__(self) -> None:
         if self.threads is not None and self.threads < 1:

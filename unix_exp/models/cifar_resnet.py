@@ -7,7 +7,7 @@ from functools import partial
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from unix_exp.models.parts import answer, conv, draw_he_weights, mean_pool, projection, stage
+from unix_exp.models.parts import Network, conv, draw_he_weights, mean_pool, projection, stage
 from unix_exp.registry import models
 from unix_exp.types import Output
 
@@ -28,8 +28,10 @@ class Block(nn.Module):
         return F.relu(self.bn2(self.conv2(inner)) + self.downsample(x))
 
 
-class CifarResNet(nn.Module):
+class CifarResNet(Network):
     """A stem and three stages of equally many blocks; `depth` counts the layers with weights."""
+
+    classified_by = "fc"
 
     def __init__(self, depth: int, widths: tuple[int, int, int, int], num_classes: int = 100) -> None:
         super().__init__()
@@ -47,7 +49,7 @@ class CifarResNet(nn.Module):
         maps = [F.relu(self.bn1(self.conv1(images)))]
         for layer in (self.layer1, self.layer2, self.layer3):
             maps.append(layer(maps[-1]))
-        return answer(maps, mean_pool(maps[-1]), self.fc)
+        return self.answer(maps, mean_pool(maps[-1]))
 
 
 for depth in (8, 14, 20, 32, 44, 56, 110):

@@ -7,7 +7,7 @@ from functools import partial
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from unix_exp.models.parts import adaptive_pool, answer, conv, draw_he_weights, projection, stage
+from unix_exp.models.parts import Network, adaptive_pool, conv, draw_he_weights, projection, stage
 from unix_exp.registry import models
 from unix_exp.types import Output
 
@@ -48,8 +48,10 @@ class Bottleneck(nn.Module):
         return F.relu(self.bn3(self.conv3(inner)) + self.shortcut(x))
 
 
-class ImageNetResNet(nn.Module):
+class ImageNetResNet(Network):
     """A stem and four stages, each half the size and twice the width of the one before."""
+
+    classified_by = "linear"
 
     def __init__(
         self,
@@ -72,7 +74,7 @@ class ImageNetResNet(nn.Module):
         maps = [F.relu(self.bn1(self.conv1(images)))]
         for layer in (self.layer1, self.layer2, self.layer3, self.layer4):
             maps.append(layer(maps[-1]))
-        return answer(maps, adaptive_pool(maps[-1]), self.linear)
+        return self.answer(maps, adaptive_pool(maps[-1]))
 
 
 models.register("resnet18")(partial(ImageNetResNet, BasicBlock, (2, 2, 2, 2), (64, 128, 256, 512)))

@@ -6,7 +6,7 @@ from functools import partial
 
 from torch import Tensor, nn
 
-from unix_exp.models.parts import answer, conv, draw_he_weights, mean_pool, stage
+from unix_exp.models.parts import Network, conv, draw_he_weights, mean_pool, stage
 from unix_exp.registry import models
 from unix_exp.types import Output
 
@@ -43,8 +43,10 @@ class InvertedResidual(nn.Module):
 
 
 @models.register("mobilenetv2")
-class MobileNetV2(nn.Module):
+class MobileNetV2(Network):
     """A stem that halves the image, seven stages of inverted residuals, a wide last convolution."""
+
+    classified_by = "classifier"
 
     def __init__(self, num_classes: int = 100) -> None:
         super().__init__()
@@ -67,7 +69,7 @@ class MobileNetV2(nn.Module):
             x = block(x)
             if number in SHOWN:
                 maps.append(x)
-        return answer(maps, mean_pool(self.conv2(x)), self.classifier)
+        return self.answer(maps, mean_pool(self.conv2(x)))
 
 
 def conv_norm_relu(entering: int, leaving: int, kernel: int, stride: int = 1, groups: int = 1) -> nn.Sequential:

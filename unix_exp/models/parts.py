@@ -6,11 +6,12 @@ Their attributes are named as in the checkpoints that the field shares, so that 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from typing import ClassVar
 
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from unix_exp.types import Output
+from unix_exp.types import Mistake, Output
 
 
 def conv(entering: int, leaving: int, kernel: int, stride: int = 1, groups: int = 1) -> nn.Conv2d:
@@ -50,6 +51,28 @@ def adaptive_pool(maps: Tensor) -> Tensor:
     return F.adaptive_avg_pool2d(maps, 1).flatten(1)
 
 
-def answer(maps: Iterable[Tensor], embedding: Tensor, classifier: nn.Module) -> Output:
-    """The Output of a network, from its feature maps, their embedding and its classifier."""
-    return Output(classifier(embedding), (*maps, embedding), embedding)
+class Network(nn.Module):
+    """A network whose classifier is a module of its own, called as in the field's checkpoints."""
+
+    classified_by: ClassVar[str]
+
+    def classify(self, embedding: Tensor) -> Tensor:
+        """[N, D] -> [N, C]"""
+        logits: Tensor = getattr(self, self.classified_by)(embedding)
+        return logits
+
+    def answer(self, maps: Iterable[Tensor], embedding: Tensor) -> Output:
+        """The Output of a network, from its feature maps and their embedding."""
+        return Output(self.classify(embedding), (*maps, embedding), embedding)
+
+
+def classify(network: nn.Module, embedding: Tensor, role: str) -> Tensor:
+    """What a network's classifier says of any embedding; gradient flows to the embedding."""
+    way = getattr(network, "classify", None)
+    if way is None:
+        raise Mistake(
+            f"the {role}, a {type(network).__name__}, cannot classify an embedding, which this method needs; "
+            "give it a method classify(embedding) -> logits, or choose another network"
+        )
+    logits: Tensor = way(embedding)
+    return logits

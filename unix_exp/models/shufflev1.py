@@ -6,7 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from unix_exp.models.parts import answer, conv, mean_pool, stage
+from unix_exp.models.parts import Network, conv, mean_pool, stage
 from unix_exp.registry import models
 from unix_exp.types import Output
 
@@ -43,8 +43,10 @@ class Unit(nn.Module):
 
 
 @models.register("shufflev1")
-class ShuffleNetV1(nn.Module):
+class ShuffleNetV1(Network):
     """A 1x1 stem and three stages, each half the size and twice the width of the one before."""
+
+    classified_by = "linear"
 
     def __init__(self, num_classes: int = 100) -> None:
         super().__init__()
@@ -59,4 +61,4 @@ class ShuffleNetV1(nn.Module):
         maps = [F.relu(self.bn1(self.conv1(images)))]
         for layer in (self.layer1, self.layer2, self.layer3):
             maps.append(layer(maps[-1]))
-        return answer(maps, mean_pool(maps[-1]), self.linear)
+        return self.answer(maps, mean_pool(maps[-1]))

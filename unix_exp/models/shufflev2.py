@@ -6,7 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from unix_exp.models.parts import answer, conv, mean_pool
+from unix_exp.models.parts import Network, conv, mean_pool
 from unix_exp.registry import models
 from unix_exp.types import Output
 
@@ -57,8 +57,10 @@ class DownUnit(nn.Module):
 
 
 @models.register("shufflev2")
-class ShuffleNetV2(nn.Module):
+class ShuffleNetV2(Network):
     """A 1x1 stem, three stages, each half the size and twice the width of the one before, a wide last convolution."""
+
+    classified_by = "linear"
 
     def __init__(self, num_classes: int = 100) -> None:
         super().__init__()
@@ -75,7 +77,7 @@ class ShuffleNetV2(nn.Module):
         maps = [F.relu(self.bn1(self.conv1(images)))]
         for layer in (self.layer1, self.layer2, self.layer3):
             maps.append(layer(maps[-1]))
-        return answer(maps, mean_pool(F.relu(self.bn2(self.conv2(maps[-1])))), self.linear)
+        return self.answer(maps, mean_pool(F.relu(self.bn2(self.conv2(maps[-1])))))
 
 
 def stage(entering: int, leaving: int, units: int) -> nn.Sequential:

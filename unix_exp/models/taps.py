@@ -22,7 +22,8 @@ class Listener:
 
     # methods, not closures: deepcopy of the network then copies the listener with it
 
-    def __init__(self) -> None:
+    def __init__(self, classifier: str) -> None:
+        self.classifier = classifier  # its path
         self.maps: dict[str, Tensor] = {}
         self.embedding: Tensor | None = None
 
@@ -43,17 +44,26 @@ class Listener:
         self.embedding = None
         return Output(logits, (*maps, embedding), embedding)
 
+    def classify(self, net: nn.Module, embedding: Tensor) -> Tensor:
+        """The logits of an embedding; given to networks whose logits are what their classifier returns."""
+        classifier = net.get_submodule(self.classifier)
+        x = embedding[:, :, None, None] if isinstance(classifier, nn.Conv2d) else embedding
+        logits: Tensor = classifier.forward(x)  # past the hook, which would keep this embedding for the next answer
+        return logits.flatten(1)
+
 
 def listen(what: str, net: nn.Module, classifier: nn.Module, taps: list[str] | None, size: int) -> None:
     """Make `net` return an Output, whose features are the `taps`, or its stages where none are named."""
-    shapes = survey(net, size)
+    shapes, classifies = survey(net, classifier, size)
     for tap in taps or ():
         if tap not in shapes:
             raise Mistake(f"{what} has no module '{tap}' to tap; {nearest(tap, shapes)}")
     for module in net.modules():
         if hasattr(module, "inplace"):
             setattr(module, "inplace", False)  # it would change a map that was tapped before it  # noqa: B010
-    listener = Listener()
+    listener = Listener(next(path for path, module in net.named_modules() if module is classifier))
+    if classifies:
+        setattr(net, "classify", partial(listener.classify, net))  # noqa: B010
     net.register_forward_pre_hook(listener.begin)
     for path in stages(net, shapes) if taps is None else taps:
         net.get_submodule(path).register_forward_hook(partial(listener.keep, path))
@@ -61,24 +71,35 @@ def listen(what: str, net: nn.Module, classifier: nn.Module, taps: list[str] | N
     net.register_forward_hook(listener.answer)
 
 
-def survey(net: nn.Module, size: int) -> dict[str, torch.Size]:
-    """The shape of each module's output, in the order they finish; on the meta device, so nothing is computed."""
+def survey(net: nn.Module, classifier: nn.Module, size: int) -> tuple[dict[str, torch.Size], bool]:
+    """The shape of each module's output, in the order they finish, and whether the classifier's is the network's.
+
+    On the meta device, so nothing is computed.
+    """
     shapes: dict[str, torch.Size] = {}
+    classified: list[Tensor] = []
 
     def note(path: str, module: nn.Module, inputs: Any, output: Any) -> None:
         if isinstance(output, Tensor):
             shapes[path] = output.shape
+        if module is classifier and inputs[0].flatten(1).shape == inputs[0].shape[:2]:
+            classified.append(output)
 
     hooks = [module.register_forward_hook(partial(note, path)) for path, module in net.named_modules() if path]
     weights = {name: value.to("meta") for name, value in chain(net.named_parameters(), net.named_buffers())}
     training = net.training
     net.eval()
     with torch.no_grad():
-        torch.func.functional_call(net, weights, torch.empty(1, 3, size, size, device="meta"))
+        logits = torch.func.functional_call(net, weights, torch.empty(1, 3, size, size, device="meta"))
     net.train(training)
     for hook in hooks:
         hook.remove()
-    return shapes
+    return shapes, len(classified) == 1 and same_memory(classified[0], logits)
+
+
+def same_memory(one: Tensor, other: Tensor) -> bool:
+    """Whether nothing was computed between the two: they differ in shape at the most."""
+    return one.numel() == other.numel() and one.untyped_storage()._cdata == other.untyped_storage()._cdata
 
 
 def stages(net: nn.Module, shapes: dict[str, torch.Size]) -> list[str]:

@@ -7,13 +7,15 @@ from functools import partial
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from unix_exp.models.parts import adaptive_pool, answer, draw_he_weights
+from unix_exp.models.parts import Network, adaptive_pool, draw_he_weights
 from unix_exp.registry import models
 from unix_exp.types import Output
 
 
-class VGG(nn.Module):
+class VGG(Network):
     """Five blocks of 3x3 convolutions; `convs` says how many in each."""
+
+    classified_by = "classifier"
 
     def __init__(self, convs: tuple[int, int, int, int, int], num_classes: int = 100) -> None:
         super().__init__()
@@ -36,7 +38,7 @@ class VGG(nn.Module):
         # the last block sees 4x4 maps: of a 32-pixel image as they are, of a larger one pooled once more
         last = maps[-1] if images.shape[-1] < 64 else F.max_pool2d(maps[-1], 2)
         maps.append(F.relu(self.block4(last)))
-        return answer(maps, adaptive_pool(maps[-1]), self.classifier)
+        return self.answer(maps, adaptive_pool(maps[-1]))
 
 
 def block(entering: int, leaving: int, convs: int) -> nn.Sequential:

@@ -7,7 +7,7 @@ from functools import partial
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from unix_exp.models.parts import answer, conv, draw_he_weights, mean_pool, stage
+from unix_exp.models.parts import Network, conv, draw_he_weights, mean_pool, stage
 from unix_exp.registry import models
 from unix_exp.types import Output
 
@@ -42,8 +42,10 @@ class Stage(nn.Module):
         return maps
 
 
-class WideResNet(nn.Module):
+class WideResNet(Network):
     """A stem and three stages; features are taken before norm and relu."""
+
+    classified_by = "fc"
 
     def __init__(self, depth: int, widen: int, num_classes: int = 100) -> None:
         super().__init__()
@@ -61,7 +63,7 @@ class WideResNet(nn.Module):
         maps = [self.conv1(images)]
         for block in (self.block1, self.block2, self.block3):
             maps.append(block(maps[-1]))
-        return answer(maps, mean_pool(F.relu(self.bn1(maps[-1]))), self.fc)
+        return self.answer(maps, mean_pool(F.relu(self.bn1(maps[-1]))))
 
 
 for depth in (16, 40):

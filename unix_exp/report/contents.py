@@ -11,6 +11,7 @@ from typing import Any
 from unix_exp import paper
 from unix_exp.report import (
     ablations,
+    adaptive,
     against,
     classes,
     learning,
@@ -53,6 +54,7 @@ def sections(runs: Sequence[Run], skipped: Sequence[Skipped]) -> list[Section]:
     made = [drawn("Accuracy against compute and time", "compute", costs)]
     made += paper_sections(students)
     made += mixkd.sections(students)
+    made += adaptive.sections(found)
     made += [
         drawn("Learning curves", "learning", [figure for one in found for figure in learning.learning_curves(one)]),
         selection_section(found),

@@ -25,6 +25,7 @@ class Accuracy(TypedDict):
 
 class Evaluation(Accuracy, total=False):
     epoch: int  # counted from 1
+    agreement: float  # of how many test images the student's first guess is the teacher's
 
 
 class TeacherDetails(Accuracy, total=False):
@@ -133,6 +134,7 @@ Metrics = TypedDict(
         "train/lr": float,
         "test/top1": float,
         "test/top5": float,
+        "test/agreement": float,
         "cost/total_gflops": float,  # spent until the end of this epoch
         "cost/total_gflops_backward_2": float,
         "cost/percent_of_kd": float,
