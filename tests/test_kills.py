@@ -19,6 +19,8 @@ TWO_STAGES = (
     "distiller=warmed", "recipe.epochs=4", "distiller.more_epochs=4", "sampler=memory",
 )  # fmt: skip
 
+PAD = ("experiment=pad", "recipe.epochs=4", "distiller.epochs=4")
+
 
 @pytest.fixture(scope="module")
 def train() -> Iterator[Starter]:
@@ -27,7 +29,7 @@ def train() -> Iterator[Starter]:
 
 
 @pytest.mark.parametrize(
-    "words", [(f"recipe.epochs={EPOCHS}",), TWO_STAGES], ids=["unix", "two stages, a head and a memory"]
+    "words", [(f"recipe.epochs={EPOCHS}",), TWO_STAGES, PAD], ids=["unix", "two stages, a head and a memory", "pad"]
 )
 def test_killing_it_three_times_changes_no_bit(train: Starter, tmp_path: Path, words: tuple[str, ...]) -> None:
     unbroken, broken = tmp_path / "unbroken", tmp_path / "broken"

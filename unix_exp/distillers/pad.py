@@ -80,5 +80,5 @@ class Pad(Distiller):
             terms | {"pad": mean_over_images("pad", loss, batch)},
             batch.index,
             values | {"pad_weight": weight.mean()},
-            {"pad_weight": weight},
+            {"pad_weight": weight} if self.weighting.tells_apart else {},
         )

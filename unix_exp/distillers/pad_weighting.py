@@ -24,6 +24,8 @@ class Weighed(NamedTuple):
 class LearnedVariance(nn.Module):
     """A variance of each image and dimension, read from the student's embedding: what is uncertain counts less."""
 
+    tells_apart = True  # whether images of a batch can have different weights
+
     def __init__(self, width: int) -> None:
         super().__init__()
         self.linear, self.norm = nn.Linear(width, width), nn.BatchNorm1d(width)
@@ -37,6 +39,8 @@ class LearnedVariance(nn.Module):
 class SharedVariance(nn.Module):
     """One learned variance of each dimension for all images: the same loss without telling images apart."""
 
+    tells_apart = False
+
     def __init__(self, width: int) -> None:
         super().__init__()
         self.log_variance = nn.Parameter(torch.zeros(width))
@@ -47,6 +51,8 @@ class SharedVariance(nn.Module):
 
 class Unweighted(nn.Module):
     """The squared distance, every image alike."""
+
+    tells_apart = False
 
     def __init__(self, beta: float) -> None:
         super().__init__()
@@ -62,6 +68,8 @@ class Unweighted(nn.Module):
 
 class ByDistance(Unweighted):
     """The squared distance times a weight that depends on it; the weights of a batch have mean 1."""
+
+    tells_apart = True
 
     def forward(self, student: Tensor, teacher: Tensor) -> Weighed:
         apart = distance(student, teacher)

@@ -9,7 +9,7 @@ from dataclasses import replace
 from typing import Any
 
 from unix_exp import paper
-from unix_exp.report import ablations, against, classes, learning, origins, published, selection, tables, tradeoff
+from unix_exp.report import ablations, against, classes, learning, origins, pad, published, selection, tables, tradeoff
 from unix_exp.report.arms import Group, groups
 from unix_exp.report.blocks import Block, Figure, Figures, Section, Table, Text
 from unix_exp.report.one_off import one_off_costs
@@ -40,6 +40,7 @@ def sections(runs: Sequence[Run], skipped: Sequence[Skipped]) -> list[Section]:
     costs = [figure for one in found for figure in tradeoff.accuracy_against_cost(one)]
     made = [drawn("Accuracy against compute and time", "compute", costs)]
     made += paper_sections(students)
+    made.append(pad.section(found))
     made += [
         drawn("Learning curves", "learning", [figure for one in found for figure in learning.learning_curves(one)]),
         selection_section(found),
