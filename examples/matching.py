@@ -23,7 +23,7 @@ class Matching(nn.Module):
 
     def forward(self, student: Output, teacher: Output, batch: Batch) -> Tensor:
         stages = zip(self.adapters, student.stages, teacher.stages, strict=True)
-        distances = [distance(adapter(mine.float()), theirs.float()) for adapter, mine, theirs in stages]
+        distances = [distance(adapter(mine), theirs) for adapter, mine, theirs in stages]
         return sum(distances[1:], distances[0])
 
 

@@ -5,6 +5,7 @@ python -m unix_exp.train plugins=examples/warmed.py distiller=warmed distiller.m
 
 from torch import nn
 
+from unix_exp.criteria.weighted import mean_over_images
 from unix_exp.distillers.distiller import Distiller, Parts
 from unix_exp.recipe import Recipe
 from unix_exp.registry import distillers
@@ -30,5 +31,8 @@ class Warmed(Distiller):
         teacher, student = self.ask(batch), self.study(batch)
         apart = (self.head(student.embedding).float() - teacher.embedding.float()).square().mean(dim=1)
         trust = (-apart.detach()).exp() if stage == "weighted" else apart.detach().new_ones(len(apart))
-        terms = {**self.criterion(student, teacher, batch), "match": self.beta * (trust * apart).mean()}
+        terms = {
+            **self.criterion(student, teacher, batch),
+            "match": self.beta * mean_over_images("match", trust * apart, batch),
+        }
         return Losses(terms, batch.index, values={"trust": trust.mean()}, per_image={"trust": trust})

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 from typing import ClassVar
 
 import pytest
 from conftest import TINY, Command, only
+from hydra.core.config_store import ConfigStore
 
 from unix_exp import config
-from unix_exp.config import compose
+from unix_exp.config import compose, unwritten
 from unix_exp.config.choices import name_by_parts
 from unix_exp.registry import criteria, distillers, samplers
 from unix_exp.types import Mistake
@@ -25,6 +27,19 @@ def named(*words: str) -> tuple[str, str | None]:
         whole = compose.composed((*TINY, *words)).copy()
         note = name_by_parts(choices, whole, [*TINY, *words])
     return config.method_name(config.resolve(whole)), note
+
+
+def test_a_checkout_without_links_gives_networks_their_own_pace(tmp_path: Path) -> None:
+    shutil.copytree(ROOT / "conf" / "model", tmp_path / "model")
+    for link in ("teacher", "student"):
+        (tmp_path / link).write_text("model")  # as git leaves a link where the system has none
+    try:
+        unwritten.offer([tmp_path])
+        assert ("student", "shufflev2") in unwritten.offered()
+        for role in ("teacher", "student"):
+            assert ConfigStore.instance().load(f"{role}/shufflev2.yaml").node.pace == "light"
+    finally:
+        unwritten.offer(compose.folders())
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 import unix_exp
 from unix_exp.distillers.distiller import Distiller, Parts
 from unix_exp.distillers.offline import Offline
-from unix_exp.registry import criteria, distillers, models, samplers
+from unix_exp.registry import check_settings, criteria, distillers, models, samplers
 from unix_exp.types import Batch, Facts, Mistake, Output, Scout
 
 NETWORKS = {
@@ -103,6 +103,15 @@ def test_what_needs_no_widths_needs_no_facts() -> None:
     output, batch = Output(logits, (logits,), logits), Batch(logits, logits.softmax(1), torch.arange(4))
     assert unix_exp.criterion("kd", tau=2.0)(output, output, batch) == 0
     assert isinstance(Distiller.networks, dict)
+
+
+def test_types_imported_for_type_checkers_alone_do_no_harm() -> None:
+    def constructor(facts: Unknown, k: int = 3) -> None:  # type: ignore[name-defined]  # noqa: F821
+        pass
+
+    check_settings(constructor, "mine", {"k": 4}, given=("facts",), role="sampler")
+    with pytest.raises(Mistake, match=r"^sampler 'mine' has no setting 'kk'; did you mean 'k'"):
+        check_settings(constructor, "mine", {"kk": 4}, given=("facts",), role="sampler")
 
 
 def test_without_facts_what_needs_them_is_refused_in_one_line(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -61,6 +61,22 @@ def test_it_comes_back_from_its_folder_alone(tmp_path: Path) -> None:
     assert accuracy(unix_exp.load(str(moved))) == pytest.approx(result(moved)["last"]["top1"])
 
 
+def test_a_run_of_an_older_version_comes_back_though_its_record_names_no_classes() -> None:
+    run = finished()
+    record = result(run)
+    del record["classes"], record["weights"]
+    (run / "result.json").write_text(json.dumps(record))
+    assert accuracy(unix_exp.load(run)) == pytest.approx(record["last"]["top1"])
+
+
+def test_weights_that_were_changed_since_are_not_given_back() -> None:
+    run = finished()
+    weights = load_file(run / "student.safetensors")
+    save_file(weights | {"fc.bias": weights["fc.bias"] + 1}, run / "student.safetensors")
+    with pytest.raises(Mistake, match=r"student\.safetensors is not the student of .* any more"):
+        unix_exp.load(run)
+
+
 def test_logits_make_it_a_plain_network() -> None:
     run = finished()
     plain, images = unix_exp.load(run, logits=True), torch.randn(2, 3, 32, 32)
@@ -211,6 +227,14 @@ class First:
     def __call__(self, batch, scout):
         return take(batch, torch.arange(self.k, device=batch.index.device))
 """
+
+
+def test_fit_names_a_run_by_what_it_does_and_merges_no_samplers(capsys: pytest.CaptureFixture[str]) -> None:
+    run = finished("experiment=unix", "sampler=random")
+    assert "-random-" in run.name
+    assert "this run is named after its parts and not 'unix'" in capsys.readouterr().out
+    with pytest.raises(Mistake, match=r"^sampler takes one choice"):
+        unix_exp.fit(*SHORT, "sampler=[unix,random]")
 
 
 def test_fit_takes_plug_ins() -> None:

@@ -6,6 +6,7 @@ import random
 from itertools import count
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from own import register, trial
@@ -14,6 +15,7 @@ from torch import Tensor, nn
 from unix_exp.distillers.distiller import Parts
 from unix_exp.distillers.offline import Offline
 from unix_exp.registry import criteria, distillers, samplers
+from unix_exp.run.hidden_state import mark
 from unix_exp.types import Batch, Losses, Mistake, Output, Scout
 
 
@@ -122,8 +124,15 @@ class Iterating(Plain):
         next(self.hidden)
 
 
+class OfClass(Plain):
+    hidden = 0
+
+    def keep(self, batch: Batch) -> None:
+        type(self).hidden += 1
+
+
 HIDING = (
-    Counter, InPlace, Replaced, Growing, Nested, Fleeting, Drawing, Generator, Begun, OfModule, Iterating,
+    Counter, InPlace, Replaced, Growing, Nested, Fleeting, Drawing, Generator, Begun, OfModule, Iterating, OfClass,
 )  # fmt: skip
 
 
@@ -136,6 +145,26 @@ def test_a_sampler_s_hidden_state_is_refused_in_one_line(hiding: type, monkeypat
     assert said.startswith("sampler changes 'hidden' during a step but does not keep it in its state")
     assert "register_buffer('hidden'" in said
     assert "\n" not in said
+
+
+def test_a_tensor_that_takes_the_address_of_an_older_one_counts_as_another() -> None:
+    tensor = torch.zeros(())
+    address, before = id(tensor), mark(tensor)
+    for _ in range(100):
+        tensor = torch.zeros(())
+        assert id(tensor) != address
+        assert mark(tensor) != before
+
+
+@pytest.mark.parametrize("draw", [random.random, np.random.rand])
+def test_random_numbers_that_do_not_follow_the_seed_are_refused(draw: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Dicing(Plain):
+        def keep(self, batch: Batch) -> None:
+            draw()
+
+    register(monkeypatch, samplers, dicing=Dicing)
+    with pytest.raises(Mistake, match=r"^a step draws random numbers of Python or numpy, .*draw with torch"):
+        trial(sampler="dicing")
 
 
 class Constant(Module):
@@ -210,19 +239,22 @@ class Late(nn.Module):
 
     needs_teacher = True
 
-    def __init__(self, lazy: bool = False) -> None:
+    def __init__(self, lazy: bool = False, device: str | None = None) -> None:
         super().__init__()
         self.adapter: nn.Module | None = nn.LazyLinear(64) if lazy else None
+        self.device = device
 
     def forward(self, student: Output, teacher: Output, batch: Batch) -> Tensor:
         if self.adapter is None:
-            self.adapter = nn.Linear(student.embedding.shape[1], 64, device=student.embedding.device)
+            self.adapter = nn.Linear(student.embedding.shape[1], 64, device=self.device or student.embedding.device)
         return (self.adapter(student.embedding) - teacher.embedding).square().mean(dim=1)
 
 
-@pytest.mark.parametrize("lazy", [False, True])
-def test_weights_made_in_the_first_step_are_refused_in_one_line(lazy: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("settings", [{}, {"device": "cpu"}, {"lazy": True}], ids=["like it", "plain", "lazy"])
+def test_weights_made_in_the_first_step_are_refused_in_one_line(
+    settings: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
     register(monkeypatch, criteria, late=Late)
     with pytest.raises(Mistake, match=r"adapter\S*' is made during the first step.*facts\.shapes") as refused:
-        trial(criterion={"kd": {}, "late": {"lazy": lazy}})
+        trial(criterion={"kd": {}, "late": settings})
     assert "\n" not in str(refused.value)

@@ -14,9 +14,9 @@ from own import check_that_it_resumes, kept, register, same, trained
 import unix_exp
 from unix_exp.cost.network import gflops
 from unix_exp.distillers.distiller import Distiller, Kind, Parts
-from unix_exp.registry import distillers
+from unix_exp.registry import distillers, samplers
 from unix_exp.run.networks import fresh_classifier
-from unix_exp.types import Batch, Losses, Mistake
+from unix_exp.types import Batch, Losses, Mistake, Scout
 
 
 class Mutual(Distiller):
@@ -90,6 +90,62 @@ def test_a_peer_of_the_student_s_architecture_begins_apart() -> None:
     trained(*MUTUAL[:3], "recipe.lr=1e-12", stop=1)
     state = kept()["method"]
     assert not torch.allclose(state["student.conv1.weight"], state["peer.conv1.weight"], atol=1e-3)
+
+
+class Three(Mutual):
+    networks: ClassVar[dict[str, Kind]] = {"peer": "trained", "other": "trained"}
+
+
+def test_two_peers_of_one_architecture_begin_apart(monkeypatch: pytest.MonkeyPatch) -> None:
+    register(monkeypatch, distillers, three=Three)
+    trained("distiller=three", *MUTUAL[1:3], "recipe.lr=1e-12", stop=1)
+    state = kept()["method"]
+    assert not torch.allclose(state["other.conv1.weight"], state["peer.conv1.weight"], atol=1e-3)
+
+
+class Looking:
+    networks: ClassVar[tuple[str, ...]] = ("peer",)
+
+    def __call__(self, batch: Batch, scout: Scout) -> Batch:
+        scout(batch.images, who="peer")
+        return batch
+
+
+def test_a_peer_that_the_sampler_looks_at_still_learns(monkeypatch: pytest.MonkeyPatch) -> None:
+    register(monkeypatch, samplers, looking=Looking)
+    words = (MUTUAL[0], "sampler=looking", *MUTUAL[2:])
+    first = trained(*words, stop=1) and kept()["method"]["peer.conv1.weight"]
+    assert trained(*words) and not torch.equal(first, kept()["method"]["peer.conv1.weight"])
+    assert result()["networks"]["peer"]["kind"] == "trained"
+
+
+class Online(Mutual):
+    networks: ClassVar[dict[str, Kind]] = {"teacher": "trained"}
+
+    def __init__(self, parts: Parts) -> None:
+        super().__init__(parts)
+        self.peer = self.teacher
+
+
+def test_another_teacher_that_learns_with_the_student_is_another_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    register(monkeypatch, distillers, online=Online)
+    for teacher in ("teacher=resnet14", "teacher=resnet20", "teacher.seed=3"):
+        run = unix_exp.fit(*TINY, "distiller=online", *MUTUAL[1:3], "recipe.epochs=1", teacher)
+        next(run)
+        run.close()
+    assert len({folder.name.rpartition("-")[2] for folder in Path("runs").glob("*-s0-*")}) == 3
+
+
+class Followed(Mutual):
+    networks: ClassVar[dict[str, Kind]] = {"peer": "frozen"}
+
+
+def test_a_decay_that_repeats_the_default_is_the_same_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    register(monkeypatch, distillers, followed=Followed)
+    own = ("+model@networks.peer=resnet8", "+networks.peer.checkpoint=average")
+    for decay in ((), ("+networks.peer.decay=0.999",)):
+        trained("distiller=followed", *MUTUAL[1:3], *own, *decay, stop=1)
+    assert len(list(Path("runs").glob("*-s0-*"))) == 1
 
 
 AVERAGED = ("teacher.checkpoint=average", "teacher.decay=0.75", "sampler=everything", "recipe.epochs=2")

@@ -175,6 +175,14 @@ def test_scouting_moves_batch_norm_only_in_train_mode(mode: str, running_moves: 
         torch.testing.assert_close(logits, made.look(batch.images, "train").logits)
 
 
+@pytest.mark.parametrize("mode", ["train", "frozen", "eval"])
+def test_a_network_in_eval_mode_stays_so_when_it_is_looked_at(mode: str) -> None:
+    made = distiller("unix")
+    made.student.eval()
+    made.look(some_batch().images, mode)
+    assert not made.student.training
+
+
 def test_the_teacher_never_changes() -> None:
     made = distiller("unix")
     before = {key: value.clone() for key, value in made.teacher.state_dict().items()}

@@ -58,6 +58,19 @@ def test_a_value_is_logged_and_never_enters_the_loss() -> None:
     assert all(torch.equal(value, theirs[name]) for name, value in mine.items())
 
 
+class Terms(Offline):
+    def forward(self, batch: Batch, stage: str = "train") -> Losses:
+        terms = super().forward(batch, stage).terms
+        return Losses({"loss": terms["kd"], "lr": 2 * terms["kd"]}, batch.index)
+
+
+def test_a_term_s_name_does_not_hide_the_whole_loss(monkeypatch: pytest.MonkeyPatch) -> None:
+    register(monkeypatch, distillers, terms=Terms)
+    plain, tripled = (trained(f"distiller={name}", *WORDS[1:], f"runs={name}", stop=1) for name in ("offline", "terms"))
+    assert tripled[0].values["train/lr"] == plain[0].values["train/lr"]
+    assert tripled[0].values["train/loss"] > 2 * plain[0].values["train/loss"]
+
+
 def test_the_latest_value_of_each_image_is_kept_with_quantiles_epoch_by_epoch() -> None:
     records = trained(*WORDS)
     images = load_file(only(Path("runs")) / "images.safetensors")

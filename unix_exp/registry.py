@@ -96,8 +96,9 @@ def check_settings(
 ) -> None:
     """Check settings by a constructor's signature and annotations, before anything is built."""
     given = set(given)
-    parameters = inspect.signature(constructor, eval_str=True).parameters
-    free = {key for key in parameters if key not in given}
+    parameters = parameters_of(constructor)
+    several = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)  # such as nn.Module's own constructor's
+    free = {key for key, parameter in parameters.items() if key not in given and parameter.kind not in several}
     for key, value in settings.items():
         if key not in free:
             owner = role if name == role else f"{role} '{name}'"
@@ -107,14 +108,22 @@ def check_settings(
             raise Mistake(f"{role}.{key} is {value!r}; it must be {describe(wanted)}")
     for key in free - set(settings):
         parameter = parameters[key]
-        if parameter.default is inspect.Parameter.empty and parameter.kind is not inspect.Parameter.VAR_KEYWORD:
+        if parameter.default is inspect.Parameter.empty:
             raise Mistake(f"{role}.{key} is missing; it must be {describe(parameter.annotation)}")
+
+
+def parameters_of(constructor: Callable[..., Any]) -> Mapping[str, inspect.Parameter]:
+    """By name, with annotations as types; one that is imported for type checkers alone stays text."""
+    try:
+        return inspect.signature(constructor, eval_str=True).parameters
+    except NameError:
+        return inspect.signature(constructor).parameters
 
 
 def fits(value: Any, wanted: Any) -> bool:
     """Whether a value of a config has the annotated type."""
     origin, arguments = typing.get_origin(wanted), typing.get_args(wanted)
-    if wanted is Any:
+    if wanted is Any or isinstance(wanted, str):  # text: a type that is not known here
         return True
     if origin in (typing.Union, types.UnionType):
         return any(fits(value, one) for one in arguments)

@@ -19,7 +19,7 @@ from unix_exp.cli.errors import in_one_line
 from unix_exp.cli.help import help_text
 from unix_exp.cli.outcomes import VARIABLE, Outcomes
 from unix_exp.config import compose
-from unix_exp.config.choices import check_single, name_by_parts
+from unix_exp.config.choices import checked
 from unix_exp.sweeps.grid import check_one_sweep
 from unix_exp.types import Mistake
 from unix_exp.words import first_line
@@ -43,9 +43,8 @@ def run(whole: DictConfig) -> None:
 
 
 def check_choices(job: HydraConf, whole: DictConfig) -> None:
-    check_single(job.runtime.choices, whole)
     searched = [word for word in job.overrides.hydra if word.startswith("hydra.searchpath=")]
-    if (note := name_by_parts(job.runtime.choices, whole, [*searched, *job.overrides.task])) is not None:
+    if (note := checked(job.runtime.choices, whole, [*searched, *job.overrides.task])) is not None:
         print(note, flush=True)
 
 

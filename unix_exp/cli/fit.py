@@ -12,6 +12,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 from unix_exp.cli.errors import in_one_line
 from unix_exp.config import compose
+from unix_exp.config.choices import checked
 from unix_exp.run.folder import RunFolder
 from unix_exp.run.perform import Outcome, performing
 from unix_exp.types import Mistake, Record
@@ -23,6 +24,8 @@ def fit(*words: str) -> Generator[Record, None, Outcome]:
         compose.prepare(words)
         with compose.hydra_ready():
             whole = compose.composed(tuple(words))
+            if (note := checked(compose.choices_of(words), whole, words)) is not None:
+                print(note, flush=True)
     except (HydraException, OmegaConfBaseException) as error:
         raise Mistake(in_one_line(error, words) or str(error)) from None
     return epochs_of(performing(whole, command=shlex.join(["python", "-m", "unix_exp.train", *words])))

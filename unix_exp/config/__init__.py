@@ -4,6 +4,7 @@ from unix_exp.config.identity import PLACES, alike, identity, precisions, what_d
 from unix_exp.config.names import dataset_name, has_teacher, method_name, network_name, pair_name
 from unix_exp.config.settings import (
     KEYS,
+    OF_WEIGHTS,
     Settings,
     by_name,
     check_shape,
@@ -17,6 +18,7 @@ from unix_exp.config.teacher import of_teacher
 
 __all__ = [
     "KEYS",
+    "OF_WEIGHTS",
     "PLACES",
     "Settings",
     "alike",

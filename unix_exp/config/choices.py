@@ -10,16 +10,23 @@ from hydra import compose
 from hydra.errors import HydraException
 from omegaconf import DictConfig
 
+from unix_exp.config.settings import OF_WEIGHTS
 from unix_exp.types import Mistake
 
 SINGLE = ("teacher", "student", "sampler", "dataset", "distiller", "recipe", "runtime", "logger")
 METHOD = ("sampler", "criterion", "distiller")  # what a method's name stands for
 
 
+def checked(choices: Mapping[str, Any], whole: DictConfig, words: Iterable[str]) -> str | None:
+    """Refuse choices that cannot be combined; where they make an experiment's name untrue, drop it and say why."""
+    check_single(choices, whole)
+    return name_by_parts(choices, whole, words)
+
+
 def check_single(choices: Mapping[str, Any], whole: DictConfig) -> None:
     """Only criteria add up; Hydra would merge the settings of two samplers into one."""
     for group in SINGLE:
-        chosen = set(whole.get(group) or {}) - {"checkpoint", "seed"}  # which a teacher has before it is chosen
+        chosen = set(whole.get(group) or {}) - set(OF_WEIGHTS)
         if chosen and group not in choices:  # Hydra leaves out what was given as a list
             raise Mistake(f"{group} takes one choice; to run each of several, write {group}=NAME,NAME -m")
 

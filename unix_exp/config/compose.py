@@ -87,6 +87,13 @@ def composed(job: tuple[str, ...]) -> DictConfig:
     return whole
 
 
+def choices_of(words: Iterable[str]) -> Mapping[str, Any]:
+    """What a command chose, by group."""
+    made = compose("config", overrides=list(words), return_hydra_config=True)
+    choices: Mapping[str, Any] = made.hydra.runtime.choices
+    return choices
+
+
 @cache
 def _composed(job: tuple[str, ...]) -> DictConfig:
     return compose("config", overrides=list(job))

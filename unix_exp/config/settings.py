@@ -18,6 +18,9 @@ KEYS = (
     "runs", "teachers",
 )  # fmt: skip
 
+# Settings of a network that say where its weights come from; a teacher has them before it is chosen.
+OF_WEIGHTS = ("checkpoint", "seed", "decay")
+
 Settings = dict[str, Any]
 
 

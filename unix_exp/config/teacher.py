@@ -9,7 +9,7 @@ from typing import Any
 from omegaconf import DictConfig, OmegaConf
 
 from unix_exp.config.names import learns_from_teacher
-from unix_exp.config.settings import KEYS, Settings, raw, without
+from unix_exp.config.settings import KEYS, OF_WEIGHTS, Settings, raw, without
 from unix_exp.registry import Registry, criteria, distillers, samplers
 from unix_exp.types import Mistake
 
@@ -19,7 +19,7 @@ def of_teacher(config: DictConfig) -> DictConfig:
     made = OmegaConf.masked_copy(config, [key for key in KEYS if key in config])
     OmegaConf.set_struct(made, False)
     # Unresolved values travel, so that what follows the student (its learning rate) now follows the teacher.
-    made.student = without(raw(config.teacher), "checkpoint", "seed", "decay")
+    made.student = without(raw(config.teacher), *OF_WEIGHTS)
     made.recipe = raw(config.teacher_recipe)
     # In the arithmetic of the tables, whatever the students': they share a teacher, and so they compare.
     made.runtime = raw(config.runtime) | {"precision": "float32", "teacher_precision": None, "scout_precision": None}

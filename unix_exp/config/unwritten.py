@@ -31,7 +31,10 @@ PROVIDER = "unix_exp"
 
 
 def offer(folders: Iterable[Path]) -> None:
-    """Give Hydra a choice for every component that has no YAML in the folders where choices are found."""
+    """Give Hydra a choice for every component that has no YAML in the folders where choices are found.
+
+    A network's YAML in model/ is for every role, also in a checkout that could not make the links teacher and student.
+    """
     forget()
     folders = list(folders)
     package = Path(__file__).parents[2]
@@ -39,7 +42,11 @@ def offer(folders: Iterable[Path]) -> None:
         of_plugins = [name for name, module in registry.modules.items() if not registry.is_ours(module)]
         ours = registered_in(package.joinpath(*registry.package.split(".")))
         for name, group in itertools.product(dict.fromkeys([*of_plugins, *ours]), groups):
-            if not has_file(folders, group, name) and (made := choice(registry, group, name)) is not None:
+            if has_file(folders, group, name):
+                continue
+            shared = next((one for one in folders if has_file([one], groups[0], name)), None)
+            made = read(shared, f"{groups[0]}/{name}") if shared is not None else choice(registry, group, name)
+            if made is not None:
                 node, header = made
                 ConfigStore.instance().store(name, node, group=group, package=header, provider=PROVIDER)
 

@@ -6,10 +6,11 @@ import copy
 import warnings
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from unix_exp.cost import rules
 from unix_exp.cost.network import on_cpu
+from unix_exp.models.logits import Logits
 
 KINDS = {
     "conv": rules.CONVOLUTION,
@@ -30,7 +31,7 @@ def macs_by_fvcore(network: nn.Module, size: int) -> dict[str, int] | None:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # the tracer's own deprecation, and its remarks on shapes in Python
         # On the CPU, because the tracer can't follow the meta device.
-        counter = FlopCountAnalysis(LogitsOnly(on_cpu(copy.deepcopy(network))).eval(), torch.zeros(1, 3, size, size))
+        counter = FlopCountAnalysis(Logits(on_cpu(copy.deepcopy(network))).eval(), torch.zeros(1, 3, size, size))
         counter.unsupported_ops_warnings(False).uncalled_modules_warnings(False)
         try:
             by_operator = counter.by_operator()
@@ -41,15 +42,3 @@ def macs_by_fvcore(network: nn.Module, size: int) -> dict[str, int] | None:
         kind = KINDS.get(operator, operator)
         macs[kind] = macs.get(kind, 0) + int(count)
     return macs
-
-
-class LogitsOnly(nn.Module):
-    """fvcore traces plain tensors."""
-
-    def __init__(self, network: nn.Module) -> None:
-        super().__init__()
-        self.network = network
-
-    def forward(self, images: Tensor) -> Tensor:
-        logits: Tensor = self.network(images).logits
-        return logits

@@ -28,9 +28,20 @@ class Weighted(nn.Module):
         # Losses are float32 whatever the networks' precision: autocast would take SP's products back to bf16.
         with torch.autocast("cuda" if student.logits.is_cuda else "cpu", enabled=False):
             return {
-                name: weight * mean_over_images(name, self.criteria[name](student, teacher, batch), batch)
+                name: weight * mean_over_images(name, self.value(self.criteria[name], student, teacher, batch), batch)
                 for name, weight in self.weights.items()
             }
+
+    @staticmethod
+    def value(criterion: Criterion, student: Output, teacher: Output | None, batch: Batch) -> Tensor:
+        if isinstance(criterion, nn.Module):  # without autocast its float32 adapters would refuse bf16 features
+            student, teacher = in_float32(student), None if teacher is None else in_float32(teacher)
+        value: Tensor = criterion(student, teacher, batch)
+        return value
+
+
+def in_float32(output: Output) -> Output:
+    return Output(output.logits.float(), tuple(one.float() for one in output.features), output.embedding.float())
 
 
 def mean_over_images(name: str, loss: Tensor, batch: Batch) -> Tensor:

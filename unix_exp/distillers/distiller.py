@@ -55,9 +55,11 @@ class Distiller(nn.Module):
 
     @classmethod
     def kind(cls, role: str, sampler: Sampler | type) -> Kind:
+        """A network that the method trains stays trained where the sampler looks at it too."""
         if role == "student":
             return "trained"
-        return "frozen" if role in getattr(sampler, "networks", ()) else cls.networks[role]
+        looked_at: dict[str, Kind] = dict.fromkeys(getattr(sampler, "networks", ()), "frozen")
+        return (looked_at | dict(cls.networks))[role]
 
     def train(self, mode: bool = True) -> Distiller:
         super().train(mode)

@@ -30,11 +30,12 @@ def batch_norms_set(network: nn.Module, mode: str) -> Iterator[None]:
         yield
         return
     if mode == "eval":
+        was_training = network.training
         network.eval()
         try:
             yield
         finally:
-            network.train()
+            network.train(was_training)
         return
     norms = [module for module in network.modules() if isinstance(module, nn.modules.batchnorm._BatchNorm)]
     for norm in norms:

@@ -36,6 +36,14 @@ class Frozen(nn.Module):
             output: Output = self.network(images.to(self.dtype))
             return output
 
+    def __getattr__(self, name: str) -> Any:
+        try:
+            return super().__getattr__(name)
+        except AttributeError:
+            if name == "network":  # not set yet
+                raise
+            return getattr(self.network, name)  # a method may use the network's own parts, such as its classifier
+
 
 def frozen(network: nn.Module, precision: str, size: int, say: Callable[[str], None] = print) -> Frozen:
     """A cheaper copy of a network; where folding would change its answers, its batch norms stay, and that is said."""

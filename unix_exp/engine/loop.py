@@ -115,7 +115,8 @@ def train_epoch(run: Training, stage: Stage, first: int, watch: Watch) -> Record
         raise Mistake(
             f"the loss is {loss} in epoch {progress.epoch}; lower recipe.lr (now {lr:g}) or a criterion's weight"
         )
-    values = {"train/loss": loss, **values, "train/lr": lr}
+    own = {"train/loss": loss, "train/lr": lr}
+    values = own | values | own  # a method may call one of its terms so, too
     if len(run.stages) > 1:
         values["train/stage"] = 1 + [one.name for one in run.stages].index(stage.name)
     evaluation, arrays = None, None
@@ -145,10 +146,25 @@ def chosen(run: Training) -> Tensor | None:
         return None
     with torch.no_grad():
         only: Tensor | None = run.method.sampler.begin(run.progress.epoch)
-    batch = run.stages[0].recipe.batch
-    if only is not None and len(only) < batch:
-        raise Mistake(f"the sampler chose {len(only)} images for epoch {run.progress.epoch + 1}; a batch needs {batch}")
+    if only is not None:
+        check_chosen(only, run.data.train_count, run.stages[0].recipe.batch, run.progress.epoch + 1)
     return only
+
+
+def check_chosen(only: Any, count: int, batch: int, epoch: int) -> None:
+    if not isinstance(only, Tensor) or only.dim() != 1 or only.dtype != torch.int64:
+        found = f"{only.dtype} {list(only.shape)}" if isinstance(only, Tensor) else type(only).__name__
+        raise Mistake(
+            f"the sampler's begin returned {found} for epoch {epoch}; return the indices of the images to train on, "
+            "a tensor [M] of int64 (of a mask: mask.nonzero().flatten()), or None for all"
+        )
+    if len(only) < batch:
+        raise Mistake(f"the sampler chose {len(only)} images for epoch {epoch}; a batch needs {batch}")
+    first, last = int(only.min()), int(only.max())
+    if first < 0 or last >= count:
+        raise Mistake(
+            f"the sampler chose images {first} to {last} for epoch {epoch}; the training images are 0 to {count - 1}"
+        )
 
 
 def epoch_seed(seed: int, epoch: int) -> int:

@@ -62,11 +62,6 @@ class Runtime:
         return self.teacher_precision or self.precision
 
     @property
-    def scouts_otherwise(self) -> bool:
-        """Whether the student scouts in another precision than it trains in."""
-        return self.scout_precision not in (None, self.precision)
-
-    @property
     def captures(self) -> bool:
         """Whether the step is to be recorded as one CUDA graph."""
         return self.capture is not False and self.place().type == "cuda"

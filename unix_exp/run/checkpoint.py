@@ -24,7 +24,7 @@ def write_whole(path: Path, write: Callable[[Path], Any]) -> None:
     part = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
         write(part)
-        with part.open("rb") as file:
+        with part.open("r+b") as file:  # Windows writes out only what is open for writing
             os.fsync(file.fileno())
         part.replace(path)
     finally:

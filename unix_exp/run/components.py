@@ -35,15 +35,12 @@ def dataset(settings: Mapping[str, Any]) -> Dataset:
     return made
 
 
-OF_WEIGHTS = ("checkpoint", "seed", "decay")  # settings of a network that say where its weights come from
-
-
 def network(settings: Mapping[str, Any], role: str, classes: int, seed: int) -> nn.Module:
     """A network with fresh weights that depend only on the seed, or with those of its publisher."""
     if settings.get("pace") not in ("full", "light"):
         raise Mistake(f"{role}.pace is {settings.get('pace')!r}; choose full or light")
     torch.manual_seed(seed)
-    own = config.without(settings, "name", "pace", *OF_WEIGHTS)
+    own = config.without(settings, "name", "pace", *config.OF_WEIGHTS)
     made: nn.Module = models.make(settings["name"], own, role=role, num_classes=classes)
     return made
 

@@ -6,28 +6,16 @@ import json
 from pathlib import Path
 from typing import Any
 
-from torch import Tensor, nn
+from torch import nn
 
 from unix_exp import config
+from unix_exp.models.logits import Logits
 from unix_exp.registry import models
-from unix_exp.run.checkpoint import load_weights, read_state
-from unix_exp.run.components import OF_WEIGHTS
+from unix_exp.run.checkpoint import Differences, content_hash, load_weights, weights_in
 from unix_exp.run.networks import STUDENT
 from unix_exp.run.sources import checkpoint_path
 from unix_exp.types import Mistake
 from unix_exp.words import nearest
-
-
-class Logits(nn.Module):
-    """A network as other programs expect it: images -> logits."""
-
-    def __init__(self, network: nn.Module) -> None:
-        super().__init__()
-        self.network = network
-
-    def forward(self, images: Tensor) -> Tensor:
-        logits: Tensor = self.network(images).logits
-        return logits
 
 
 def load(run: str | Path, role: str = STUDENT, logits: bool = False) -> nn.Module:
@@ -42,13 +30,22 @@ def load(run: str | Path, role: str = STUDENT, logits: bool = False) -> nn.Modul
     file, chosen = (path / "student.safetensors", settings[STUDENT]) if role == STUDENT else other(path, result, role)
     if not file.is_file():
         raise Mistake(f"{file} does not exist; the run's folder is not whole")
-    classes = result.get("classes") or classes_in(file)
-    own = config.without(chosen, "name", "pace", *OF_WEIGHTS)
-    network: nn.Module = models.make(
-        chosen["name"], own | ({"pretrained": False} if "pretrained" in own else {}), role=role, num_classes=classes
-    )
+    network = built(chosen, role, result.get("classes") or classes_in(file, built(chosen, role, 1)))
     load_weights(network, file, config.network_name(chosen))
+    recorded = (
+        result.get("weights") if role == STUDENT else ((result.get("networks") or {}).get(role) or {}).get("hash")
+    )
+    if recorded not in (None, content_hash(file)):
+        raise Mistake(f"{file} is not the {role} of {path} any more; its content has changed since the run")
     return (Logits(network) if logits else network).eval()
+
+
+def built(chosen: config.Settings, role: str, classes: int) -> nn.Module:
+    """The architecture, with weights that are about to be replaced."""
+    own = config.without(chosen, "name", "pace", *config.OF_WEIGHTS)
+    bare = own | ({"pretrained": False} if "pretrained" in own else {})
+    made: nn.Module = models.make(chosen["name"], bare, role=role, num_classes=classes)
+    return made
 
 
 def read_result(path: Path) -> dict[str, Any]:
@@ -83,6 +80,8 @@ def other(path: Path, result: dict[str, Any], role: str) -> tuple[Path, config.S
     raise Mistake(f"{name} is not in {stores[0]}/ any more; the run that trained it was *-{found['identity']}")
 
 
-def classes_in(file: Path) -> int:
-    """For an older run, whose record does not say: the rows of its last layer."""
-    return int(list(read_state(file).values())[-1].shape[0])
+def classes_in(file: Path, of_one_class: nn.Module) -> int:
+    """For an older run, whose record does not say: the rows of the layer in which a network of one class differs."""
+    weights = weights_in(file, of_one_class)
+    classifier = Differences.between(of_one_class.state_dict(), weights).classifier_alone()
+    return len(weights[classifier[0]]) if classifier else 1  # where more differs, loading says what

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -70,15 +71,24 @@ def networks_of(whole: DictConfig, settings: Settings, fingerprint: str, classes
     if unused := set(settings.get("networks") or {}) - set(declared):
         role = min(unused)
         raise Mistake(f"networks.{role}: this method uses no such network; {nearest(role, declared)}")
-    others = [one_of(whole, settings, role, kind, fingerprint, classes) for role, kind in declared.items()]
+    seeds = seeds_of(settings, declared)
+    others = [one_of(whole, settings, role, kind, seeds[role], fingerprint, classes) for role, kind in declared.items()]
     return (first, *others)
+
+
+def seeds_of(settings: Settings, declared: Mapping[str, Kind]) -> dict[str, int]:
+    """By role, the seed of a network's first weights; those that are trained begin apart, from each other too."""
+    seeds = dict.fromkeys(declared, settings["seed"] + 1)
+    trained = [role for role, kind in declared.items() if kind == "trained"]
+    return seeds | {role: settings["seed"] + number for number, role in enumerate(trained, start=1)}
 
 
 def declared_roles(settings: Settings) -> dict[str, Kind]:
     method = distillers[settings["distiller"]["name"]]
     sampler = samplers[settings["sampler"]["name"]]
     roles: dict[str, Kind] = dict(getattr(method, "networks", Distiller.networks))
-    return roles | dict.fromkeys(getattr(sampler, "networks", ()), "frozen")
+    looked_at = (role for role in getattr(sampler, "networks", ()) if role not in roles)
+    return roles | dict.fromkeys(looked_at, "frozen")
 
 
 def chosen_for(settings: Settings, role: str) -> Settings:
@@ -88,13 +98,16 @@ def chosen_for(settings: Settings, role: str) -> Settings:
     else:
         chosen = (settings.get("networks") or {}).get(role) or config.without(settings[STUDENT], "checkpoint")
     if "name" not in chosen:
-        raise Mistake(f"distiller '{settings['distiller']['name']}' needs a {role}; choose one with {role}=NAME")
+        choice = role if role in (STUDENT, TEACHER) else f"+model@networks.{role}"
+        raise Mistake(f"distiller '{settings['distiller']['name']}' needs a {role}; choose one with {choice}=NAME")
     return chosen
 
 
-def one_of(whole: DictConfig, settings: Settings, role: str, kind: Kind, fingerprint: str, classes: int) -> Network:
+def one_of(
+    whole: DictConfig, settings: Settings, role: str, kind: Kind, seed: int, fingerprint: str, classes: int
+) -> Network:
     chosen = chosen_for(settings, role)
-    seed = chosen.get("seed", settings["seed"] + 1)
+    seed = chosen.get("seed", seed)
     if kind == "trained":
         return Network(role, kind, chosen, of_student(chosen, role), seed, fresh_classifier(role, chosen, classes))
     return Network(role, kind, chosen, of_frozen(whole, settings, role, chosen, fingerprint, classes), seed)
@@ -118,7 +131,7 @@ def of_frozen(
     whole: DictConfig, settings: Settings, role: str, chosen: Settings, fingerprint: str, classes: int
 ) -> Source:
     given = chosen.get("checkpoint", AUTO)
-    own = config.without(chosen, "pace", *components.OF_WEIGHTS)
+    own = config.without(chosen, "pace", *config.OF_WEIGHTS)
     if not isinstance(given, str):
         raise Mistake(f"{setting_of(role)}.checkpoint is {given!r}; give auto or the path of a checkpoint")
     if given == AVERAGE:
@@ -139,7 +152,7 @@ def of_frozen(
 
 
 def average_of_student(settings: Settings, role: str, own: Settings, decay: Any) -> Average:
-    if own != config.without(settings[STUDENT], "pace", *components.OF_WEIGHTS):
+    if own != config.without(settings[STUDENT], "pace", *config.OF_WEIGHTS):
         raise Mistake(
             f"{setting_of(role)}.checkpoint=average needs the student's own architecture; choose the same for both"
         )

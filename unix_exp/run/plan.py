@@ -60,16 +60,28 @@ def locate(whole: DictConfig) -> Located:
 def determining(settings: Settings, fingerprint: str, networks: tuple[Network, ...]) -> Settings:
     """What a run's result depends on; the teacher's key is older than the others', and stays what it was."""
     by_role = {network.role: network for network in networks}
-    teacher = by_role[TEACHER].source.identity if TEACHER in by_role else None
+    teacher = identity_of_teacher(by_role[TEACHER]) if TEACHER in by_role else None
     found = config.what_determines(settings, fingerprint, teacher)
     if isinstance(source := by_role[STUDENT].source, FromFile):
         found["student"]["weights"] = source.content
     others = {
-        role: {**config.without(one.settings, "pace", "checkpoint"), "weights": one.source.identity, "seed": one.seed}
+        role: {**architecture(one), "weights": one.source.identity, "seed": one.seed}
         for role, one in by_role.items()
         if role not in (STUDENT, TEACHER)
     }
     return found | ({"networks": others} if others else {})
+
+
+def identity_of_teacher(teacher: Network) -> str | None:
+    """Of a frozen teacher its weights say all; one that is trained here begins from an architecture and a seed."""
+    if teacher.kind == "frozen":
+        return teacher.source.identity
+    return config.identity({**architecture(teacher), "weights": teacher.source.identity, "seed": teacher.seed})
+
+
+def architecture(network: Network) -> Settings:
+    """A network's settings without those that say where its weights come from, which has an identity of its own."""
+    return config.without(network.settings, "pace", *config.OF_WEIGHTS)
 
 
 def check_batch(recipe: Recipe, data: Dataset, role: str) -> None:
@@ -84,7 +96,7 @@ def check(located: Located) -> Plan:
     modules = {network.role: network.build(classes) for network in located.networks}
     for network in located.networks:
         if isinstance(network.source, FromFile):  # a file that does not fit is found before anything is loaded
-            network.source.fill(modules[network.role], network.name, classes, say=lambda _: None)
+            network.source.fill(modules[network.role], network.name, say=lambda _: None)
     return Plan(located, modules, tried(located.settings, modules, located.data, located.recipe))
 
 

@@ -47,14 +47,14 @@ class Ready(NamedTuple):
 def make_ready(plan: Plan, console: Console) -> Ready:
     """Read every network's weights, measure the teacher, and make frozen networks cheaper."""
     located = plan.located
-    classes, runtime = len(located.data.classes), located.runtime
+    runtime = located.runtime
     networks: dict[str, nn.Module] = {}
     hashes, measured = {}, None
     for network in located.networks:
         module = plan.modules[network.role]
         if network.note is not None:
             console.say(network.note)
-        read = network.source.fill(module, network.name, classes, console.say)
+        read = network.source.fill(module, network.name, console.say)
         if read is not None:
             hashes[network.role] = read
         if isinstance(network.source, Average):

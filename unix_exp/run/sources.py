@@ -24,7 +24,7 @@ class Fresh:
 
     identity: str | None = None
 
-    def fill(self, network: nn.Module, name: str, classes: int, say: Say) -> str | None:
+    def fill(self, network: nn.Module, name: str, say: Say) -> str | None:
         return None
 
 
@@ -38,7 +38,7 @@ class FromFile:
     role: str
     fresh_classifier: bool = False  # whether its classifier may be for other classes
 
-    def fill(self, network: nn.Module, name: str, classes: int, say: Say) -> str:
+    def fill(self, network: nn.Module, name: str, say: Say) -> str:
         if (now := content_hash(self.path)) != self.content:
             raise Mistake(f"{self.role}.checkpoint {self.path} was changed while this run began; start again")
         if self.fresh_classifier:
@@ -60,7 +60,7 @@ class FromStore:
         """Read anew in each call: another process may be making it."""
         return self.folder.result() is not None and self.folder.weights.exists()
 
-    def fill(self, network: nn.Module, name: str, classes: int, say: Say) -> str:
+    def fill(self, network: nn.Module, name: str, say: Say) -> str:
         found, recorded = content_hash(self.folder.weights), (self.folder.result() or {}).get("weights")
         if recorded not in (None, found):
             raise Mistake(
@@ -76,7 +76,7 @@ class Published:
 
     identity: str
 
-    def fill(self, network: nn.Module, name: str, classes: int, say: Say) -> str | None:
+    def fill(self, network: nn.Module, name: str, say: Say) -> str | None:
         return None  # the network was built with them
 
 
@@ -87,7 +87,7 @@ class Average:
     identity: str
     decay: float
 
-    def fill(self, network: nn.Module, name: str, classes: int, say: Say) -> str | None:
+    def fill(self, network: nn.Module, name: str, say: Say) -> str | None:
         return None
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import traceback
 from collections.abc import Mapping
 from pathlib import Path
@@ -14,6 +13,7 @@ from torch import nn
 import unix_exp
 from unix_exp.config import Settings
 from unix_exp.cost.ledger import Ledger, StagePlan
+from unix_exp.cost.network import without_weights
 from unix_exp.cost.pricing import step_cost
 from unix_exp.distillers.clock import Clock
 from unix_exp.distillers.distiller import Distiller
@@ -36,7 +36,7 @@ class Trial(NamedTuple):
 def tried(settings: Settings, networks: Mapping[str, nn.Module], data: Dataset, recipe: Recipe) -> Trial:
     """Two steps of every stage on PyTorch's meta device, where tensors have shapes and no values."""
     try:
-        shadows = {role: copy.deepcopy(network).to("meta") for role, network in networks.items()}
+        shadows = {role: without_weights(network) for role, network in networks.items()}
         shapes = Shapes(shadows, recipe.batch, data.size)
         clock = Clock().to("meta")
         method = assemble(settings, shadows, facts_of(data, recipe.batch, recipe.epochs, shapes, clock))
@@ -48,6 +48,11 @@ def tried(settings: Settings, networks: Mapping[str, nn.Module], data: Dataset, 
             raise Mistake(
                 f"{outside_line(error)} reads a tensor's value during a step, which would make it wait for the device; "
                 "no .item(), float(), nonzero, boolean mask or `if` on a tensor: choose by sorting, or by torch.where"
+            ) from error
+        if "is not on the expected device" in str(error):
+            raise Mistake(
+                f"{outside_line(error)} uses a tensor that is not on the batch's device; make it with "
+                "device=batch.images.device, or in the constructor with self.register_buffer(...)"
             ) from error
         foreign = [
             settings[role].get("arch") for role in ("student", "teacher") if (settings.get(role) or {}).get("arch")
@@ -78,12 +83,16 @@ def stage_by_stage(method: Distiller, shapes: Shapes, data: Dataset, recipe: Rec
         index=torch.empty(recipe.batch, dtype=torch.int64, device="meta"),
     )
     weights = [name for name, _ in method.named_parameters()]
-    before = hidden_state.marks(method)
+    before, generators = hidden_state.marks(method), hidden_state.host_generators()
     plans: dict[str, StagePlan] = {}
     per_image: dict[str, None] = {}
     unpriced: dict[str, None] = {}
     for stage in stages:
-        cost, losses, unknown = step_cost(method, batch, stage.name, data.size)
+        try:
+            cost, losses, unknown = step_cost(method, batch, stage.name, data.size)
+        except Exception:
+            check_weights(weights, method)  # a layer that was made in this step is on another device than the batch
+            raise
         check_losses(losses)
         method.stepped()
         method(batch, stage.name)  # a second step, which reads what the first one left behind
@@ -92,6 +101,7 @@ def stage_by_stage(method: Distiller, shapes: Shapes, data: Dataset, recipe: Rec
         unpriced |= dict.fromkeys(unknown)
     check_weights(weights, method)  # first: what comes with a late module would be found as hidden state
     hidden_state.check(before, hidden_state.marks(method))
+    hidden_state.check_generators(generators, hidden_state.host_generators())
     ledger = Ledger(plans, recipe.epochs, data.train_count // recipe.batch, tuple(unpriced))
     return Trial(ledger, shapes, tuple(per_image))
 
@@ -99,6 +109,11 @@ def stage_by_stage(method: Distiller, shapes: Shapes, data: Dataset, recipe: Rec
 def check_losses(losses: Losses) -> None:
     if not isinstance(losses, Losses) or not losses.terms:
         raise Mistake(f"a method returns Losses with at least one term; this one returned {type(losses).__name__}")
+    if not any(term.requires_grad for term in losses.terms.values()):
+        raise Mistake(
+            f"no term of the loss has a gradient ({', '.join(losses.terms)}), so nothing would be trained; "
+            "use the student's output of self.study(batch), without detach() and no_grad()"
+        )
     for kind, some in (("term", losses.terms), ("value", losses.values)):
         for name, value in some.items():
             if value.dim():
