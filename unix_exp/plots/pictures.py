@@ -10,12 +10,18 @@ from unix_exp.plots.markup import Markup, tag
 from unix_exp.plots.svg import LINE, SIZE, WIDTH, drawing, text_at, wrapped
 
 LARGEST = 2.0  # units a pixel
+BEGINNING, END = b"\x89PNG\r\n\x1a\n", b"IEND"  # of every PNG file
 
 
 class Picture(NamedTuple):
     heading: str
     png: bytes
     description: str = ""
+
+    @property
+    def whole(self) -> bool:
+        """Whether it is a PNG file from its beginning to its end, with something in it."""
+        return self.png.startswith(BEGINNING) and END in self.png[-12:] and min(self.size) > 0
 
     @property
     def size(self) -> tuple[int, int]:

@@ -40,7 +40,7 @@ def sections(runs: Sequence[Run], skipped: Sequence[Skipped]) -> list[Section]:
     costs = [figure for one in found for figure in tradeoff.accuracy_against_cost(one)]
     made = [drawn("Accuracy against compute and time", "compute", costs)]
     made += paper_sections(students)
-    made.append(pad.section(found))
+    made += pad.sections(found)
     made += [
         drawn("Learning curves", "learning", [figure for one in found for figure in learning.learning_curves(one)]),
         selection_section(found),

@@ -38,7 +38,6 @@ def methods_table(
             Column("last", "top-1 %", "mean ± standard deviation over seeds (their number)"),
             Column("best", "top-1 %"),
             Column("% of KD", "compute", "a backward pass priced like a forward pass"),
-            Column("backward x2", "compute", "% of KD; a backward pass priced at two forward passes"),
             Column("published", "top-1 %"),
         ],
         [
@@ -47,7 +46,6 @@ def methods_table(
                 Cell(str(arm.top1), strong=strong and arm.top1.mean == top),
                 f"{arm.best.mean:.2f}",
                 number(share_of_kd(arm, group)) or "unknown",
-                number(arm.runs[0].result["cost"]["percent_of_kd_backward_2"]) or "unknown",
                 published.get(arm.label, NONE_AT_HAND),
             ]
             for arm in arms
@@ -110,13 +108,14 @@ def pictures_of(folder: Path, name: str, what: str) -> list[Picture]:
     """Empty where the files are not there or not whole: a report is made of what there is."""
     try:
         described: dict[str, list[dict[str, Any]]] = json.loads((folder / f"{name}.json").read_text())
-        return [
+        found = [
             Picture(f"{end} {what}, {limits(described[end])}", (folder / f"{name}-{end}.png").read_bytes(),
                     classes(described[end]))
             for end in ENDS
         ]  # fmt: skip
     except (OSError, ValueError, KeyError, TypeError):
         return []
+    return found if all(one.whole for one in found) else []
 
 
 def limits(images: Sequence[Mapping[str, Any]]) -> str:

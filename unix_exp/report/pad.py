@@ -12,12 +12,14 @@ from unix_exp.report.methods import extremes, methods_table, spread_over_images
 from unix_exp.report.stats import welch
 from unix_exp.report.tables import MINUS, UNCORRECTED, p_of, signed, spread_of
 
+STUDY = "zhang2020"
 
-def section(found: Sequence[Group]) -> Section:
-    """Empty where no run belongs to it."""
-    known = paper.published("pad")
+
+def sections(found: Sequence[Group]) -> list[Section]:
+    """One, where a run used this method."""
+    known = paper.published(STUDY)
     blocks = [block for group in found for block in blocks_of(group, known)]
-    return Section(known["title"], "pad", blocks)
+    return [Section(known["title"], slug(known["title"]), blocks)] if blocks else []
 
 
 def blocks_of(group: Group, known: Mapping[str, Any]) -> list[Block]:
@@ -49,25 +51,24 @@ def blocks_of(group: Group, known: Mapping[str, Any]) -> list[Block]:
 
 
 def printed(arm: Arm, group: Group, known: Mapping[str, Any]) -> str:
-    """The published figures of this arm, with their sources; where the setting differs, that is added."""
+    """The published figures of this arm, with their sources, and with their schedule where ours is another."""
     of_pair = known["published"].get(group.dataset, {}).get(group.pair, {})
     figures = of_pair.get(arm.settings["distiller"].get(known["by"]), {})
     text = ", ".join(f"{accuracy:.2f} ({source})" for source, accuracy in figures.items())
-    own = determining_settings(arm.runs[0]) | {"epochs": arm.settings["recipe"]["epochs"]}
-    differing = any(own.get(name) != value for name, value in of_pair.get("setting", {}).items())
-    return f"{text}, in another setting" if text and differing else text
+    own = [stage["epochs"] for stage in arm.runs[0].result.get("stages", [])]
+    return (
+        f"{text}, after {' + '.join(map(str, of_pair['epochs']))} epochs" if text and own != of_pair["epochs"] else text
+    )
 
 
 def against_controls(own: Sequence[Arm], group: Group, known: Mapping[str, Any]) -> Table | None:
     """The paper's weights against each control that differs in nothing but the weights."""
     rows = []
     for arm in own:
-        if arm.settings["distiller"].get(known["by"]) != known["own"]:
+        if not is_own(arm, known):
             continue
         for other in own:
-            if other.settings["distiller"].get(known["by"]) == known["own"] or beside(arm, known) != beside(
-                other, known
-            ):
+            if is_own(other, known) or beside(arm, known) != beside(other, known):
                 continue
             if (test := welch(arm.accuracies, other.accuracies)) is not None:
                 rows.append([
@@ -83,6 +84,11 @@ def against_controls(own: Sequence[Arm], group: Group, known: Mapping[str, Any])
         slug(f"pad controls {group.dataset} {group.pair}"),
         notes=[UNCORRECTED],
     )
+
+
+def is_own(arm: Arm, known: Mapping[str, Any]) -> bool:
+    """Whether it weights images as the paper proposes, and not as a control."""
+    return bool(arm.settings["distiller"].get(known["by"]) == known["own"])
 
 
 def beside(arm: Arm, known: Mapping[str, Any]) -> dict[str, Any]:
