@@ -103,6 +103,14 @@ def test_every_weighting_learns_from_the_images_that_unix_keeps(weighting: str) 
     assert all(gradient is not None and gradient.isfinite().all() for gradient in gradients.values()), gradients.keys()
 
 
+@pytest.mark.parametrize("weighting", ["uniform", "none", "ohem", "focal", "inverse_focal"])
+def test_every_control_compiles_as_one_graph(weighting: str) -> None:
+    made = method(weighting=weighting)
+    torch._dynamo.reset()
+    compiled = torch.compile(copy.deepcopy(made), fullgraph=True, backend="eager")(batch(), "weighted")
+    assert {name: term.item() for name, term in compiled.terms.items()} == terms(made, batch(), "weighted")
+
+
 def test_the_head_s_matrix_products_are_counted_once_it_is_used() -> None:
     networks = {"student": Tiny(4), "teacher": Tiny(6)}
     found = trial(networks, distiller="pad", criterion={"ce": {}}).ledger.stages
