@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import torch
+from torch import Tensor
 
 from unix_exp.cost.ledger import Ledger
 from unix_exp.distillers.clock import Clock

@@ -17,6 +17,7 @@ from unix_exp.report import (
     learning,
     mixkd,
     origins,
+    pad,
     probes,
     published,
     selection,
@@ -53,6 +54,7 @@ def sections(runs: Sequence[Run], skipped: Sequence[Skipped]) -> list[Section]:
     costs = [figure for one in found for figure in tradeoff.accuracy_against_cost(one)]
     made = [drawn("Accuracy against compute and time", "compute", costs)]
     made += paper_sections(students)
+    made += pad.sections(found)
     made += mixkd.sections(students)
     made += adaptive.sections(found)
     made += [

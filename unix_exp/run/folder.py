@@ -29,6 +29,7 @@ class RunFolder:
         self.checkpoint = path / "checkpoint.pt"
         self.weights = path / "student.safetensors"
         self.images = path / "images.safetensors"  # the latest values of each training image, where a method gives some
+        self.pictures = path / "images"  # the training images with the highest and the lowest of these values
         self._result = path / "result.json"
         self._failure = path / "failure.txt"
 

@@ -17,6 +17,7 @@ from unix_exp.engine.optimiser_state import load_optimiser_state, optimiser_stat
 from unix_exp.run.checkpoint import content_hash, read_state, save_state, save_tensors, save_weights
 from unix_exp.run.folder import RunFolder
 from unix_exp.run.networks import TEACHER, setting_of
+from unix_exp.run.pictures import save_extremes
 from unix_exp.run.plan import Located, Plan, averages, check, locate
 from unix_exp.run.ready import Ready, make_ready, measured_at_the_end
 from unix_exp.run.result import result_of, summary
@@ -119,6 +120,7 @@ def carry_out(plan: Plan, console: Console, command: str | None) -> Generator[Re
         save_weights(folder.weights, run.method.student)
         if run.analysis is not None and (values := run.analysis.tally.values()):
             save_tensors(folder.images, values)
+            save_extremes(folder.pictures, values, located.data)
         if located.teacher is not None:
             ready = measured_at_the_end(ready, run.method.get_submodule(TEACHER), located, console)
         result = result_of(plan, ready, run, content_hash(folder.weights), command)
