@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from conftest import Command, only
 from made_runs import changed, made, table
+from plugged import forgotten_afterwards
 
 from unix_exp.report import __main__ as command
 from unix_exp.report.arms import groups
@@ -100,8 +101,11 @@ def test_shares_of_one_named_schedule_compare_whatever_the_steps(report: Command
 
 
 def test_a_plugin_is_imported_before_the_runs_are_read(report: Command, monkeypatch: pytest.MonkeyPatch) -> None:
-    pytest.importorskip("unix_exp.config.plugins")
     made(Path("runs"), "unix")
-    Path("mine.py").write_text("from pathlib import Path\nPath('imported').touch()\n")
-    assert report("runs", "--plugins", "mine.py").code == 0
+    Path("mine.py").write_text(
+        "from pathlib import Path\nfrom unix_exp.registry import probes\n"
+        "Path('imported').touch()\nprobes.register('mine')(dict)\n"
+    )
+    with forgotten_afterwards():
+        assert report("runs", "--plugins", "mine.py").code == 0
     assert Path("imported").exists()
