@@ -18,6 +18,8 @@ from unix_exp.registry import distillers
 from unix_exp.types import Batch, Facts, Losses, Mistake, Output, Terms
 from unix_exp.words import nearest
 
+AT_AND_ST = {"at": 1000.0, "st": 0.1}  # the study's main pair of paths
+
 
 @distillers.register("adaptive")
 class Adaptive(Distiller):
@@ -30,12 +32,13 @@ class Adaptive(Distiller):
         self,
         parts: Parts,
         facts: Facts,
-        paths: dict[str, float],
+        paths: dict[str, float] | None = None,
         weights: Literal["adaptive", "layerwise", "fixed"] = "adaptive",
         alpha: float = 1.0,
         tau: float = 4.0,
     ) -> None:
         super().__init__(parts)
+        paths = AT_AND_ST if paths is None else paths
         self.paths = chosen(paths, tau, alpha)
         self.w, self.weights, self.alpha = dict(paths), weights, alpha
         student, teacher = facts.shapes["student"], facts.shapes["teacher"]

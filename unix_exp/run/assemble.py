@@ -81,7 +81,8 @@ def refuse_late(weights: list[str]) -> None:
 def moved(method: Distiller, device: torch.device) -> Distiller:
     """A method's heads and memories on the device, and tensors that a component keeps outside its state."""
     for _, owner in owners(method):
-        if isinstance(owner, nn.Module):
+        own = (*owner.parameters(recurse=False), *owner.buffers(recurse=False)) if isinstance(owner, nn.Module) else ()
+        if isinstance(owner, nn.Module) and any(tensor.device != device for tensor in own):
             owner._apply(lambda tensor: tensor.to(device), recurse=False)
         for name, value in list(vars(owner).items()):
             if isinstance(value, torch.Tensor) and value.device != device:

@@ -32,9 +32,8 @@ class Pairmix:
 
     def mixed(self, size: int, device: torch.device) -> Tensor:
         """1 where a pair is mixed, 0 where its first image stays as it is."""
-        chosen = torch.ones(size, device=device)
         if self.with_replacement:  # a pair can be drawn twice, so more stay mixed than `share` says
             drawn = torch.randint(size, (int((1 - self.share) * size + 1e-6),), device=device)
-            return chosen.index_fill(0, drawn, 0.0)
-        chosen[round(self.share * size) :] = 0.0  # the orders are random, so any fixed positions will do
-        return chosen
+            return torch.ones(size, device=device).index_fill(0, drawn, 0.0)
+        # The orders are random, so any fixed positions will do.
+        return (torch.arange(size, device=device) < round(self.share * size)).float()
