@@ -36,6 +36,18 @@ def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
     return 0 if len(config.args) == 1 and ".py" in config.args[0] else 2
 
 
+@pytest.fixture(autouse=True)
+def nothing_is_left_in_the_checkout() -> Iterator[None]:
+    """A test that trains does so in a folder of its own."""
+    root = Path(__file__).parent.parent
+    folders = [root / name for name in ("runs", "teachers", "report")]
+    before = [set(folder.iterdir()) if folder.is_dir() else set() for folder in folders]
+    yield
+    for folder, there in zip(folders, before, strict=True):
+        left = (set(folder.iterdir()) if folder.is_dir() else set()) - there
+        assert not left or Path.cwd() != root, f"{min(left)} was made in the checkout"
+
+
 class Said(NamedTuple):
     code: int
     out: str

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -16,6 +17,11 @@ from unix_exp.engine.folding import frozen
 from unix_exp.registry import criteria, distillers, samplers
 from unix_exp.samplers.selection import take
 from unix_exp.types import Batch, Facts, Losses, Mistake, Output, Scout
+
+
+@pytest.fixture(autouse=True)
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
 
 
 class Adapted(nn.Module):
