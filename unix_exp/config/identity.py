@@ -28,8 +28,15 @@ def what_determines(settings: Settings, fingerprint: str, teacher: str | None) -
         "recipe": settings["recipe"],
         "seed": settings["seed"],
         **precisions(settings),
+        **({"answers": fixed} if (fixed := answers(settings)) else {}),
         **({"plugins": code} if code else {}),  # changed code is another run
     }
+
+
+def answers(settings: Settings) -> Settings:
+    """What of the views and their answers a result depends on; nothing where every epoch asks about new crops."""
+    chosen = settings.get("answers") or {}
+    return without(chosen, "features", "folder") if chosen.get("views") is not None else {}
 
 
 def precisions(settings: Settings) -> Settings:
