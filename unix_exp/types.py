@@ -95,6 +95,11 @@ class Stage(NamedTuple):
 
     name: str
     recipe: Recipe
+    follows: Recipe | None = None  # whose schedule this is a part of, by the run's own epochs; None: its own recipe's
+
+    def lr_at(self, epoch: int, first: int) -> float:
+        """The learning rate of one of the run's epochs, counted from 0; the stage's first is `first`."""
+        return self.recipe.lr_at(epoch - first) if self.follows is None else self.follows.lr_at(epoch)
 
 
 Model: TypeAlias = "Callable[[Tensor], Output]"  # an nn.Module; images [N, 3, H, W] -> Output

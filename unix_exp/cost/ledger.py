@@ -121,10 +121,12 @@ class Ledger:
         return trained + self.stored(epochs)
 
     def percent_of_kd(self, steps: Mapping[str, int], epochs: int, backward_price: float = 1) -> float | None:
-        """After so many epochs, of plain distillation for as many, and for the recipe's at the most."""
+        """After so many epochs, of plain distillation for as many; a whole run's, of the recipe's epochs."""
         if not self.first.teacher:
             return None
-        full = min(epochs, self.recipe_epochs) * self.steps_per_epoch * self.first.conventional(backward_price)
+        # A run shorter than the recipe is held against the whole recipe, in proportion while it lasts.
+        against = epochs * max(1.0, self.recipe_epochs / self.epochs)
+        full = min(against, self.recipe_epochs) * self.steps_per_epoch * self.first.conventional(backward_price)
         return 100 * self.total(steps, epochs, backward_price) / full
 
     def planned(self) -> dict[str, int]:

@@ -92,7 +92,7 @@ def train_epoch(run: Training, stage: Stage, first: int, watch: Watch) -> Record
     """One epoch of a stage whose first epoch was `first`."""
     progress, recipe = run.progress, stage.recipe
     started = time.perf_counter()
-    step, lr = run.stage_step(stage), recipe.lr_at(progress.epoch - first)
+    step, lr = run.stage_step(stage), stage.lr_at(progress.epoch, first)
     set_lr(step.optimiser, lr)
     run.clock.set(progress.epoch)
     # All randomness is a function of (seed, epoch), so that a continued run draws what an uninterrupted one does.
