@@ -28,15 +28,18 @@ def what_determines(settings: Settings, fingerprint: str, teacher: str | None) -
         "recipe": settings["recipe"],
         "seed": settings["seed"],
         **precisions(settings),
-        **({"answers": fixed} if (fixed := answers(settings)) else {}),
+        **({"answers": fixed} if (fixed := of_answers(settings)) else {}),
         **({"plugins": code} if code else {}),  # changed code is another run
     }
 
 
-def answers(settings: Settings) -> Settings:
+def of_answers(settings: Mapping[str, Any]) -> Settings:
     """What of the views and their answers a result depends on; nothing where every epoch asks about new crops."""
     chosen = settings.get("answers") or {}
-    return without(chosen, "features", "folder") if chosen.get("views") is not None else {}
+    if chosen.get("views") is None:
+        return {}
+    kept = () if chosen.get("stored") else ("precision", "top")
+    return without(chosen, "features", "folder", *kept)
 
 
 def precisions(settings: Settings) -> Settings:

@@ -38,7 +38,7 @@ def learns_from_teacher(distiller: str) -> bool:
 
 def method_name(settings: Settings) -> str:
     """The name it was given, or one made of its parts, and how the teacher's answers come where that is unusual."""
-    return "-".join([str(settings.get("method") or name_of_parts(settings)), *of_answers(settings)])
+    return "-".join([str(settings.get("method") or name_of_parts(settings)), *said_of_answers(settings)])
 
 
 def name_of_parts(settings: Settings) -> str:
@@ -52,7 +52,7 @@ def name_of_parts(settings: Settings) -> str:
     return "-".join([distiller, *parts])
 
 
-def of_answers(settings: Settings) -> list[str]:
+def said_of_answers(settings: Settings) -> list[str]:
     """What a name says of fixed views: an approximation is always named."""
     answers = settings.get("answers") or {}
     if answers.get("views") is None:

@@ -103,8 +103,8 @@ def train_epoch(run: Training, stage: Stage, first: int, watch: Watch) -> Record
     means, only = Means(), run.choice(progress.epoch, seed + 1)
     steps = (run.data.train_count if only is None else len(only)) // recipe.batch
     observed = run.analysis.around(step) if run.analysis is not None else step
-    between = Between(run.runtime.place())
     view = run.views(progress.epoch)
+    between = Between(run.runtime.place())
     # Given only where there is one: a data set of someone's own need not know either.
     chosen = {name: one for name, one in (("only", only), ("view", view)) if one is not None}
     batches = run.data.train_batches(recipe.batch, seed, **chosen)  # type: ignore[arg-type]

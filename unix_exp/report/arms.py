@@ -49,6 +49,8 @@ class Arm:
         if not self.taught and distiller == alone["distiller"]:
             return str(alone["family"])
         name = families.family(sampler, self.settings["criterion"])
+        if self.stored:
+            name = f"{name}, stored"
         return name if distiller == paper.published()["unsaid"]["distiller"] else f"{distiller} {name}"
 
     @property
@@ -61,7 +63,16 @@ class Arm:
         """Whether it is conventional distillation, alone or beside other criteria."""
         usual = paper.published()["conventional"]
         chosen = (self.settings["distiller"]["name"], self.settings["sampler"]["name"])
-        return chosen == (usual["distiller"], usual["sampler"]) and usual["criterion"] in self.settings["criterion"]
+        return (
+            not config.of_answers(self.settings)
+            and chosen == (usual["distiller"], usual["sampler"])
+            and usual["criterion"] in self.settings["criterion"]
+        )
+
+    @property
+    def stored(self) -> bool:
+        """Whether its teacher's answers were stored."""
+        return bool(config.of_answers(self.settings).get("stored"))
 
     @property
     def percent(self) -> float | None:
@@ -74,8 +85,10 @@ class Arm:
 
     @property
     def seconds(self) -> float:
-        """Of training: the median over runs, so that one run on a busy machine does not count."""
-        return statistics.median(run.result["time"]["train_seconds"] for run in self.runs)
+        """Of training, and of making the stored answers: the median over runs, for one may have a busy machine."""
+        return statistics.median(
+            run.result["time"]["train_seconds"] + run.result.get("answers", {}).get("seconds", 0.0) for run in self.runs
+        )
 
 
 @dataclass(frozen=True)
@@ -174,6 +187,7 @@ def determining_settings(run: Run) -> dict[str, Any]:
         "student": config.without(settings["student"], "pace"),
         "dataset": config.without(settings["dataset"], *config.PLACES),
         **{key: settings[key] for key in ("distiller", "sampler", "criterion", "recipe")},
+        "answers": config.of_answers(settings),
         **run.precisions,
     }
     teacher = run.result["teacher"]

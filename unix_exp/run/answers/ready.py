@@ -71,7 +71,7 @@ def about(located: Located, key: str) -> dict[str, Any]:
         "teacher": located.teacher.name,
         "dataset": config.dataset_name(located.settings),
         "images": located.data.train_count,
-        **depends(located),
+        "of": depends(located),
     }
 
 
