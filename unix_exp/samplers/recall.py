@@ -27,9 +27,10 @@ class Recall(nn.Module):
         self.register_buffer("last", torch.full((facts.train_count,), torch.inf))  # images not seen yet come first
 
     def forward(self, batch: Batch, scout: Scout) -> Batch:
-        k = how_many(self.k, batch.images.shape[0])
-        hardest_first = self.last[batch.index].argsort(descending=True, stable=True)
-        return take(batch, hardest_first[:k])
+        return take(batch, self.hardest_first(batch)[: how_many(self.k, batch.images.shape[0])])
+
+    def hardest_first(self, batch: Batch) -> Tensor:
+        return self.last[batch.index].argsort(descending=True, stable=True)
 
     def learned(self, batch: Batch, student: Output) -> None:
         self.last.index_copy_(0, batch.index, self.uncertainty(student.logits))
