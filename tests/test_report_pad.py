@@ -101,7 +101,14 @@ def test_weights_are_drawn_over_the_second_stage_and_the_images_at_both_ends_are
     assert "95 % of images below" in weights
     shown = Path("report/figures/extremes-pad-weight-pad-cifar100-resnet20-resnet8.svg").read_text()
     assert shown.count("data:image/png;base64,") == 2
-    assert "highest weight, 1 to 2: apple (2)." in Path("report/index.html").read_text()
+    assert "Highest weight, 1 to 2: apple (2)." in Path("report/index.html").read_text()
+
+
+def test_where_all_shown_weights_are_the_same_the_page_says_how_the_images_were_chosen(report: Command) -> None:
+    listed = pad("ohem", pictured=True) / "images" / "pad_weight.json"
+    listed.write_text(listed.read_text().replace("1.0", "2.0"))
+    report("runs")
+    assert "Lowest weight, 2, chosen at random among equals: apple (2)." in Path("report/index.html").read_text()
 
 
 @pytest.mark.parametrize("damage", ["cut short", "no picture", "no list", "no text"])

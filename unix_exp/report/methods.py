@@ -98,7 +98,7 @@ def extremes(arm: Arm, group: Group, name: str, what: str) -> Figure | None:
                 pictures(shown, title=f"Training images by their {what}, {arm.label}, {group.title}"),
                 f"{group.title}, {arm.label}, seed {run.result['seed']}: the training images with the highest and the "
                 f"lowest {what} at the end, cropped and mirrored at random as in training. "
-                + " ".join(f"{one.heading}: {one.description}." for one in shown),
+                + " ".join(f"{one.heading.capitalize()}: {one.description}." for one in shown),
                 slug(f"extremes {name} {arm.label} {group.dataset} {group.pair}"),
             )
     return None
@@ -120,6 +120,8 @@ def pictures_of(folder: Path, name: str, what: str) -> list[Picture]:
 
 def limits(images: Sequence[Mapping[str, Any]]) -> str:
     values = [float(one["value"]) for one in images]
+    if min(values) == max(values):
+        return f"{min(values):.3g}, chosen at random among equals"
     return f"{min(values):.3g} to {max(values):.3g}"
 
 
