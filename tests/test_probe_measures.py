@@ -186,6 +186,8 @@ def test_the_report_shows_what_probes_found(probed: Path, typed: Any) -> None:
     assert said.code == 0, said.err
     page = Path("report/report.md").read_text()
     assert "Probes that cannot be read" in page and "broken.json" in page
+    assert "Settings: eps [2], steps 10, random_start True, seed 0, images 16, batch 250." in page.replace("\\", "")
+    assert "fgsm: one step of eps along the sign of the gradient" in page
     table = Path("report/tables/probe-robustness.csv").read_text().splitlines()
     assert table[0] == "group,run,clean,fgsm_eps2,pgd_eps2"
     assert table[1].endswith(f",{found['clean']:.2f},{found['fgsm_eps2']:.2f},{found['pgd_eps2']:.2f}")
