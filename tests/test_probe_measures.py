@@ -128,6 +128,7 @@ def test_calibration_compares_confidence_with_accuracy(data: Noise) -> None:
     assert found["ece"] == pytest.approx(100 * (0.75 - share), abs=1e-3)
     xs, ys = found["reliability"]["series"]["student"]
     assert xs == [pytest.approx(75, abs=1e-3)] and ys == [pytest.approx(100 * share)]
+    assert found["reliability"]["series"]["share of the images"][1] == [100]
 
 
 def test_the_principal_axes_are_those_of_most_variance() -> None:

@@ -44,8 +44,12 @@ class Calibration:
             "nll": float(F.cross_entropy(logits, labels)),
             "reliability": curves(
                 "confidence, %",
-                "accuracy, top-1 %",
-                {"student": (xs, [100 * one.accuracy for one in known]), "calibrated": ([0.0, 100.0], [0.0, 100.0])},
+                "accuracy, top-1 %; share of the images, %",
+                {
+                    "student": (xs, [100 * one.accuracy for one in known]),
+                    "calibrated": ([0.0, 100.0], [0.0, 100.0]),
+                    "share of the images": (xs, [100 * one.images / len(labels) for one in known]),  # few: a rough bin
+                },
             ),
         }
 

@@ -19,7 +19,7 @@ class Robustness:
 
     fgsm: one step of eps along the sign of the gradient (Goodfellow, Shlens and Szegedy 2015).
 
-    pgd: several steps of 2.5 eps / steps, or of `step` levels, from a random start within eps (Madry et al. 2018).
+    pgd: several steps, each of 2.5 eps / steps if step is not set, from a random start (Madry et al. 2018).
     """
 
     def __init__(

@@ -18,6 +18,7 @@ from unix_exp.report.tables import UNCORRECTED, number, p_of, shown, signed, spr
 STUDY = "chennupati2021"
 LEARNED = "method/weight_"  # the values of a record that hold exp(-a) of a path, or of a path and stage
 LABELS = "labels alone"  # instead of paths
+NO_PATHS = Cell("—", hint="another method, which has no paths")
 NONE_AT_HAND = "No published figure at hand: the paper's tables are in no text that this project could read."
 
 
@@ -85,7 +86,7 @@ def row(name: str, arm: Arm, group: Group) -> list[str | Cell]:
     why = "not measured; runtime.agreement=true measures it" if arm.taught else "there is no teacher to agree with"
     return [
         name,
-        weights_of(arm.settings["distiller"]) if arm.taught else LABELS,
+        (weights_of(arm.settings["distiller"]) or NO_PATHS) if arm.taught else LABELS,
         shown(arm.top1, strong=arm.top1.mean == top),
         str(arm.top5),
         str(Summary.of(agreement)) if agreement else Cell("—", hint=why),
