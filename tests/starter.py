@@ -80,11 +80,18 @@ def same_run(one: Path, other: Path) -> bool:
     for name in ("student.safetensors", "analysis.jsonl"):
         if (first / name).read_bytes() != (second / name).read_bytes():
             return False
+    values = [read(folder / "images.safetensors") for folder in (first, second)]  # of a method that has some
+    if values[0] != values[1]:
+        return False
     ours, theirs = (
         [{name: value for name, value in line.items() if not name.startswith("time/")} for line in records(folder)]
         for folder in (one, other)
     )
     return ours == theirs
+
+
+def read(path: Path) -> bytes | None:
+    return path.read_bytes() if path.exists() else None
 
 
 def train_in_a_fork(order: dict[str, Any]) -> None:

@@ -12,7 +12,7 @@ from assembled import Noise
 from PIL import Image
 from torch import Tensor
 
-from unix_exp.run.pictures import as_pixels, extremes, save_extremes
+from unix_exp.run.pictures import GAP, as_pixels, extremes, save_extremes
 from unix_exp.types import Batch
 
 
@@ -60,16 +60,18 @@ def test_a_picture_holds_the_images_in_order_and_a_file_says_which(tmp_path: Pat
     assert described["lowest"][1] == {"index": 1, "class": "odd", "value": 1.0}
     with Image.open(tmp_path / "images" / "weight-highest.png") as picture:
         pixels = np.asarray(picture)
-    assert pixels.shape == (2 * 64, 8 * 64, 3)
-    assert pixels[::64, ::64, 0].flatten().tolist() == [5 * number for number in range(39, 23, -1)]
+    assert pixels.shape == (2 * 64 + GAP, 8 * 64 + 7 * GAP, 3)
+    step = 64 + GAP
+    assert pixels[::step, ::step, 0].flatten().tolist() == [5 * number for number in range(39, 23, -1)]
+    assert (pixels[64 : 64 + GAP] == 255).all() and (pixels[:, 64 : 64 + GAP] == 255).all(), "white between images"
 
 
 def test_a_last_row_that_is_not_full_ends_in_white(tmp_path: Path) -> None:
     save_extremes(tmp_path / "images", {"weight": torch.arange(20.0)}, Grey())  # type: ignore[arg-type]
     with Image.open(tmp_path / "images" / "weight-lowest.png") as picture:
         pixels = np.asarray(picture)
-    assert pixels.shape == (2 * 64, 8 * 64, 3)
-    assert pixels[-1, ::64, 0].tolist() == [40, 45, *[255] * 6]
+    assert pixels.shape == (2 * 64 + GAP, 8 * 64 + 7 * GAP, 3)
+    assert pixels[-1, :: 64 + GAP, 0].tolist() == [40, 45, *[255] * 6]
 
 
 def test_pixels_come_back_as_they_were_before_they_were_normalised() -> None:

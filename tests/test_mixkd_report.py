@@ -70,6 +70,7 @@ def test_arms_stand_side_by_side_with_their_cost_and_what_is_published(report: C
     assert rows["partial mixup, T = 4"]["top-1 %: published"] == "no published figure at hand"
     assert rows["full mixup, T = 4"]["top-1 %: ours"] == ""
     assert float(rows["no mixup, T = 4"]["compute, % of KD: ours"]) > 0
+    assert rows["teacher"]["top-1 %: published"] == "no published figure at hand"
 
 
 def test_a_control_alone_is_no_section_of_this_paper(report: Command) -> None:
@@ -86,6 +87,8 @@ def test_the_grid_has_its_map_and_the_published_corners(report: Command) -> None
     assert corners["resnet20 → resnet20"]["top-1 %: ours"] == "68.20 (1)"
     assert corners["resnet20 → resnet20"]["top-1 %: published"] == "68 to 69"
     assert corners["resnet110 → resnet110"]["top-1 %: ours"] == ""
+    assert corners["resnet20 → resnet20"]["compute, % of KD: ours"] == "95.00"
+    assert "Compute, counted: 95.00 % of KD" in Path("report/report.md").read_text()
     assert not Path("report/tables/mixkd-arms.csv").exists(), "the grid's runs alone are no study of arms"
     chart = Path("report/figures/mixkd-grid-cifar100-240-epochs-batch-64-t-4.svg").read_text()
     assert ">68.2<" in chart and ">69.9<" in chart

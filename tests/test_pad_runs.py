@@ -22,6 +22,7 @@ from unix_exp.distillers.distiller import Distiller
 from unix_exp.recipe import Recipe
 from unix_exp.run.assemble import Shapes, assemble, facts_of
 from unix_exp.run.checkpoint import read_state
+from unix_exp.run.pictures import GAP
 from unix_exp.types import Batch, Mistake
 
 PAD = ("experiment=pad", "recipe.epochs=2", "distiller.epochs=2")
@@ -174,7 +175,7 @@ def test_a_finished_run_holds_the_student_alone_and_the_weight_of_every_image(
     order = weights.argsort(descending=True).tolist()
     assert (highest, lowest) == (order[:16], order[:-17:-1])
     with Image.open(folder / "images" / "pad_weight-highest.png") as picture:
-        assert picture.size == (8 * 32, 2 * 32)
+        assert picture.size == (8 * 32 + 7 * GAP, 2 * 32 + GAP)
 
 
 def test_the_smoke_scale_runs_every_arm(command: Command) -> None:

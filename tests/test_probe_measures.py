@@ -128,6 +128,7 @@ def test_calibration_compares_confidence_with_accuracy(data: Noise) -> None:
     assert found["ece"] == pytest.approx(100 * (0.75 - share), abs=1e-3)
     xs, ys = found["reliability"]["series"]["student"]
     assert xs == [pytest.approx(75, abs=1e-3)] and ys == [pytest.approx(100 * share)]
+    assert found["reliability"]["series"]["share of the images"][1] == [100]
 
 
 def test_the_principal_axes_are_those_of_most_variance() -> None:
@@ -186,6 +187,8 @@ def test_the_report_shows_what_probes_found(probed: Path, typed: Any) -> None:
     assert said.code == 0, said.err
     page = Path("report/report.md").read_text()
     assert "Probes that cannot be read" in page and "broken.json" in page
+    assert "Settings: eps [2], steps 10, random_start True, seed 0, images 16, batch 250." in page.replace("\\", "")
+    assert "fgsm: one step of eps along the sign of the gradient" in page
     table = Path("report/tables/probe-robustness.csv").read_text().splitlines()
     assert table[0] == "group,run,clean,fgsm_eps2,pgd_eps2"
     assert table[1].endswith(f",{found['clean']:.2f},{found['fgsm_eps2']:.2f},{found['pgd_eps2']:.2f}")

@@ -74,6 +74,19 @@ def test_every_arm_has_its_mean_and_where_none_is_known_says_so(report: Command)
     assert (test["comparison"], test["difference"], test["runs"]) == ("pad \N{MINUS SIGN} pad_ohem", "+1.50", "3 and 3")
 
 
+def test_one_sentence_names_the_schedule_that_compute_is_held_against_unless_arms_differ(report: Command) -> None:
+    kd, own = made(Path("runs/kd"), "kd", PAIR, schedule=4), pad("learned")
+    said = []
+    for epochs in (4, 6):
+        changed(kd, cost__against="KD for 4 epochs")
+        changed(own, cost__against=f"KD for {epochs} epochs")
+        report("runs")
+        lines = Path("report/report.md").read_text().splitlines()
+        said.append(sorted({line for line in lines if "ompute is a percentage of KD for" in line}))
+    assert said[0] == ["Compute is a percentage of KD for 4 epochs."]
+    assert said[1] == [f"{name}: compute is a percentage of KD for {n} epochs." for name, n in (("kd", 4), ("pad", 6))]
+
+
 def test_only_arms_that_differ_in_the_weights_alone_are_tested_against_each_other(report: Command) -> None:
     for seed in (0, 1):
         pad("learned", seed, 50.0 + seed)
@@ -101,7 +114,14 @@ def test_weights_are_drawn_over_the_second_stage_and_the_images_at_both_ends_are
     assert "95 % of images below" in weights
     shown = Path("report/figures/extremes-pad-weight-pad-cifar100-resnet20-resnet8.svg").read_text()
     assert shown.count("data:image/png;base64,") == 2
-    assert "highest weight, 1 to 2: apple (2)." in Path("report/index.html").read_text()
+    assert "Highest weight, 1 to 2: apple (2)." in Path("report/index.html").read_text()
+
+
+def test_where_all_shown_weights_are_the_same_the_page_says_how_the_images_were_chosen(report: Command) -> None:
+    listed = pad("ohem", pictured=True) / "images" / "pad_weight.json"
+    listed.write_text(listed.read_text().replace("1.0", "2.0"))
+    report("runs")
+    assert "Lowest weight, 2, chosen at random among equals: apple (2)." in Path("report/index.html").read_text()
 
 
 @pytest.mark.parametrize("damage", ["cut short", "no picture", "no list", "no text"])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
@@ -33,6 +34,18 @@ def test_a_killed_sweep_goes_on_where_it_stopped(tmp_path: Path) -> None:
     assert again.stdout.count(" is finished: ") == len(done)
     assert all(path.stat().st_mtime_ns == written for path, written in done.items())
     assert len(list(tmp_path.glob("runs/*/result.json"))) == 4
+
+
+def test_a_setting_that_only_methods_of_the_grid_have_reaches_every_job(command: Command) -> None:
+    pad = ("sweep=pad_gamma", "scale=smoke", "teacher=resnet8", "student=resnet8", "seed=0", "logger=none")
+    said = command(*pad, "experiment=pad_focal,pad_inverse_focal", "distiller.gamma=0.5", "distiller.beta=3")
+    assert said.code == 0, said.err
+    results = [json.loads(path.read_text()) for path in Path("runs").glob("*/result.json")]
+    settings = [result["settings"]["distiller"] for result in results]
+    assert {(one["weighting"], one["gamma"], one["beta"]) for one in settings} == {
+        ("focal", 0.5, 3), ("inverse_focal", 0.5, 3),
+    }  # fmt: skip
+    assert all("distiller.beta=3" in result["command"] for result in results)
 
 
 def listening() -> None:

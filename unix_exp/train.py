@@ -11,6 +11,7 @@ import hydra
 from hydra._internal.utils import get_args_parser
 from hydra.conf import HydraConf
 from hydra.core.hydra_config import HydraConfig
+from hydra.errors import HydraException
 from hydra.types import RunMode
 from omegaconf import DictConfig
 
@@ -64,7 +65,7 @@ def main() -> None:
             print(help_text(words, config_dir))  # Hydra reads all hundred choices for its own, which takes seconds
             return
         check_one_sweep(words)
-        launch()
+        launch(words, config_dir)
         Outcomes.raise_deferred()
     except KeyboardInterrupt:
         conclude(interrupted=True)
@@ -81,10 +82,10 @@ def main() -> None:
     sys.exit(conclude())
 
 
-def launch() -> None:
+def launch(words: list[str], config_dir: Path | None) -> None:
     """Run Hydra; the jobs' errors are recorded, so an error that is raised here is Hydra's or the launcher's."""
     try:
-        run()
+        start(words, config_dir)
     except OSError as error:
         if error.filename is None:
             raise
@@ -95,6 +96,18 @@ def launch() -> None:
         if (outcomes := Outcomes.of_this_sweep()) is None or outcomes.path.exists():
             raise  # the jobs had begun
         raise Mistake(f"the launcher cannot start: {first_line(error)}; choose another with hydra/launcher") from error
+
+
+def start(words: list[str], config_dir: Path | None) -> None:
+    """Run Hydra; where every job is valid and what Hydra composes before them is not, once more with other words."""
+    try:
+        run()
+    except HydraException:
+        with compose.hydra_ready(config_dir):
+            if compose.first_invalid(words) is not None or (again := compose.as_choices(words)) == words:
+                raise
+        sys.argv[1:] = [*(word for word in sys.argv[1:] if word not in words), *again]
+        run()
 
 
 def conclude(interrupted: bool = False) -> int:

@@ -78,6 +78,20 @@ def parsed(words: list[str]) -> list[Override]:
     return OverridesParser.create(config_loader=GlobalHydra.instance().config_loader()).parse_overrides(words)
 
 
+def as_choices(words: list[str]) -> list[str]:
+    """Settings as choices of one value: these reach the jobs of a grid and nothing else.
+
+    Hydra first composes the words without the grid, where `distiller.lr=0.005` fails if only the grid names a method
+    with such a setting.
+    """
+    found = []
+    for word, override in zip(words, parsed(words), strict=True):
+        key, _, value = word.partition("=")
+        fixed = "." in key and value and not override.is_sweep_override() and not key.startswith(("hydra.", "+", "~"))
+        found.append(f"{key}=choice({value})" if fixed else word)
+    return found
+
+
 def composed(job: tuple[str, ...]) -> DictConfig:
     """A job's whole configuration; jobs that differ in the seed alone share the work."""
     seeds = [word for word in job if word.startswith("seed=")]

@@ -12,7 +12,7 @@ from unix_exp.types import Dataset
 
 @probes.register("agreement")
 class Agreement:
-    """How often student and teacher predict the same class on the test set, right or wrong."""
+    """How often student and teacher predict the same class on the test set, right or wrong, in per cent."""
 
     networks: ClassVar[tuple[str, ...]] = ("student", "teacher")
 

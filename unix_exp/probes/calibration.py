@@ -14,7 +14,11 @@ from unix_exp.types import Dataset, Mistake
 
 @probes.register("calibration")
 class Calibration:
-    """How far the student's confidence is from how often it is right, on the test set (Guo et al. 2017)."""
+    """How far the student's confidence is from how often it is right, on the test set (Guo et al. 2017).
+
+    ece: expected calibration error, the mean distance of the two over bins of confidence, in per cent. top1 and
+    confidence: their means, in per cent. nll: the mean negative log-likelihood of the labels.
+    """
 
     def __init__(self, bins: int = 15, batch: int = 250) -> None:
         for name, value in (("bins", bins), ("batch", batch)):
@@ -40,8 +44,12 @@ class Calibration:
             "nll": float(F.cross_entropy(logits, labels)),
             "reliability": curves(
                 "confidence, %",
-                "accuracy, top-1 %",
-                {"student": (xs, [100 * one.accuracy for one in known]), "calibrated": ([0.0, 100.0], [0.0, 100.0])},
+                "accuracy, top-1 %; share of the images, %",
+                {
+                    "student": (xs, [100 * one.accuracy for one in known]),
+                    "calibrated": ([0.0, 100.0], [0.0, 100.0]),
+                    "share of the images": (xs, [100 * one.images / len(labels) for one in known]),  # few: a rough bin
+                },
             ),
         }
 

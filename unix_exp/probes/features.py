@@ -16,7 +16,11 @@ FIRST = 6  # classes, where none are chosen: more cannot be told apart in one dr
 
 @probes.register("features")
 class Features:
-    """The student's embeddings of some classes' test images, along their two principal axes."""
+    """The student's embeddings of some classes' test images, along their two principal axes.
+
+    explained: the share of the variance along these axes, in per cent. within_classes: the share of all variance
+    that is within classes, in per cent; it is small where classes form clusters.
+    """
 
     def __init__(self, classes: list[str] | None = None, images: int = 50, batch: int = 250) -> None:
         for name, value in (("images", images), ("batch", batch)):

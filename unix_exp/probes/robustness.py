@@ -15,10 +15,11 @@ from unix_exp.types import Dataset, Mistake
 
 @probes.register("robustness")
 class Robustness:
-    """Top-1 on test images that were changed to raise the loss, no pixel by more than eps of its 255 levels.
+    """Top-1 in per cent on test images changed to raise the loss, no pixel by more than eps of its 255 levels.
 
-    fgsm  one step of eps along the sign of the gradient (Goodfellow, Shlens and Szegedy 2015)
-    pgd   several smaller ones, from a random start within eps (Madry et al. 2018)
+    fgsm: one step of eps along the sign of the gradient (Goodfellow, Shlens and Szegedy 2015).
+
+    pgd: several steps, each of 2.5 eps / steps if step is not set, from a random start (Madry et al. 2018).
     """
 
     def __init__(

@@ -17,6 +17,8 @@ from unix_exp.report.tables import UNCORRECTED, number, p_of, shown, signed, spr
 
 STUDY = "chennupati2021"
 LEARNED = "method/weight_"  # the values of a record that hold exp(-a) of a path, or of a path and stage
+LABELS = "labels alone"  # instead of paths
+NO_PATHS = Cell("—", hint="another method, which has no paths")
 NONE_AT_HAND = "No published figure at hand: the paper's tables are in no text that this project could read."
 
 
@@ -62,7 +64,7 @@ def table_of(group: Group, study: Mapping[str, Any]) -> Table:
     alone = [arm for arm, _ in named if not arm.taught]
     rows: list[list[str | Cell] | Heading] = [
         row("student alone" if len(alone) == 1 else f"student alone: {arm.label}", arm, group) for arm in alone
-    ] or [["student alone", "", *[MISSING] * 4]]
+    ] or [["student alone", LABELS, *[MISSING] * 4]]
     for name, settings in study["arms"].items():
         # Where several arms have a name, they differ in their schedule, say, which their labels tell.
         rows += [
@@ -81,13 +83,13 @@ def table_of(group: Group, study: Mapping[str, Any]) -> Table:
 def row(name: str, arm: Arm, group: Group) -> list[str | Cell]:
     agreement = [run.result["last"]["agreement"] for run in arm.runs if "agreement" in run.result["last"]]
     top = max(other.top1.mean for other in group.arms)
-    unmeasured = Cell("—", hint="not measured; runtime.agreement=true measures it") if arm.taught else ""
+    why = "not measured; runtime.agreement=true measures it" if arm.taught else "there is no teacher to agree with"
     return [
         name,
-        weights_of(arm.settings["distiller"]),
+        (weights_of(arm.settings["distiller"]) or NO_PATHS) if arm.taught else LABELS,
         shown(arm.top1, strong=arm.top1.mean == top),
         str(arm.top5),
-        str(Summary.of(agreement)) if agreement else unmeasured,
+        str(Summary.of(agreement)) if agreement else Cell("—", hint=why),
         number(share_of_kd(arm, group)),
     ]
 

@@ -13,7 +13,7 @@ from unix_exp.plots.charts import Line, lines
 from unix_exp.plots.pictures import Picture, pictures
 from unix_exp.report.arms import Arm, Group, same_length, share_of_kd
 from unix_exp.report.blocks import Cell, Column, Figure, Table, slug
-from unix_exp.report.tables import number
+from unix_exp.report.tables import number, schedule_notes
 
 NONE_AT_HAND = "no published figure at hand"
 SHARES = (0, 5, 25, 50, 75, 95, 100)  # per cent of the images, of the quantiles that every epoch records
@@ -51,16 +51,8 @@ def methods_table(
             for arm in arms
         ],
         anchor,
-        notes=[*notes, *held_against(arms)],
+        notes=[*notes, *schedule_notes(arms)],
     )
-
-
-def held_against(arms: Sequence[Arm]) -> list[str]:
-    """The schedule of KD that the arms' compute is a percentage of; for each arm, where they differ."""
-    named = {arm.label: str(schedule) for arm in arms if (schedule := arm.runs[0].result["cost"].get("against"))}
-    if len(set(named.values())) == 1:
-        return [f"Compute is a percentage of {next(iter(named.values()))}."]
-    return [f"{label}: compute is a percentage of {schedule}." for label, schedule in named.items()]
 
 
 def spread_over_images(arm: Arm, group: Group, name: str, y_title: str) -> Figure | None:
@@ -98,7 +90,7 @@ def extremes(arm: Arm, group: Group, name: str, what: str) -> Figure | None:
                 pictures(shown, title=f"Training images by their {what}, {arm.label}, {group.title}"),
                 f"{group.title}, {arm.label}, seed {run.result['seed']}: the training images with the highest and the "
                 f"lowest {what} at the end, cropped and mirrored at random as in training. "
-                + " ".join(f"{one.heading}: {one.description}." for one in shown),
+                + " ".join(f"{one.heading.capitalize()}: {one.description}." for one in shown),
                 slug(f"extremes {name} {arm.label} {group.dataset} {group.pair}"),
             )
     return None
@@ -120,6 +112,8 @@ def pictures_of(folder: Path, name: str, what: str) -> list[Picture]:
 
 def limits(images: Sequence[Mapping[str, Any]]) -> str:
     values = [float(one["value"]) for one in images]
+    if min(values) == max(values):
+        return f"{min(values):.3g}, chosen at random among equals"
     return f"{min(values):.3g} to {max(values):.3g}"
 
 

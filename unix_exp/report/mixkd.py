@@ -28,6 +28,8 @@ from unix_exp.report.runs import Run
 from unix_exp.report.setting import Setting
 
 UNKNOWN = Cell("no published figure at hand")
+LAST_ALONE = Cell("—", hint="known of its last epoch alone")
+ONCE = Cell("—", hint="its training is no part of a student's compute; under One-off costs, if it was trained here")
 
 
 def sections(students: Sequence[Run]) -> list[Section]:
@@ -110,7 +112,7 @@ def arms_table(found: Sequence[Compared], facts: Mapping[str, Any]) -> Table:
         rows.append(Heading(one.title))
         teacher = one.runs[0].result["teacher"]
         top1 = None if teacher is None else teacher.get("top1")
-        rows.append(["teacher", MISSING if top1 is None else f"{top1:.2f}", "", "", ""])
+        rows.append(["teacher", MISSING if top1 is None else f"{top1:.2f}", UNKNOWN, LAST_ALONE, ONCE])
         by_arm = {arm["name"]: arm_of(one.runs, arm, facts) for arm in facts["arms"]}
         best = max((arm.top1.mean for arm in by_arm.values() if arm), default=None)
         rows += [arm_row(name, arm, best, facts) for name, arm in by_arm.items()]
@@ -194,9 +196,18 @@ def cells_table(setting: Setting, found: Sequence[Surface], networks: Sequence[s
             cells = [one.cells.get((teacher, student)) for teacher in networks]
             rows.append([student, *(MISSING if arm is None else str(arm.top1) for arm in cells)])
     head: list[str | Column] = ["student", *(Column(teacher, "top-1 %, by teacher") for teacher in networks)]
-    return Table(
-        f"MIX-KD, every student by every teacher: {setting.title}.", head, rows, slug(f"mixkd {setting.title}")
-    )
+    caption = f"MIX-KD, every student by every teacher: {setting.title}."
+    return Table(caption, head, rows, slug(f"mixkd {setting.title}"), notes=compute_of(found))
+
+
+def compute_of(found: Sequence[Surface]) -> list[str]:
+    """The compute of all cells in one sentence: students of different networks have the same share of their KD."""
+    shares = {f"{arm.percent:.2f}" for one in found for arm in one.cells.values() if arm.percent is not None}
+    if not shares:
+        return []
+    low, high = min(shares, key=float), max(shares, key=float)
+    counted = low if low == high else f"{low} to {high}"
+    return [f"Compute, counted: {counted} % of KD with the same teacher and student."]
 
 
 def bands_table(setting: Setting, found: Sequence[Surface], facts: Mapping[str, Any]) -> Table:
@@ -209,8 +220,11 @@ def bands_table(setting: Setting, found: Sequence[Surface], facts: Mapping[str, 
             arm = one.cells.get((cell["teacher"], cell["student"]))
             ours = MISSING if arm is None else str(arm.top1)
             printed = cell["top1"] if one.temperature == bands["temperature"] else UNKNOWN
-            rows.append([f"{cell['teacher']} → {cell['student']}", ours, printed])
-    head: list[str | Column] = ["pair", Column("ours", "top-1 %"), Column("published", "top-1 %")]
+            percent = MISSING if arm is None or arm.percent is None else f"{arm.percent:.2f}"
+            rows.append([f"{cell['teacher']} → {cell['student']}", ours, printed, percent])
+    head: list[str | Column] = [
+        "pair", Column("ours", "top-1 %"), Column("published", "top-1 %"), Column("ours", "compute, % of KD"),
+    ]  # fmt: skip
     notes = [f"Published: {bands['source']}. {bands['note']}"]
     anchor = slug(f"mixkd corners {setting.title}")
     return Table(f"MIX-KD, the corners of the grid: {setting.title}.", head, rows, anchor, notes=notes)

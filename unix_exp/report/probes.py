@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from unix_exp.plots.charts import Line, Point, lines, scatter
@@ -28,20 +29,34 @@ from unix_exp.run.record import finite
 MOST_FIGURES = 24  # a probed sweep would draw hundreds
 
 
+@dataclass(frozen=True)
+class Probed:
+    """What one probe found of one run."""
+
+    group: Group
+    label: str
+    run: Run
+    values: Mapping[str, Any]
+    about: str  # the probe's own description; empty in older files
+    settings: Mapping[str, Any]
+
+
 def sections(runs: Sequence[Run]) -> list[Section]:
-    found: dict[str, list[tuple[Group, str, Run, Mapping[str, Any]]]] = {}
+    found: dict[str, list[Probed]] = {}
     damaged = []
     for group in groups(runs):
         for arm in group.arms:
             for run in arm.runs:
                 for path in sorted((run.path / "probes").glob("*.json")):
                     try:
-                        values = dict(json.loads(path.read_text())["found"])
-                    except (OSError, ValueError, KeyError, TypeError):
+                        kept = json.loads(path.read_text())
+                        values, settings = dict(kept["found"]), dict(kept.get("settings", {}))
+                    except (OSError, ValueError, KeyError, TypeError, AttributeError):
                         damaged.append(str(path))
                         continue
+                    label = f"{arm.label}, seed {run.result['seed']}"
                     found.setdefault(path.stem, []).append(
-                        (group, f"{arm.label}, seed {run.result['seed']}", run, values)
+                        Probed(group, label, run, values, str(kept.get("about", "")), settings)
                     )
     blocks: list[Block] = [Notice("Probes that cannot be read", damaged)] if damaged else []
     figures = []
@@ -50,9 +65,9 @@ def sections(runs: Sequence[Run]) -> list[Section]:
             blocks.append(table)
         figures += [
             figure
-            for group, label, run, values in members
-            for key, value in values.items()
-            if isinstance(value, Mapping) and (figure := drawn(name, key, value, group, label, run)) is not None
+            for one in members
+            for key, value in one.values.items()
+            if isinstance(value, Mapping) and (figure := drawn(name, key, value, one)) is not None
         ]
     if figures:
         blocks.append(Figures(figures[:MOST_FIGURES]))
@@ -61,20 +76,33 @@ def sections(runs: Sequence[Run]) -> list[Section]:
     return [Section("Probes", "probes", blocks)] if blocks else []
 
 
-def table_of(name: str, members: Sequence[tuple[Group, str, Run, Mapping[str, Any]]]) -> Table | None:
+def table_of(name: str, members: Sequence[Probed]) -> Table | None:
     """The numbers and words that a probe found of each run."""
-    columns = list(dict.fromkeys(key for *_, values in members for key, value in values.items() if plain(value)))
+    columns = list(dict.fromkeys(key for one in members for key, value in one.values.items() if plain(value)))
     if not columns:
         return None
     rows: list[Row] = []
-    for group in dict.fromkeys(group.title for group, *_ in members):
+    for group in dict.fromkeys(one.group.title for one in members):
         rows.append(Heading(group))
         rows += [
-            [label, *(shown(values.get(column)) for column in columns)]
-            for of, label, _, values in members
-            if of.title == group
+            [one.label, *(shown(one.values.get(column)) for column in columns)]
+            for one in members
+            if one.group.title == group
         ]
-    return Table(f"{name}.", ["run", *columns], rows, slug(f"probe {name}"))
+    return Table(f"{name}.", ["run", *columns], rows, slug(f"probe {name}"), notes=notes_of(members))
+
+
+def notes_of(members: Sequence[Probed]) -> list[str]:
+    """What the probe measures and how it was set, for each run where they were set differently."""
+    described = [part for one in members for part in Text(one.about).paragraphs]
+    said = {f"{one.label} of {one.group.title}": in_words(one.settings) for one in members}
+    if len(set(said.values())) == 1:
+        said = {"Settings": next(iter(said.values()))}
+    return list(dict.fromkeys([*described, *(f"{whose}: {words}." for whose, words in said.items() if words)]))
+
+
+def in_words(settings: Mapping[str, Any]) -> str:
+    return ", ".join(f"{key} {value}" for key, value in settings.items() if value is not None)
 
 
 def plain(value: Any) -> bool:
@@ -87,9 +115,9 @@ def shown(value: Any) -> str | Cell:
     return f"{value:.2f}" if isinstance(value, float) else str(value)
 
 
-def drawn(name: str, key: str, value: Mapping[str, Any], group: Group, label: str, run: Run) -> Figure | None:
+def drawn(name: str, key: str, value: Mapping[str, Any], of: Probed) -> Figure | None:
     """A picture as unix_exp.probes.pictures makes it; None where it is none."""
-    title = f"{name}, {key}: {label}, {group.title}"
+    title = f"{name}, {key}: {of.label}, {of.group.title}"
     try:
         axes = str(value["x_title"]), str(value["y_title"])
         series = {str(one): pairs(xs, ys) for one, (xs, ys) in value["series"].items()}
@@ -102,7 +130,7 @@ def drawn(name: str, key: str, value: Mapping[str, Any], group: Group, label: st
     else:
         curves = [Line(one, [x for x, _ in known], [y for _, y in known]) for one, known in series.items()]
         chart = lines(curves, *axes, title=title)
-    return Figure(chart, f"{title}.", slug(f"probe {name} {key} {run.result['identity']}"))
+    return Figure(chart, f"{title}.", slug(f"probe {name} {key} {of.run.result['identity']}"))
 
 
 def pairs(xs: Sequence[Any], ys: Sequence[Any]) -> list[tuple[float, float]]:

@@ -229,14 +229,19 @@ def group_table(group: Group) -> Table:
         ],
         [arm_row(arm, group, strong=comparable and arm.top1.mean == top) for arm in group.arms],
         slug(f"arms {group.dataset} {group.pair}"),
-        notes=schedule_notes(group),
+        notes=schedule_notes(group.arms),
     )
 
 
-def schedule_notes(group: Group) -> list[str]:
-    """The schedules that shares of KD are held against, where records name them."""
-    named = [(arm.label, arm.runs[0].result["cost"].get("against")) for arm in group.arms]
-    return [f"{label}: compute is a percentage of KD over {schedule}." for label, schedule in named if schedule]
+def schedule_notes(arms: Sequence[Arm]) -> list[str]:
+    """The schedule of KD that shares of its compute are percentages of; whose it is, where they differ."""
+    labels: dict[str, list[str]] = {}
+    for arm in arms:
+        if schedule := arm.runs[0].result["cost"].get("against"):  # older records have none
+            labels.setdefault(str(schedule), []).append(arm.label)
+    if list(map(len, labels.values())) == [len(arms)]:
+        return [f"Compute is a percentage of {next(iter(labels))}."]
+    return [f"{', '.join(those)}: compute is a percentage of {schedule}." for schedule, those in labels.items()]
 
 
 def arm_row(arm: Arm, group: Group, strong: bool) -> CellRow:

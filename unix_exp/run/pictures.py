@@ -18,6 +18,7 @@ from unix_exp.types import Dataset
 
 COLUMNS, ROWS = 8, 2  # of each picture
 SIDE = 64  # pixels of an image in a picture, at most
+GAP = 2  # pixels of white between images
 
 
 def save_extremes(folder: Path, values: Mapping[str, Tensor], data: Dataset) -> None:
@@ -57,8 +58,9 @@ def picture(path: Path, index: Tensor, data: Dataset) -> list[tuple[int, int]]:
     batch = next(iter(data.train_batches(len(index), 0, index)))
     order = [batch.index.tolist().index(one) for one in index.tolist()]
     pixels = as_pixels(batch.images[order].cpu(), getattr(data, "mean", None), getattr(data, "std", None))
-    rows = [torch.cat(list(some), dim=2) for some in padded(pixels).split(COLUMNS)]
-    whole = torch.cat(rows, dim=1).permute(1, 2, 0).contiguous().numpy()
+    framed = F.pad(padded(pixels), (0, GAP, 0, GAP), value=255)
+    rows = [torch.cat(list(some), dim=2) for some in framed.split(COLUMNS)]
+    whole = torch.cat(rows, dim=1)[:, :-GAP, :-GAP].permute(1, 2, 0).contiguous().numpy()
     write_whole(path, lambda part: Image.fromarray(whole).save(part, "PNG"))
     return list(zip(index.tolist(), batch.targets.argmax(dim=1)[order].tolist(), strict=True))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import json
 from collections.abc import Mapping
 from pathlib import Path
@@ -11,7 +12,7 @@ from torch import nn
 
 from unix_exp.config import plugins
 from unix_exp.engine.runtime import Runtime
-from unix_exp.registry import probes
+from unix_exp.registry import parameters_of, probes
 from unix_exp.run import components
 from unix_exp.run.checkpoint import write_whole
 from unix_exp.run.load import load, read_result
@@ -27,8 +28,17 @@ def probe(run: Path, name: str, settings: Mapping[str, Any], device: str = "auto
     networks: dict[str, nn.Module] = {role: load(run, role).to(used) for role in getattr(made, "networks", (STUDENT,))}
     data = components.dataset(recorded["dataset"])
     data.load(used)
-    found = {"probe": name, "settings": dict(settings), "found": dict(made(networks, data))}
+    found = {
+        "probe": name, "about": inspect.getdoc(probes[name]) or "", "settings": complete(name, settings),
+        "found": dict(made(networks, data)),
+    }  # fmt: skip
     path = run / "probes" / f"{name}.json"
     path.parent.mkdir(exist_ok=True)
     write_whole(path, lambda part: part.write_text(json.dumps(found, indent=1) + "\n"))
     return found
+
+
+def complete(name: str, settings: Mapping[str, Any]) -> dict[str, Any]:
+    """The settings of a probe, those that were left to their defaults too."""
+    defaults = {key: parameter.default for key, parameter in parameters_of(probes[name]).items()}
+    return {**{key: value for key, value in defaults.items() if value is not inspect.Parameter.empty}, **settings}
