@@ -16,7 +16,9 @@ from assembled import CPU, RECIPE, Case, Noise, networks_of, settings_of
 from conftest import TINY, Command
 from stored import unwatched, work
 
+import unix_exp
 from unix_exp.answers.__main__ import main
+from unix_exp.run import components
 from unix_exp.run.answers import making
 from unix_exp.run.answers.choice import Choice
 from unix_exp.run.answers.making import Work, make_missing
@@ -166,3 +168,19 @@ def test_half_precision_never_holds_infinity(tmp_path: Path) -> None:
     make_missing(made, unwatched, silent)
     stored = np.load(next(made.store.path.glob("view-000-*.npy")))
     assert np.isfinite(stored).all() and np.abs(stored).max() == np.finfo(np.float16).max
+
+
+def test_a_command_stores_what_the_teacher_says_of_each_view(command: Command) -> None:
+    """Of images in order, a class at a time, by a network whose batch norms stay: statistics of a batch would show."""
+    words = ("teacher=wrn_16_1", "student=resnet8", "answers.precision=float32", "teacher_recipe.epochs=2")
+    said = command(*STORED, *words)
+    assert said.code == 0, said.err
+    config = json.loads(next(Path("runs").glob("*/result.json")).read_text())["settings"]
+    data = components.dataset(config["dataset"])
+    data.load("cpu")
+    teacher = unix_exp.load(next(Path("teachers").glob("wrn*")))
+    with torch.no_grad():
+        for number in (0, 1):
+            (shown,) = data.view_batches(data.train_count, Choice(views=2).view(number, data))
+            stored = np.load(next(Path("answers").glob(f"*/view-00{number}-logits.npy")))
+            torch.testing.assert_close(torch.from_numpy(stored), teacher(shown).logits, rtol=1e-3, atol=1e-3)

@@ -196,3 +196,16 @@ def test_students_of_any_precision_share_a_teacher(tiny: Command) -> None:
     assert "training it first" not in tiny("runtime=fast").out
     assert "training it first" not in tiny("runtime.teacher_precision=bf16").out
     assert json.loads((only(Path("teachers")) / "result.json").read_text())["runtime"]["precision"] == "float32"
+
+
+def test_a_frozen_network_stays_in_eval_mode() -> None:
+    """What evaluates it puts it back into the mode that it was in, which must not be one that learns statistics."""
+    cheap = frozen(worn(unix_exp.model("wrn_16_1", num_classes=10)).eval(), "float32", 32)
+    before = [norm.running_mean.clone() for norm in cheap.modules() if isinstance(norm, nn.BatchNorm2d)]
+    assert before, "some of its batch norms are not folded"
+    for mode in (cheap.training, True):
+        cheap.train(mode)
+        cheap(torch.randn(4, 3, 32, 32))
+    assert not any(module.training for module in cheap.modules())
+    after = [norm.running_mean for norm in cheap.modules() if isinstance(norm, nn.BatchNorm2d)]
+    assert all(torch.equal(one, other) for one, other in zip(before, after, strict=True))

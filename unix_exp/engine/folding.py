@@ -27,8 +27,13 @@ class Frozen(nn.Module):
 
     def __init__(self, network: nn.Module, precision: str) -> None:
         super().__init__()
-        self.network = network.eval().requires_grad_(False).to(DTYPES[precision])
+        self.network = network.requires_grad_(False).to(DTYPES[precision])
         self.dtype = DTYPES[precision]
+        self.eval()
+
+    def train(self, mode: bool = True) -> Frozen:
+        """Stay in eval mode: a batch norm that is not folded would answer by the batch, and change."""
+        return super().train(False)
 
     @torch.no_grad()
     def forward(self, images: Tensor) -> Output:
