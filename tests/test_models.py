@@ -130,7 +130,7 @@ def test_the_number_of_classes_is_the_only_setting(name: str) -> None:
     assert list(inspect.signature(models[name], eval_str=True).parameters) == ["num_classes"]
 
 
-@pytest.mark.parametrize("name", ["resnet8", "wrn_16_1", "vgg8", "shufflev1"])
+@pytest.mark.parametrize("name", ["resnet8", "wrn_16_1", "vgg8", "shufflev1", "shufflev2"])
 def test_a_network_compiles_in_one_graph(name: str) -> None:
     net = models[name]().eval()
     assert_same(torch.compile(net, fullgraph=True, backend="eager")(noise(32)), net(noise(32)))

@@ -16,6 +16,7 @@ import unix_exp
 from unix_exp.criteria.at import attention_distance
 from unix_exp.criteria.sp import similarity_distance
 from unix_exp.criteria.weighted import Weighted
+from unix_exp.distillers.clock import Clock
 from unix_exp.distillers.distiller import Parts
 from unix_exp.distillers.offline import Offline
 from unix_exp.engine.runtime import Runtime
@@ -25,7 +26,7 @@ from unix_exp.recipe import Recipe
 from unix_exp.registry import criteria
 from unix_exp.samplers import unix
 from unix_exp.samplers.uncertainty import UNCERTAINTIES
-from unix_exp.types import Batch, Output
+from unix_exp.types import Batch, Facts, Output, Sampler
 
 GOLDEN = {key: torch.from_numpy(value) for key, value in np.load(Path(__file__).parent / "golden/step.npz").items()}
 CASES = sorted({re.match(r"(unix_.*)_mixed", key)[1] for key in GOLDEN if key.endswith("_mixed")})
@@ -103,6 +104,24 @@ def test_unix_mixes_easy_images_more() -> None:
     assert (share.diff() > 0).all()
     assert share[0] < 0.01 < 0.99 < share[-1]
     assert share[32] > 0.5 > share[31]
+
+
+def test_unix_computes_its_correction_once_for_a_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    facts = Facts(classes=10, train_count=64, batch=16, epochs=1, size=32, shapes={}, clock=Clock())
+    of_a_run, of_none = unix_exp.sampler("unix", facts=facts, w=5.0), unix_exp.sampler("unix", w=5.0)
+
+    def made(sampler: Sampler, size: int) -> Batch:
+        torch.manual_seed(0)
+        given = batch_of(torch.randn(size, 3, 4, 4), torch.arange(size) % 10, 10)
+        return sampler(given, lambda images, mode: output_of(torch.randn(len(images), 10)))
+
+    for size in (16, 12):
+        for found, wanted in zip(made(of_a_run, size)[:3], made(of_none, size)[:3], strict=True):
+            assert torch.equal(found, wanted)
+    monkeypatch.setattr(unix, "correction", None)
+    made(of_a_run, 16)
+    with pytest.raises(TypeError):
+        made(of_a_run, 12)  # not the run's batch
 
 
 def distiller(sampler: str, runtime: Runtime | None = None, **settings: object) -> Offline:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import ClassVar
 
+import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
@@ -39,6 +40,30 @@ def draw_he_weights(net: nn.Module) -> None:
     for module in net.modules():
         if isinstance(module, nn.Conv2d):
             nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
+
+
+def shuffled(maps: Tensor, groups: int) -> Tensor:
+    """The first channel of every group, then the second, and so on, in the memory format of the maps."""
+    # F.channel_shuffle keeps channels_last only on the CPU; anywhere else the next convolution converts its input.
+    return interleaved(*maps.chunk(groups, 1)) if is_channels_last(maps) else F.channel_shuffle(maps, groups)
+
+
+def interleaved(*maps: Tensor) -> Tensor:
+    """Maps of the same width as one, a channel of each in turn, in the memory format of the first.
+
+    Give it slices of wider maps: on the CPU torch.stack copies dense ones value by value, which takes several times as
+    long.
+    """
+    if not is_channels_last(maps[0]):
+        return torch.stack(maps, 2).flatten(1, 2)
+    count, width, *size = maps[0].shape
+    pixels = [one.permute(0, 2, 3, 1).flatten(0, 2) for one in maps]  # of five dimensions, a GPU copies each map alone
+    return torch.stack(pixels, 2).view(count, *size, len(maps) * width).permute(0, 3, 1, 2)
+
+
+def is_channels_last(maps: Tensor) -> bool:
+    """Also of a slice, which `is_contiguous` denies."""
+    return maps.stride(1) == 1
 
 
 def mean_pool(maps: Tensor) -> Tensor:

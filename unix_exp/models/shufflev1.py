@@ -6,7 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from unix_exp.models.parts import Network, conv, mean_pool, stage
+from unix_exp.models.parts import Network, conv, mean_pool, shuffled, stage
 from unix_exp.registry import models
 from unix_exp.types import Output
 
@@ -34,7 +34,9 @@ class Unit(nn.Module):
         self.bn3 = nn.BatchNorm2d(made)
 
     def forward(self, x: Tensor) -> Tensor:
-        inner = F.channel_shuffle(F.relu(self.bn1(self.conv1(x))), self.groups)
+        inner = F.relu(self.bn1(self.conv1(x)))
+        if self.groups > 1:
+            inner = shuffled(inner, self.groups)
         inner = F.relu(self.bn2(self.conv2(inner)))
         made = self.bn3(self.conv3(inner))
         if self.stride == 1:

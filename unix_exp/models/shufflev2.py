@@ -6,9 +6,17 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from unix_exp.models.parts import Network, conv, mean_pool
+from unix_exp.models.parts import Network, conv, interleaved, mean_pool
 from unix_exp.registry import models
 from unix_exp.types import Output
+
+Halves = tuple[Tensor, Tensor]  # of a map's channels; a convolution would first have to copy a slice of the whole map
+
+
+def shuffled_halves(first: Tensor, second: Tensor) -> Halves:
+    """The halves of what shuffling the channels of both together gives."""
+    (of_first, rest_of_first), (of_second, rest_of_second) = first.chunk(2, 1), second.chunk(2, 1)
+    return interleaved(of_first, of_second), interleaved(rest_of_first, rest_of_second)
 
 
 class Unit(nn.Module):
@@ -24,12 +32,12 @@ class Unit(nn.Module):
         self.conv3 = conv(half, half, 1)
         self.bn3 = nn.BatchNorm2d(half)
 
-    def forward(self, x: Tensor) -> Tensor:
-        kept, inner = x.chunk(2, dim=1)
+    def forward(self, halves: Halves) -> Halves:
+        kept, inner = halves
         inner = F.relu(self.bn1(self.conv1(inner)))
         inner = self.bn2(self.conv2(inner))
         inner = F.relu(self.bn3(self.conv3(inner)))
-        return F.channel_shuffle(torch.cat([kept, inner], 1), 2)
+        return shuffled_halves(kept, inner)
 
 
 class DownUnit(nn.Module):
@@ -49,11 +57,11 @@ class DownUnit(nn.Module):
         self.conv5 = conv(half, half, 1)
         self.bn5 = nn.BatchNorm2d(half)
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, x: Tensor) -> Halves:
         short = F.relu(self.bn2(self.conv2(self.bn1(self.conv1(x)))))
         long = F.relu(self.bn3(self.conv3(x)))
         long = F.relu(self.bn5(self.conv5(self.bn4(self.conv4(long)))))
-        return F.channel_shuffle(torch.cat([short, long], 1), 2)
+        return shuffled_halves(short, long)
 
 
 @models.register("shufflev2")
@@ -76,7 +84,7 @@ class ShuffleNetV2(Network):
     def forward(self, images: Tensor) -> Output:
         maps = [F.relu(self.bn1(self.conv1(images)))]
         for layer in (self.layer1, self.layer2, self.layer3):
-            maps.append(layer(maps[-1]))
+            maps.append(torch.cat(layer(maps[-1]), 1))
         return self.answer(maps, mean_pool(F.relu(self.bn2(self.conv2(maps[-1])))))
 
 

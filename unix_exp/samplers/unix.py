@@ -12,7 +12,7 @@ from unix_exp.registry import samplers
 from unix_exp.samplers.mixing import beta, check_alpha, mix
 from unix_exp.samplers.selection import how_many, shuffled, take
 from unix_exp.samplers.uncertainty import UNCERTAINTIES, ScoutMode, Uncertainty
-from unix_exp.types import Batch, Mistake, Scout
+from unix_exp.types import Batch, Facts, Mistake, Scout
 
 
 @samplers.register("unix")
@@ -29,6 +29,7 @@ class Unix:
         alpha: float = 1.0,
         uncertainty: Uncertainty = "entropy",
         scout_mode: ScoutMode = "train",
+        facts: Facts | None = None,
     ) -> None:
         for name, value in (("w", w), ("b", b)):
             if value is not None and not math.isfinite(value):
@@ -39,14 +40,22 @@ class Unix:
         self.alpha = check_alpha(alpha)
         self.uncertainty = UNCERTAINTIES[uncertainty]
         self.scout_mode = scout_mode
+        # The same in every step of a run, which moves it to its device; computed anew it is six small kernels on a GPU.
+        self.of_run = None if facts is None else correction(facts.batch, w, b, torch.device("cpu"))
 
     def __call__(self, batch: Batch, scout: Scout) -> Batch:
         size = batch.images.shape[0]
         k = how_many(self.k, size)
         hardest_first = self.uncertainty(scout(batch.images, self.scout_mode).logits).argsort(descending=True)
-        share = correction(size, self.w, self.b, batch.images.device) * beta(self.alpha, batch.images.device)
+        share = self.correction(size, batch.images.device) * beta(self.alpha, batch.images.device)
         partner = shuffled(batch)  # of the whole batch: an image that is left out may still be a partner
         return mix(take(batch, hardest_first[:k]), take(batch, partner[:k]), share[:k])
+
+    def correction(self, size: int, device: torch.device) -> Tensor:
+        """The run's own, or another one for a batch that is not of its size or not on its device."""
+        if self.of_run is not None and len(self.of_run) == size and self.of_run.device == device:
+            return self.of_run
+        return correction(size, self.w, self.b, device)
 
 
 def correction(size: int, w: float, b: float | None, device: torch.device) -> Tensor:
