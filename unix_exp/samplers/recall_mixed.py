@@ -10,7 +10,7 @@ from unix_exp.samplers.mixing import beta, check_alpha, mix
 from unix_exp.samplers.recall import Recall
 from unix_exp.samplers.selection import how_many, shuffled, take
 from unix_exp.samplers.uncertainty import Uncertainty
-from unix_exp.samplers.unix import correction
+from unix_exp.samplers.unix import check_correction, correction
 from unix_exp.types import Batch, Facts, Scout
 
 
@@ -35,6 +35,7 @@ class RecallMixed(Recall):
         uncertainty: Uncertainty = "entropy",
     ) -> None:
         super().__init__(facts, k, uncertainty)
+        check_correction(w, b)
         self.alpha = check_alpha(alpha)
         shares = correction(facts.batch, w, b, torch.device("cpu"))
         self.register_buffer("correction", shares, persistent=False)  # follows from the settings

@@ -31,9 +31,7 @@ class Unix:
         scout_mode: ScoutMode = "train",
         facts: Facts | None = None,
     ) -> None:
-        for name, value in (("w", w), ("b", b)):
-            if value is not None and not math.isfinite(value):
-                raise Mistake(f"sampler.{name} is {value}; choose a finite number")
+        check_correction(w, b)
         self.k = k
         self.w = w
         self.b = b
@@ -56,6 +54,12 @@ class Unix:
         if self.of_run is not None and len(self.of_run) == size and self.of_run.device == device:
             return self.of_run
         return correction(size, self.w, self.b, device)
+
+
+def check_correction(w: float, b: float | None) -> None:
+    for name, value in (("w", w), ("b", b)):
+        if value is not None and not math.isfinite(value):
+            raise Mistake(f"sampler.{name} is {value}; choose a finite number")
 
 
 def correction(size: int, w: float, b: float | None, device: torch.device) -> Tensor:
