@@ -48,8 +48,11 @@ class Arm:
         alone = paper.published()["alone"]
         if not self.taught and distiller == alone["distiller"]:
             return str(alone["family"])
-        name = families.family(sampler, self.settings["criterion"])
-        return name if distiller == paper.published()["unsaid"]["distiller"] else f"{distiller} {name}"
+        if distiller == paper.published()["unsaid"]["distiller"]:
+            return families.family(sampler, self.settings["criterion"])
+        # The criteria of another method stand beside its own losses, so labels alone make none of KD.
+        chosen = [] if sampler == paper.published()["conventional"]["sampler"] else [families.of_sampler(sampler)]
+        return ", ".join([distiller, *chosen, "+".join(self.settings["criterion"])])
 
     @property
     def taught(self) -> bool:
