@@ -1,5 +1,5 @@
 # make          this list
-# make demo     train a teacher and four students on embedded data, and print a table of the results
+# make demo     train a teacher and five students on embedded data, and print a table of the results
 # Everything runs in .venv, which is made on first use; PYTHON=python3.12 chooses its interpreter.
 PYTHON ?= python3
 VENV   := .venv
@@ -11,7 +11,7 @@ BIN    := $(VENV)/bin
 help: ## this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
 
-demo: $(VENV)/.ready ## train a teacher, then students from scratch, by KD, Random and UNIX; minutes on two cores
+demo: $(VENV)/.ready ## train a teacher, then students from scratch, by KD, Random, UNIX and on stored answers; minutes on two cores
 	$(BIN)/python -m unix_exp.train sweep=demo
 	$(BIN)/python -m unix_exp.report runs
 

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from pictures import loaded, paint_imagenet, paint_tiny_imagenet, same
 
 from unix_exp.registry import datasets
-from unix_exp.types import Dataset, Mistake
+from unix_exp.run.answers.views import Mapped
+from unix_exp.types import Dataset, Mistake, View
 
 
 @pytest.fixture
@@ -65,3 +67,42 @@ def test_a_corrupt_image_is_named_by_a_worker_too(large: Path) -> None:
     (large / "val" / "n02" / "1.JPEG").write_bytes(b"broken")
     with pytest.raises(Mistake, match=r"^'.*n02/1\.JPEG' can't be read as an image \(\w+\); repair or remove it$"):
         list(stream(large, workers=1).test_batches(2))
+
+
+def test_a_streamed_view_comes_again_whatever_the_order(large: Path) -> None:
+    data = stream(large, workers=0)
+    view = View(seed=7)
+    in_order = torch.cat(list(data.view_batches(3, view)))
+    assert len(in_order) == data.train_count
+    for seed in (1, 2):
+        for batch in data.train_batches(4, seed, view=view):
+            assert torch.equal(batch.images, in_order[batch.index])
+    assert torch.equal(in_order[5:], torch.cat(list(data.view_batches(3, view, first=5))))
+
+
+@pytest.mark.parametrize("workers", [0, 2])
+def test_answers_are_streamed_with_their_images(large: Path, workers: int, tmp_path: Path) -> None:
+    data = stream(large, workers=workers)
+    np.save(tmp_path / "view.npy", np.arange(data.train_count * 5, dtype=np.float16).reshape(-1, 5))
+    view = View(seed=7, answers=Mapped({"logits": tmp_path / "view.npy"}, 5))
+    plain = list(data.train_batches(4, 1, view=View(seed=7)))
+    for batch, other in zip(data.train_batches(4, 1, view=view), plain, strict=True):
+        assert torch.equal(batch.images, other.images)
+        assert batch.answers is not None and batch.answers.logits[:, 0].tolist() == (5 * batch.index).tolist()
+
+
+def test_a_streamed_image_is_shifted_by_few_pixels(large: Path) -> None:
+    data = stream(large, workers=0, flip=False)
+    still, moved = (next(data.train_batches(8, 1, view=View(seed=7, jitter=jitter))) for jitter in (0, 1))
+    assert torch.equal(still.index, moved.index)
+    shifts = [(down, right) for down in (-1, 0, 1) for right in (-1, 0, 1)]
+    inside = (slice(None), slice(2, -2), slice(2, -2))
+    found = set()
+    for before, after in zip(still.images, moved.images, strict=True):
+        same_as = [
+            shift for shift in shifts
+            if torch.equal(after[inside], before.roll((-shift[0], -shift[1]), dims=(1, 2))[inside])
+        ]  # fmt: skip
+        assert same_as, "a shift by at most a pixel"
+        found |= set(same_as)
+    assert len(found) > 2

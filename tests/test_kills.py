@@ -22,6 +22,8 @@ ADAPTIVE = ("experiment=adaptive_layerwise", f"recipe.epochs={EPOCHS}")
 
 MIXED = (f"recipe.epochs={EPOCHS}", "experiment=mixkd_std", "sampler.share=0.5")
 
+STORED = (f"recipe.epochs={EPOCHS}", "experiment=recall_stored", "answers.views=3", "answers.jitter=1")
+
 PAD = ("experiment=pad", "recipe.epochs=4", "distiller.epochs=4")
 
 
@@ -33,8 +35,15 @@ def train() -> Iterator[Starter]:
 
 @pytest.mark.parametrize(
     "words",
-    [(f"recipe.epochs={EPOCHS}",), TWO_STAGES, MIXED, ADAPTIVE, PAD],
-    ids=["unix", "two stages, a head and a memory", "partial mixup", "adapters and learned weights", "pad"],
+    [(f"recipe.epochs={EPOCHS}",), TWO_STAGES, MIXED, ADAPTIVE, PAD, STORED],
+    ids=[
+        "unix",
+        "two stages, a head and a memory",
+        "partial mixup",
+        "adapters and learned weights",
+        "pad",
+        "stored answers",
+    ],
 )
 def test_killing_it_three_times_changes_no_bit(train: Starter, tmp_path: Path, words: tuple[str, ...]) -> None:
     unbroken, broken = tmp_path / "unbroken", tmp_path / "broken"

@@ -26,7 +26,7 @@ LAYERS = [
     {"report"},
     {"cli"},
     {"sweeps"},
-    {"train", "dashboard", "bench", "probes"},
+    {"train", "dashboard", "bench", "probes", "answers"},
 ]
 LEVEL = {name: level for level, names in enumerate(LAYERS) for name in names}
 

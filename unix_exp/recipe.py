@@ -62,6 +62,12 @@ class Recipe:
         """The same with some settings changed: how a method makes the recipes of its stages."""
         return replace(self, **changes)
 
+    def shortened(self, epochs: int) -> Recipe:
+        """The same in fewer epochs: warm-up and milestones in epochs keep their part of the whole."""
+        part = epochs / self.epochs
+        milestones = [one if one < 1 else max(1.0, round(one * part)) for one in self.milestones]
+        return self.but(epochs=epochs, warmup_epochs=int(self.warmup_epochs * part), milestones=milestones)
+
     def optimiser(self, parameters: Iterable[nn.Parameter]) -> torch.optim.Optimizer:
         optimiser = torch.optim.SGD(
             parameters,

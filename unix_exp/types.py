@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypeAlias
 
 if TYPE_CHECKING:  # --help and --cfg answer at once because nothing they import needs torch
@@ -22,6 +22,7 @@ class Batch(NamedTuple):
     targets: Tensor  # [N, C] float, a distribution over the classes
     index: Tensor  # type: ignore[assignment]  # [N] int64, the position of each image in the training set
     weight: Tensor | None = None  # [N], how much each image counts in the loss; None: all alike
+    answers: Output | None = None  # what the teacher said of these images earlier; None: it is asked when it is needed
 
 
 class Output(NamedTuple):
@@ -44,6 +45,31 @@ class Losses(NamedTuple):
     index: Tensor  # type: ignore[assignment]  # [K] int64, the training images that were trained on
     values: Mapping[str, Tensor] = {}  # scalars to log and draw
     per_image: Mapping[str, Tensor] = {}  # [K] each: values of the images in `index`, the latest kept
+
+
+class View(NamedTuple):
+    """How an epoch shows the training images: by a seed, by one crop for all, or, both None, by the epoch's seed."""
+
+    seed: int | None = None  # crops and flips are a function of this and the image alone
+    crop: int | None = None  # every image is cropped and flipped alike: one of the data's `crops`, by its number
+    jitter: int = 0  # the student's own shifts, in pixels, and flips, beside those that the answers belong to
+    answers: Answers | None = None
+
+
+class Answers(Protocol):
+    """What the teacher said of every training image in a view, or in every crop."""
+
+    def of(self, index: Tensor, crop: Tensor | None = None) -> Output:
+        """Gathered on the device; `crop` is each image's, by its number, where a view has none for all."""
+        ...
+
+    def row(self, number: int) -> Sequence[Tensor]:
+        """One image's, as it is stored: for workers that read images beside the training."""
+        ...
+
+    def joined(self, rows: Sequence[Tensor]) -> Output:
+        """A batch of rows."""
+        ...
 
 
 class HasEpoch(Protocol):
@@ -69,6 +95,11 @@ class Stage(NamedTuple):
 
     name: str
     recipe: Recipe
+    follows: Recipe | None = None  # whose schedule this is a part of, by the run's own epochs; None: its own recipe's
+
+    def lr_at(self, epoch: int, first: int) -> float:
+        """The learning rate of one of the run's epochs, counted from 0; the stage's first is `first`."""
+        return self.recipe.lr_at(epoch - first) if self.follows is None else self.follows.lr_at(epoch)
 
 
 Model: TypeAlias = "Callable[[Tensor], Output]"  # an nn.Module; images [N, 3, H, W] -> Output
@@ -121,10 +152,20 @@ class Dataset(Protocol):
         """Bring the images to where they are used; call once, before the first epoch."""
         ...
 
-    def train_batches(self, batch: int, seed: int, only: Tensor | None = None) -> Iterator[Batch]:
+    def train_batches(
+        self, batch: int, seed: int, only: Tensor | None = None, view: View | None = None
+    ) -> Iterator[Batch]:
         """One epoch on the device, its order and augmentation drawn from the seed; an incomplete tail is left out.
 
-        `only` are the indices of the images to train on; it is given only where a sampler chose some.
+        `only` are the indices of the images to train on; it is given only where a sampler chose some. `view` is given
+        only where answers are stored or views are fixed; a data set that is never used so needs no such parameter.
+        """
+        ...
+
+    def view_batches(self, batch: int, view: View, first: int = 0) -> Iterator[Tensor]:
+        """Every training image from `first` on once, in the order of the index, as the view shows it; tail included.
+
+        Only what stores answers calls it.
         """
         ...
 

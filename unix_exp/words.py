@@ -33,3 +33,12 @@ def first_line(error: BaseException) -> str:
 def listed(items: list[str], most: int = 6) -> str:
     more = f" and {len(items) - most} more" if len(items) > most else ""
     return ", ".join(items[:most]) + more
+
+
+def size_in_words(count: float) -> str:
+    """Bytes, in the largest unit that leaves a whole number before the point."""
+    for unit in ("B", "KB", "MB", "GB"):
+        if count < 1000:
+            return f"{count:.0f} B" if unit == "B" else f"{count:.1f} {unit}"
+        count /= 1000
+    return f"{count:,.1f} TB"

@@ -36,7 +36,8 @@ class Case(NamedTuple):
 
     @property
     def is_conventional(self) -> bool:
-        return all(self.settings[key]["name"] == self.conventional[key]["name"] for key in OF_METHOD)
+        same = all(self.settings[key]["name"] == self.conventional[key]["name"] for key in OF_METHOD)
+        return same and not config.of_answers(self.settings)
 
     @property
     def cost(self) -> StepCost:
@@ -57,6 +58,7 @@ class Case(NamedTuple):
             "pair": config.pair_name(settings),
             "sampler": settings["sampler"],
             "criterion": settings["criterion"],
+            **({"answers": answers} if (answers := config.of_answers(settings)) else {}),
             "batch": self.recipe.batch,
             "pixels": self.data.size,
             "classes": len(self.data.classes),
@@ -80,7 +82,7 @@ def read(words: Sequence[str]) -> Case:
         raise Mistake(f"dataset '{settings['dataset']['name']}' is read from disk; the bench needs one kept in memory")
     runtime.settle()
     trial = tried(settings, networks(settings, len(data.classes)), data, recipe)
-    conventional = {**settings, **{key: control[key] for key in OF_METHOD}}
+    conventional = {**settings, **{key: control[key] for key in (*OF_METHOD, "answers")}}
     return Case(settings, conventional, recipe, runtime, data, trial)
 
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from itertools import count
 
+import torch
 from torch import nn
 
 from unix_exp.bench.case import Case
@@ -12,19 +13,26 @@ from unix_exp.config import Settings
 from unix_exp.engine.folding import frozen
 from unix_exp.engine.loop import epoch_seed
 from unix_exp.engine.step import Means
+from unix_exp.run.answers.choice import Choice
+from unix_exp.run.answers.parts import encode
+from unix_exp.run.answers.views import Gathered
 from unix_exp.run.networks import declared_roles
 from unix_exp.run.training import training_of
-from unix_exp.types import Batch
+from unix_exp.run.trial import Trial
+from unix_exp.types import Batch, View
 
 
 class Ours:
     """A whole step: the next batch, augmented, the update, and the loss added to its mean."""
 
     def __init__(self, case: Case, settings: Settings) -> None:
-        training = training_of(settings, networks(case), case.data, case.recipe, case.runtime, case.trial_of(settings))
+        trial = case.trial_of(settings)
+        training = training_of(settings, networks(case), case.data, case.recipe, case.runtime, trial)
         self.step, self.analysis = training.stage_step(training.stages[0]), training.analysis
         training.method.train()
-        self.batches, self.means = endless(case), Means()
+        choice = Choice.of(settings["answers"])
+        answers = answers_of(case, trial, choice) if choice.stored else None
+        self.batches, self.means = endless(case, choice.shown, answers), Means()
 
     def __call__(self) -> None:
         self.means.add(self.step(next(self.batches)))
@@ -43,6 +51,21 @@ def networks(case: Case) -> dict[str, nn.Module]:
     return {role: frozen(one, precision, size) if kinds.get(role) == "frozen" else one for role, one in made.items()}
 
 
-def endless(case: Case) -> Iterator[Batch]:
+def answers_of(case: Case, trial: Trial, choice: Choice) -> Gathered:
+    """Answers of the shapes that the teacher's would have; their values change no time."""
+    shapes = encode(trial.shapes["teacher"], trial.parts, choice)
+    arrays = {
+        name: torch.zeros((case.data.train_count, *one.shape[1:]), dtype=one.dtype, device=case.runtime.place())
+        for name, one in shapes.items()
+    }
+    return Gathered(arrays, len(case.data.classes))
+
+
+def endless(
+    case: Case, shown: Callable[[int], View | None] = lambda epoch: None, answers: Gathered | None = None
+) -> Iterator[Batch]:
     for epoch in count():
-        yield from case.data.train_batches(case.recipe.batch, epoch_seed(0, epoch))
+        view = shown(epoch)
+        if view is not None and answers is not None:
+            view = view._replace(answers=answers)
+        yield from case.data.train_batches(case.recipe.batch, epoch_seed(0, epoch), view=view)

@@ -19,6 +19,7 @@ from torch import Tensor, nn
 from torch.utils.data import DataLoader, Dataset
 from torchvision import transforms
 
+from unix_exp import config
 from unix_exp.bench.case import Case
 from unix_exp.criteria.kd import KD
 from unix_exp.registry import criteria, samplers
@@ -51,11 +52,11 @@ class Meter:
 
 
 def can_show(case: Case) -> bool:
-    """Whether the loop does this method: UNIX, or KD on the whole batch, without other criteria."""
+    """Whether the loop does this method: UNIX, or KD on the whole batch, without other criteria or stored answers."""
     settings = case.settings
     sampler, objective = samplers[settings["sampler"]["name"]], [criteria[name] for name in settings["criterion"]]
     plain = settings["distiller"]["name"] == case.conventional["distiller"]["name"]
-    return plain and sampler in (Unix, Everything) and objective == [KD]
+    return plain and not config.of_answers(settings) and sampler in (Unix, Everything) and objective == [KD]
 
 
 class Plain:

@@ -28,8 +28,18 @@ def what_determines(settings: Settings, fingerprint: str, teacher: str | None) -
         "recipe": settings["recipe"],
         "seed": settings["seed"],
         **precisions(settings),
+        **({"answers": fixed} if (fixed := of_answers(settings)) else {}),
         **({"plugins": code} if code else {}),  # changed code is another run
     }
+
+
+def of_answers(settings: Mapping[str, Any]) -> Settings:
+    """What of the views and their answers a result depends on; nothing where every epoch asks about new crops."""
+    chosen = settings.get("answers") or {}
+    if chosen.get("views") is None:
+        return {}
+    kept = () if chosen.get("stored") else ("precision", "top")
+    return without(chosen, "features", "folder", *kept)
 
 
 def precisions(settings: Settings) -> Settings:

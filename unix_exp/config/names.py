@@ -37,9 +37,12 @@ def learns_from_teacher(distiller: str) -> bool:
 
 
 def method_name(settings: Settings) -> str:
-    """The name it was given, or one made of its parts, without what plain distillation or supervision has anyway."""
-    if settings.get("method"):
-        return str(settings["method"])
+    """The name it was given, or one made of its parts, and how the teacher's answers come where that is unusual."""
+    return "-".join([str(settings.get("method") or name_of_parts(settings)), *said_of_answers(settings)])
+
+
+def name_of_parts(settings: Settings) -> str:
+    """A name without what plain distillation or supervision has anyway."""
     sampler, distiller = settings["sampler"]["name"], settings["distiller"]["name"]
     if has_teacher(settings):
         own = [distiller] if getattr(distillers[distiller], "in_names", True) else []
@@ -47,6 +50,17 @@ def method_name(settings: Settings) -> str:
     parts = (*beside(samplers, [sampler], "plain_supervision"),
              *beside(criteria, settings["criterion"], "plain_supervision"))  # fmt: skip
     return "-".join([distiller, *parts])
+
+
+def said_of_answers(settings: Settings) -> list[str]:
+    """What a name says of fixed views: an approximation is always named."""
+    answers = settings.get("answers") or {}
+    if answers.get("views") is None:
+        return []
+    said = [f"{'stored' if answers.get('stored') else 'views'}{answers['views']}"]
+    said += [f"{name}{answers[name]}" for name in ("top", "jitter") if answers.get(name)]
+    mixes = answers.get("stored") and getattr(samplers[settings["sampler"]["name"]], "mixes", False)
+    return [*said, "mixed"] if mixes else said
 
 
 def beside(registry: Registry, names: Iterable[str], plain: str) -> list[str]:

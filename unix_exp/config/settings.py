@@ -14,8 +14,8 @@ from unix_exp.words import nearest
 
 KEYS = (
     "teacher", "student", "networks", "dataset", "distiller", "sampler", "criterion", "recipe", "teacher_recipe",
-    "teacher_distiller", "teacher_sampler", "teacher_criterion", "runtime", "logger", "seed", "method", "plugins",
-    "runs", "teachers",
+    "teacher_distiller", "teacher_sampler", "teacher_criterion", "answers", "runtime", "logger", "seed", "method",
+    "plugins", "runs", "teachers",
 )  # fmt: skip
 
 # Settings of a network that say where its weights come from; a teacher has them before it is chosen.
@@ -39,7 +39,7 @@ def register_resolvers() -> None:
 
 
 def share(batch: Any, part: float) -> int | None:
-    """A share of a batch in images, at least one."""
+    """A share of a number, such as a batch in images; at least one."""
     return max(1, int(part * batch)) if isinstance(batch, int) else None
 
 
@@ -71,6 +71,8 @@ def check_shape(settings: Settings) -> None:
         if not isinstance(settings.get(key, {}), dict):
             group = key.removeprefix("teacher_")
             raise Mistake(f"{key} is {settings[key]!r}; choose one with {group}@{key}=NAME")
+    if not isinstance(settings.setdefault("answers", {}), dict):  # earlier records have none
+        raise Mistake(f"answers is {settings['answers']!r}; choose live or stored")
     if not isinstance(settings.get("teacher_distiller", {}), dict):
         raise Mistake(f"teacher_distiller is {settings['teacher_distiller']!r}; give teacher_distiller.name=NAME")
     for key in ("runs", "teachers"):

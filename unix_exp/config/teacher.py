@@ -25,6 +25,7 @@ def of_teacher(config: DictConfig) -> DictConfig:
     made.runtime = raw(config.runtime) | {"precision": "float32", "teacher_precision": None, "scout_precision": None}
     made.teacher = {}
     made.networks = {}
+    made.answers = {}
     made.distiller = chosen(config, "teacher_distiller", distillers)
     made.sampler = chosen(config, "teacher_sampler", samplers)
     made.criterion = {

@@ -69,6 +69,18 @@ class StagePlan(NamedTuple):
     step: StepCost
 
 
+class Storing(NamedTuple):
+    """What it takes to store the teacher's answers to a view of all training images."""
+
+    views: int  # that the whole run uses, in turn
+    gflops: float  # of the teacher's look at one view
+    at_once: bool = False  # whether every epoch may need every view
+
+    def spent(self, epochs: int) -> float:
+        """On the views that a run has used after so many epochs, whether it made them or found them."""
+        return self.gflops * (self.views if self.at_once else min(epochs, self.views))
+
+
 @dataclass(frozen=True)
 class Ledger:
     """What a whole run costs, from the price of a step in each of its stages."""
@@ -77,32 +89,49 @@ class Ledger:
     recipe_epochs: int  # of plain distillation, which a run is held against
     steps_per_epoch: int
     unpriced: tuple[str, ...] = field(default=())  # operations that no rule prices
+    storing: Storing | None = None  # of answers that are stored and not asked live
 
     @property
     def first(self) -> StepCost:
         return next(iter(self.stages.values())).step
 
-    def parts(self, steps: Mapping[str, int]) -> dict[str, float]:
-        """What some steps of each stage cost, added up."""
+    @property
+    def epochs(self) -> int:
+        """Of all stages together."""
+        return sum(stage.epochs for stage in self.stages.values())
+
+    def stored(self, epochs: int) -> float:
+        return self.storing.spent(epochs) if self.storing is not None else 0.0
+
+    def parts(self, steps: Mapping[str, int], epochs: int) -> dict[str, float]:
+        """What some steps of each stage cost, added up, and the stored answers that so many epochs used."""
         total: dict[str, float] = {}
         for name, stage in self.stages.items():
             for part, gflops in stage.step.parts(steps.get(name, 0)).items():
                 total[part] = total.get(part, 0.0) + gflops
+        if self.storing is not None:
+            stored = self.stored(epochs)
+            total["cost/answers_gflops"] = stored
+            for part in ("cost/total_gflops", "cost/total_gflops_backward_2"):
+                total[part] += stored  # no backward pass goes through a teacher
         return total
 
-    def total(self, steps: Mapping[str, int], backward_price: float = 1) -> float:
-        return sum(steps.get(name, 0) * stage.step.total(backward_price) for name, stage in self.stages.items())
+    def total(self, steps: Mapping[str, int], epochs: int, backward_price: float = 1) -> float:
+        trained = sum(steps.get(name, 0) * stage.step.total(backward_price) for name, stage in self.stages.items())
+        return trained + self.stored(epochs)
 
     def percent_of_kd(self, steps: Mapping[str, int], epochs: int, backward_price: float = 1) -> float | None:
-        """After so many epochs, of plain distillation for as many, and for the recipe's at the most."""
+        """After so many epochs, of plain distillation for as many; a whole run's, of the recipe's epochs."""
         if not self.first.teacher:
             return None
-        full = min(epochs, self.recipe_epochs) * self.steps_per_epoch * self.first.conventional(backward_price)
-        return 100 * self.total(steps, backward_price) / full
+        # A run shorter than the recipe is held against the whole recipe, in proportion while it lasts.
+        against = epochs * max(1.0, self.recipe_epochs / self.epochs)
+        full = min(against, self.recipe_epochs) * self.steps_per_epoch * self.first.conventional(backward_price)
+        return 100 * self.total(steps, epochs, backward_price) / full
 
     def planned(self) -> dict[str, int]:
         """The steps of the whole run, if every epoch sees every image."""
         return {name: stage.epochs * self.steps_per_epoch for name, stage in self.stages.items()}
 
     def planned_percent(self, backward_price: float = 1) -> float | None:
-        return self.percent_of_kd(self.planned(), self.recipe_epochs, backward_price)
+        return self.percent_of_kd(self.planned(), self.epochs, backward_price)

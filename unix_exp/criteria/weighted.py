@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 import torch
 from torch import Tensor, nn
+from torch.utils._pytree import tree_map_only
 
 from unix_exp.types import Batch, Criterion, Mistake, Output, Terms
 
@@ -41,7 +42,8 @@ class Weighted(nn.Module):
 
 
 def in_float32(output: Output) -> Output:
-    return Output(output.logits.float(), tuple(one.float() for one in output.features), output.embedding.float())
+    converted: Output = tree_map_only(Tensor, Tensor.float, output)  # what is not stored of an answer stays unread
+    return converted
 
 
 def mean_over_images(name: str, loss: Tensor, batch: Batch) -> Tensor:

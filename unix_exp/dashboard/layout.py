@@ -22,7 +22,10 @@ LABELS = {
     "test/top1": "last top-1, %",
     "best/top1": "best top-1, %",
 }
-PARTS = ("cost/scout_gflops", "cost/teacher_gflops", "cost/student_forward_gflops", "cost/backward_gflops")
+PARTS = (
+    "cost/scout_gflops", "cost/teacher_gflops", "cost/answers_gflops", "cost/student_forward_gflops",
+    "cost/backward_gflops",
+)  # fmt: skip
 METHOD, PAIR, DATASET = expr.Config("method"), expr.Config("pair"), expr.Config("dataset.name")
 COLUMNS = (
     "config:seed.value", "summary:test/top1", "summary:best/top1", f"summary:{SHARE}", f"summary:{COST_AXIS}",

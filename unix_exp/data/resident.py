@@ -9,7 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from unix_exp.types import Batch, Mistake, Watch
+from unix_exp.types import Batch, Mistake, View, Watch
 
 
 class Images(NamedTuple):
@@ -26,6 +26,7 @@ class Drawn(NamedTuple):
     down: Tensor  # [M, 1] int64, where the crop begins
     right: Tensor
     mirrored: Tensor  # [M, 1] bool
+    crop: Tensor | None = None  # [M] int64, the number of the crop that the stored answer belongs to
 
 
 class Normalise:
@@ -67,7 +68,7 @@ class Resident:
 
     def load(self, device: Any, watch: Watch | None = None) -> None:
         train, test = self.read(watch)
-        self.margin = self.size // 8 if self.augment else 0
+        self.margin = self.offsets // 2
         # Zeros around every image, stored once, make any crop a plain gather.
         self.train_pixels = F.pad(train.pixels, (0, 0, *[self.margin] * 4)).to(device)
         self.train_labels = train.labels.to(device)
@@ -77,31 +78,92 @@ class Resident:
         self.side = torch.arange(self.size, device=device)
         self.backwards = self.side.flip(0)
 
-    def train_batches(self, batch: int, seed: int, only: Tensor | None = None) -> Iterator[Batch]:
+    @property
+    def offsets(self) -> int:
+        """Where a crop can begin, down or to the right."""
+        return 2 * (self.size // 8) + 1 if self.augment else 1
+
+    @property
+    def crops(self) -> int:
+        """How many different crops, flips included, an image has."""
+        return self.offsets**2 * (2 if self.augment and self.flip else 1)
+
+    def train_batches(
+        self, batch: int, seed: int, only: Tensor | None = None, view: View | None = None
+    ) -> Iterator[Batch]:
         check_batch(batch, self.train_count)
-        return self._epoch(batch, seed, only)
+        return self._epoch(batch, seed, only, view)
+
+    def view_batches(self, batch: int, view: View, first: int = 0) -> Iterator[Tensor]:
+        every = torch.arange(self.train_count, device=self.train_pixels.device)
+        drawn = self.viewed(every, view)
+        for start in range(first, self.train_count, batch):
+            yield self.gathered(drawn, slice(start, start + batch)).images
 
     def test_batches(self, batch: int) -> Iterator[tuple[Tensor, Tensor]]:
         for pixels, labels in zip(self.test_pixels.split(batch), self.test_labels.split(batch), strict=True):
             yield self.normalise(pixels), labels
 
-    def _epoch(self, batch: int, seed: int, only: Tensor | None = None) -> Iterator[Batch]:
-        drawn = self.drawn(torch.Generator(self.train_pixels.device).manual_seed(seed), only)
+    def _epoch(self, batch: int, seed: int, only: Tensor | None, view: View | None) -> Iterator[Batch]:
+        drawn = self.drawn(torch.Generator(self.train_pixels.device).manual_seed(seed), only, view)
         for start in range(0, len(drawn.order) - batch + 1, batch):
-            yield self.gathered(drawn, slice(start, start + batch))
+            rows = slice(start, start + batch)
+            made = self.gathered(drawn, rows)
+            if view is not None and view.answers is not None:
+                crop = None if drawn.crop is None else drawn.crop[rows]
+                made = made._replace(answers=view.answers.of(made.index, crop))
+            yield made
 
-    def drawn(self, generator: torch.Generator, only: Tensor | None = None) -> Drawn:
+    def drawn(self, generator: torch.Generator, only: Tensor | None = None, view: View | None = None) -> Drawn:
         device = self.train_pixels.device
         count = self.train_count if only is None else len(only)
-
-        def draw(choices: int) -> Tensor:
-            return torch.randint(choices, (count, 1), generator=generator, device=device)
-
         order = torch.randperm(count, generator=generator, device=device)
         if only is not None:
             order = only.to(device)[order]
-        down, right = draw(2 * self.margin + 1), draw(2 * self.margin + 1)
+        if view is None or (view.seed is None and view.crop is None):
+            shown = self.cropped(order, generator)
+            if view is not None:
+                shown = shown._replace(crop=self.number(shown))
+        else:
+            shown = self.viewed(order, view)
+        return self.jittered(shown, view.jitter, generator) if view is not None and view.jitter else shown
+
+    def cropped(self, order: Tensor, generator: torch.Generator) -> Drawn:
+        """A crop and a flip for each image of an order."""
+
+        def draw(choices: int) -> Tensor:
+            return torch.randint(choices, (len(order), 1), generator=generator, device=order.device)
+
+        down, right = draw(self.offsets), draw(self.offsets)
         return Drawn(order, down, right, draw(2 if self.augment and self.flip else 1).bool())
+
+    def viewed(self, order: Tensor, view: View) -> Drawn:
+        """Images as a view shows them, whatever their order."""
+        if view.crop is not None:
+            number = torch.full((len(order), 1), view.crop, device=order.device)
+            corner, mirrored = (number // 2, number % 2) if self.augment and self.flip else (number, number * 0)
+            return Drawn(order, corner // self.offsets, corner % self.offsets, mirrored.bool())
+        every = torch.arange(self.train_count, device=order.device)
+        assert view.seed is not None
+        shown = self.cropped(every, torch.Generator(order.device).manual_seed(view.seed))
+        return Drawn(order, shown.down[order], shown.right[order], shown.mirrored[order])
+
+    def number(self, drawn: Drawn) -> Tensor:
+        """The number of each image's crop [M]: what `viewed` makes of it is the same crop."""
+        corner = drawn.down * self.offsets + drawn.right
+        return (2 * corner + drawn.mirrored if self.augment and self.flip else corner).flatten()
+
+    def jittered(self, drawn: Drawn, pixels: int, generator: torch.Generator) -> Drawn:
+        """Shifted by up to so many pixels within the margin, and flipped once more or not."""
+
+        def draw(choices: int) -> Tensor:
+            return torch.randint(choices, drawn.down.shape, generator=generator, device=drawn.down.device)
+
+        down, right = (
+            (one + draw(2 * pixels + 1) - pixels).clamp(0, self.offsets - 1) for one in (drawn.down, drawn.right)
+        )
+        flipped = draw(2 if self.augment and self.flip else 1).bool()
+        return drawn._replace(down=down, right=right, mirrored=drawn.mirrored ^ flipped)
 
     def gathered(self, drawn: Drawn, rows: slice) -> Batch:
         """One batch: a part of the epoch's order, cropped, flipped and normalised."""

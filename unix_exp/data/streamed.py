@@ -14,7 +14,7 @@ from torch.utils.data import DataLoader
 
 from unix_exp.data.files import Files, identify, open_image
 from unix_exp.data.resident import Normalise, check_batch
-from unix_exp.types import Batch, Mistake, Watch
+from unix_exp.types import Answers, Batch, Mistake, View, Watch
 
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_STD = (0.229, 0.224, 0.225)
@@ -61,15 +61,30 @@ class Streamed:
         augmenting = [v2.RandomResizedCrop(self.size)] + [v2.RandomHorizontalFlip()] * self.flip
         self.augmented = v2.Compose(augmenting) if self.augment else self.centred
 
-    def train_batches(self, batch: int, seed: int, only: Tensor | None = None) -> Iterator[Batch]:
+    def train_batches(
+        self, batch: int, seed: int, only: Tensor | None = None, view: View | None = None
+    ) -> Iterator[Batch]:
         check_batch(batch, self.train_count)
         count = self.train_count if only is None else len(only)
         order = torch.randperm(count, generator=torch.Generator().manual_seed(seed))
         if only is not None:
             order = only.cpu()[order]
         batches = order.split(batch)[: count // batch]
-        for pixels, labels, index in self._stream(Reader(self.train, self.augmented, seed), batches):
-            yield Batch(self.normalise(pixels), self.one_hot[labels], index)
+        view = view or View()
+        reader = Reader(self.train, self.augmented, seed if view.seed is None else view.seed, view.answers)
+        moves = torch.Generator(self.device).manual_seed(seed + 1)
+        for pixels, labels, index, *rows in self._stream(reader, batches):
+            images = self.normalise(pixels)
+            if view.jitter:
+                images = jittered(images, view.jitter, self.augment and self.flip, moves)
+            answers = None if view.answers is None else view.answers.joined(rows)
+            yield Batch(images, self.one_hot[labels], index, answers=answers)
+
+    def view_batches(self, batch: int, view: View, first: int = 0) -> Iterator[Tensor]:
+        assert view.seed is not None
+        reader = Reader(self.train, self.augmented, view.seed)
+        for pixels, *_ in self._stream(reader, torch.arange(first, self.train_count).split(batch)):
+            yield self.normalise(pixels)
 
     def test_batches(self, batch: int) -> Iterator[tuple[Tensor, Tensor]]:
         batches = torch.arange(self.test_count).split(batch)
@@ -94,16 +109,36 @@ class Streamed:
 class Reader:
     """One image by its number, augmented as a function of seed and number only, whichever worker reads it."""
 
-    def __init__(self, files: Files, transform: Any, seed: int) -> None:
-        self.files, self.transform, self.seed = files, transform, seed
+    def __init__(self, files: Files, transform: Any, seed: int, answers: Answers | None = None) -> None:
+        self.files, self.transform, self.seed, self.answers = files, transform, seed, answers
 
     def __len__(self) -> int:
         return len(self.files.paths)
 
-    def __getitem__(self, number: int) -> tuple[Tensor, int, int]:
+    def __getitem__(self, number: int) -> tuple[Any, ...]:
         image = open_image(self.files.paths[number])
         digest = hashlib.sha256(f"{self.seed} {number}".encode()).digest()
         with torch.random.fork_rng(devices=[]):  # without workers this is the program's own generator
             torch.default_generator.manual_seed(int.from_bytes(digest[:4], "little"))
             image = self.transform(image)
-        return torch.from_numpy(np.array(image)), self.files.labels[number], number
+        rows = () if self.answers is None else self.answers.row(number)
+        return torch.from_numpy(np.array(image)), self.files.labels[number], number, *rows
+
+
+def jittered(images: Tensor, pixels: int, flip: bool, generator: torch.Generator) -> Tensor:
+    """Each image shifted by up to so many pixels, its border repeated, and flipped or not."""
+    count, _, height, width = images.shape
+
+    def draw(choices: int) -> Tensor:
+        return torch.randint(choices, (count, 1), generator=generator, device=images.device)
+
+    def moved(side: int) -> Tensor:
+        steps = draw(2 * pixels + 1) - pixels
+        return (torch.arange(side, device=images.device) + steps).clamp(0, side - 1)
+
+    rows, columns = moved(height), moved(width)
+    if flip:
+        columns = torch.where(draw(2).bool(), columns.flip(1), columns)
+    every = torch.arange(count, device=images.device)[:, None, None]
+    # Gathered as [N, H, W, 3], which keeps the channels_last strides.
+    return images.permute(0, 2, 3, 1)[every, rows[:, :, None], columns[:, None, :]].permute(0, 3, 1, 2)

@@ -81,7 +81,9 @@ class Distiller(nn.Module):
 
     @torch.no_grad()
     def ask(self, batch: Batch) -> Output | None:
-        """The teacher's answer to a batch; None where there is no teacher."""
+        """The teacher's answer to a batch, stored or live; None where there is no teacher."""
+        if batch.answers is not None:
+            return batch.answers
         if "teacher" not in self.roles:
             return None
         answer: Output = self.get_submodule("teacher")(batch.images)

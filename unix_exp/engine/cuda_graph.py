@@ -7,7 +7,7 @@ from functools import partial
 
 import torch
 from torch import Tensor
-from torch.utils._pytree import tree_map_only
+from torch.utils._pytree import tree_leaves, tree_map_only
 
 from unix_exp.distillers.distiller import Distiller
 from unix_exp.engine.recording import HOST_NUMBER, Recording, record, replay_equals_eager, unchanged
@@ -55,9 +55,8 @@ class CapturedStep(Step):
 
     def read(self, batch: Batch) -> None:
         assert self.given is not None
-        for there, tensor in zip(self.given, batch, strict=True):
-            if there is not None and tensor is not None:
-                there.copy_(tensor)
+        for there, tensor in zip(tensors(self.given), tensors(batch), strict=True):
+            there.copy_(tensor)
 
     def recorded(self, given: Batch) -> Recording[Losses] | None:
         """The step on these tensors; None where it can't be captured, which is said, and all is as before."""
@@ -108,8 +107,13 @@ def step_for(
     return Step(method, optimiser, runtime, stage, tally)
 
 
-def shapes(batch: Batch) -> list[torch.Size | None]:
-    return [None if tensor is None else tensor.shape for tensor in batch]
+def tensors(batch: Batch) -> list[Tensor]:
+    """A batch's tensors, those of the answers too; it may have no weights and no answers."""
+    return [one for one in tree_leaves(batch) if isinstance(one, Tensor)]
+
+
+def shapes(batch: Batch) -> list[tuple[torch.Size, torch.dtype]]:
+    return [(one.shape, one.dtype) for one in tensors(batch)]
 
 
 def keep_in_place(optimiser: torch.optim.Optimizer, device: torch.device) -> None:

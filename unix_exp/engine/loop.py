@@ -21,7 +21,7 @@ from unix_exp.engine.optimiser_state import set_lr
 from unix_exp.engine.runtime import Runtime
 from unix_exp.engine.stages import begins_in, length
 from unix_exp.engine.step import Between, Means, Step
-from unix_exp.types import Dataset, Mistake, Record, Stage, Watch
+from unix_exp.types import Dataset, Mistake, Record, Stage, View, Watch
 
 
 @dataclass
@@ -55,6 +55,7 @@ class Training:
     say: Callable[[str], None] = print
     step: Step | None = None
     choice: Choice | None = None
+    views: Callable[[int], View | None] = lambda epoch: None  # how an epoch, counted from 0, shows the images
     teacher_guesses: Tensor | None = None  # of every test image, where the agreement with the teacher is measured
 
     def __post_init__(self) -> None:
@@ -91,7 +92,7 @@ def train_epoch(run: Training, stage: Stage, first: int, watch: Watch) -> Record
     """One epoch of a stage whose first epoch was `first`."""
     progress, recipe = run.progress, stage.recipe
     started = time.perf_counter()
-    step, lr = run.stage_step(stage), recipe.lr_at(progress.epoch - first)
+    step, lr = run.stage_step(stage), stage.lr_at(progress.epoch, first)
     set_lr(step.optimiser, lr)
     run.clock.set(progress.epoch)
     # All randomness is a function of (seed, epoch), so that a continued run draws what an uninterrupted one does.
@@ -102,10 +103,11 @@ def train_epoch(run: Training, stage: Stage, first: int, watch: Watch) -> Record
     means, only = Means(), run.choice(progress.epoch, seed + 1)
     steps = (run.data.train_count if only is None else len(only)) // recipe.batch
     observed = run.analysis.around(step) if run.analysis is not None else step
+    view = run.views(progress.epoch)
     between = Between(run.runtime.place())
-    batches = (
-        run.data.train_batches(recipe.batch, seed) if only is None else run.data.train_batches(recipe.batch, seed, only)
-    )
+    # Given only where there is one: a data set of someone's own need not know either.
+    chosen = {name: one for name, one in (("only", only), ("view", view)) if one is not None}
+    batches = run.data.train_batches(recipe.batch, seed, **chosen)  # type: ignore[arg-type]
     for batch in watch(batches, f"epoch {progress.epoch + 1}", steps):
         between.mark()
         means.add(observed(batch))
@@ -138,7 +140,7 @@ def train_epoch(run: Training, stage: Stage, first: int, watch: Watch) -> Record
     if run.analysis is not None:
         selection, arrays = run.analysis.finish_epoch(evaluation)
         values |= selection
-    values |= run.ledger.parts(progress.steps)
+    values |= run.ledger.parts(progress.steps, progress.epoch)
     for price, name in ((1, "cost/percent_of_kd"), (2, "cost/percent_of_kd_backward_2")):
         percent = run.ledger.percent_of_kd(progress.steps, progress.epoch, price)
         if percent is not None:

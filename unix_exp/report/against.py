@@ -62,7 +62,7 @@ def counterparts(arm: Arm, group: Group) -> Iterator[Arm]:
 
 def beside_the_method(arm: Arm) -> tuple[str, ...]:
     """Settings in which an arm and its KD may differ: those of the method, but not the schedule, data or networks."""
-    own = ("sampler.", "distiller.", "scout_precision")  # KD never scouts
+    own = ("sampler.", "distiller.", "answers.", "scout_precision")  # KD never scouts
     return own if arm.taught else (*own, "criterion.", "teacher")
 
 

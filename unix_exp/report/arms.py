@@ -48,11 +48,12 @@ class Arm:
         alone = paper.published()["alone"]
         if not self.taught and distiller == alone["distiller"]:
             return str(alone["family"])
+        stored = ", stored" if self.stored else ""
         if distiller == paper.published()["unsaid"]["distiller"]:
-            return families.family(sampler, self.settings["criterion"])
+            return families.family(sampler, self.settings["criterion"]) + stored
         # The criteria of another method stand beside its own losses, so labels alone make none of KD.
         chosen = [] if sampler == paper.published()["conventional"]["sampler"] else [families.of_sampler(sampler)]
-        return ", ".join([distiller, *chosen, "+".join(self.settings["criterion"])])
+        return ", ".join([distiller, *chosen, "+".join(self.settings["criterion"])]) + stored
 
     @property
     def taught(self) -> bool:
@@ -64,7 +65,16 @@ class Arm:
         """Whether it is conventional distillation, alone or beside other criteria."""
         usual = paper.published()["conventional"]
         chosen = (self.settings["distiller"]["name"], self.settings["sampler"]["name"])
-        return chosen == (usual["distiller"], usual["sampler"]) and usual["criterion"] in self.settings["criterion"]
+        return (
+            not config.of_answers(self.settings)
+            and chosen == (usual["distiller"], usual["sampler"])
+            and usual["criterion"] in self.settings["criterion"]
+        )
+
+    @property
+    def stored(self) -> bool:
+        """Whether its teacher's answers were stored."""
+        return bool(config.of_answers(self.settings).get("stored"))
 
     @property
     def percent(self) -> float | None:
@@ -77,8 +87,10 @@ class Arm:
 
     @property
     def seconds(self) -> float:
-        """Of training: the median over runs, so that one run on a busy machine does not count."""
-        return statistics.median(run.result["time"]["train_seconds"] for run in self.runs)
+        """Of training, and of making the stored answers: the median over runs, for one may have a busy machine."""
+        return statistics.median(
+            run.result["time"]["train_seconds"] + run.result.get("answers", {}).get("seconds", 0.0) for run in self.runs
+        )
 
 
 @dataclass(frozen=True)
@@ -177,6 +189,7 @@ def determining_settings(run: Run) -> dict[str, Any]:
         "student": config.without(settings["student"], "pace"),
         "dataset": config.without(settings["dataset"], *config.PLACES),
         **{key: settings[key] for key in ("distiller", "sampler", "criterion", "recipe")},
+        "answers": config.of_answers(settings),
         **run.precisions,
     }
     teacher = run.result["teacher"]

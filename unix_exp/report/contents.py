@@ -13,6 +13,7 @@ from unix_exp.report import (
     ablations,
     adaptive,
     against,
+    answers,
     classes,
     learning,
     mixkd,
@@ -53,6 +54,7 @@ def sections(runs: Sequence[Run], skipped: Sequence[Skipped]) -> list[Section]:
     found = groups(students)
     costs = [figure for one in found for figure in tradeoff.accuracy_against_cost(one)]
     made = [drawn("Accuracy against compute and time", "compute", costs)]
+    made += answers.sections(found)
     made += paper_sections(students)
     made += pad.sections(found)
     made += mixkd.sections(students)

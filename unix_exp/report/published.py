@@ -143,7 +143,10 @@ def matches(
 ) -> bool:
     """Whether a run's method is that of a row, for the pair of this column."""
     sampler, batch, unsaid = settings["sampler"], settings["recipe"]["batch"], published["unsaid"]
-    if (settings["distiller"]["name"], sampler["name"]) != (unsaid["distiller"], row["sampler"]):
+    if config.of_answers(settings) or (settings["distiller"]["name"], sampler["name"]) != (
+        unsaid["distiller"],
+        row["sampler"],
+    ):
         return False
     expected = {key: row.get(key, value) for key, value in unsaid["samplers"][row["sampler"]].items()}
     if not paper.is_baseline(row):
@@ -177,6 +180,7 @@ def students_alone(runs: Iterable[Run], setting: Setting | None, taught: Run) ->
 def comparable_with_paper(run: Run) -> bool:
     """Whether a run can be compared with the paper's figures at all."""
     dataset = run.result["dataset"]
-    if dataset not in paper.published()["recipes"] or run.result["teacher"] is None:
+    recipes = paper.published()["recipes"]
+    if dataset not in recipes or run.result["teacher"] is None or config.of_answers(run.settings):
         return False
     return not Setting.of(run).differences({"dataset": dataset}) and not deviations(run, dataset)

@@ -14,6 +14,7 @@ from unix_exp import config
 from unix_exp.engine import stages as sequence
 from unix_exp.engine.loop import Progress, Training, train
 from unix_exp.engine.optimiser_state import load_optimiser_state, optimiser_state
+from unix_exp.run.answers.ready import recorded, views_of
 from unix_exp.run.checkpoint import content_hash, read_state, save_state, save_tensors, save_weights
 from unix_exp.run.folder import RunFolder
 from unix_exp.run.networks import TEACHER, setting_of
@@ -26,7 +27,7 @@ from unix_exp.run.training import training_of
 from unix_exp.sinks import sink
 from unix_exp.sinks.console import Console
 from unix_exp.sinks.jsonl import Jsonl
-from unix_exp.types import Mistake, Record
+from unix_exp.types import Mistake, Record, View
 
 FORMAT = 2  # of a checkpoint: 1 held the student, the criteria and the optimiser alone
 
@@ -97,7 +98,8 @@ def carry_out(plan: Plan, console: Console, command: str | None) -> Generator[Re
     folder.write_config(settings)
     located.data.load(located.runtime.place(), console.watch)
     ready = make_ready(plan, console)
-    run = begin_or_continue(plan, ready, console.say)
+    views = views_of(plan, ready, console)
+    run = begin_or_continue(plan, ready, console.say, views)
     console.epochs = run.epochs
     folder.keep_records(run.progress.epoch)
     introduce(plan, ready, run, console.say)
@@ -123,7 +125,7 @@ def carry_out(plan: Plan, console: Console, command: str | None) -> Generator[Re
             save_extremes(folder.pictures, values, located.data)
         if located.teacher is not None:
             ready = measured_at_the_end(ready, run.method.get_submodule(TEACHER), located, console)
-        result = result_of(plan, ready, run, content_hash(folder.weights), command)
+        result = result_of(plan, ready, run, content_hash(folder.weights), command, recorded(views))
         chosen.summarise(result)
     folder.finish(result)
     console.say(f"{summary(result)}; {folder.path}")
@@ -147,11 +149,13 @@ def train_missing(located: Located, say: Callable[[str], None]) -> None:
             raise Mistake(f"{source.folder.weights} is gone; delete {source.folder.path} to train this {role} again")
 
 
-def begin_or_continue(plan: Plan, ready: Ready, say: Callable[[str], None]) -> Training:
+def begin_or_continue(
+    plan: Plan, ready: Ready, say: Callable[[str], None], views: Callable[[int], View | None]
+) -> Training:
     located = plan.located
     run = training_of(
         located.settings, ready.networks, located.data, located.recipe, located.runtime, plan.trial,
-        averages(located.networks), ready.centres, say,
+        averages(located.networks), ready.centres, say, views,
     )  # fmt: skip
     if located.folder.checkpoint.exists():
         load_state(run, located.folder)

@@ -12,6 +12,7 @@ from unix_exp.config import Settings, plugins
 from unix_exp.engine.runtime import Runtime
 from unix_exp.recipe import Recipe
 from unix_exp.run import components
+from unix_exp.run.answers.choice import Choice
 from unix_exp.run.folder import RunFolder
 from unix_exp.run.networks import STUDENT, TEACHER, Network, networks_of
 from unix_exp.run.sources import Average, FromFile
@@ -30,6 +31,7 @@ class Located(NamedTuple):
     networks: tuple[Network, ...]
     identity: str
     folder: RunFolder
+    answers: Choice = Choice()
 
     @property
     def teacher(self) -> Network | None:
@@ -54,7 +56,8 @@ def locate(whole: DictConfig) -> Located:
         check_batch(components.recipe(settings["teacher_recipe"], "teacher_recipe"), data, "teacher_recipe")
     networks = networks_of(whole, settings, data.fingerprint(), len(data.classes))
     identity = config.identity(determining(settings, data.fingerprint(), networks))
-    return Located(settings, recipe, runtime, data, networks, identity, RunFolder.of(settings, identity))
+    answers = Choice.of(settings["answers"])
+    return Located(settings, recipe, runtime, data, networks, identity, RunFolder.of(settings, identity), answers)
 
 
 def determining(settings: Settings, fingerprint: str, networks: tuple[Network, ...]) -> Settings:
@@ -92,12 +95,14 @@ def check_batch(recipe: Recipe, data: Dataset, role: str) -> None:
 def check(located: Located) -> Plan:
     """Build the networks and try one step of them without data: what can't work fails here."""
     check_batch(located.recipe, located.data, "recipe")
+    if located.answers.stored and located.teacher is not None and isinstance(located.teacher.source, Average):
+        raise Mistake("answers are stored, but this teacher is an average of the student, which changes in every step")
     classes = len(located.data.classes)
     modules = {network.role: network.build(classes) for network in located.networks}
     for network in located.networks:
         if isinstance(network.source, FromFile):  # a file that does not fit is found before anything is loaded
             network.source.fill(modules[network.role], network.name, say=lambda _: None)
-    return Plan(located, modules, tried(located.settings, modules, located.data, located.recipe))
+    return Plan(located, modules, tried(located.settings, modules, located.data, located.recipe, located.answers))
 
 
 def averages(networks: tuple[Network, ...]) -> dict[str, float]:

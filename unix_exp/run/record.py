@@ -39,6 +39,16 @@ class Teacher(TeacherDetails):
     identity: str
 
 
+class StoredAnswers(TypedDict):
+    """The stored answers that a run used; their making is part of its cost, whole, and not of its train_seconds."""
+
+    store: str  # the key of the store
+    views: int
+    parts: list[str]
+    bytes: int
+    seconds: float  # that making these views took, whichever run made them
+
+
 class Network(TypedDict, total=False):
     """One network beside the student."""
 
@@ -99,6 +109,7 @@ class ResultDetails(TypedDict, total=False):
     fingerprint: str | None  # of the images
     plugins: dict[str, str]  # hash by name
     networks: dict[str, Network]  # by role
+    answers: StoredAnswers  # missing where the teacher was asked live
     stages: list[Any]
     versions: dict[str, str | None]
     commit: str | None

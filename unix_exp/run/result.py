@@ -15,7 +15,9 @@ from unix_exp.run.ready import Ready
 from unix_exp.run.sources import Average, Fresh, FromStore
 
 
-def result_of(plan: Plan, ready: Ready, run: Training, weights: str, command: str | None) -> dict[str, Any]:
+def result_of(
+    plan: Plan, ready: Ready, run: Training, weights: str, command: str | None, answers: dict[str, Any] | None = None
+) -> dict[str, Any]:
     """The content of result.json; its shape is declared in run/record.py."""
     located, progress = plan.located, run.progress
     settings = located.settings
@@ -39,6 +41,7 @@ def result_of(plan: Plan, ready: Ready, run: Training, weights: str, command: st
         "best": progress.best,
         "cost": cost_of(located, run),
         "stages": [{"name": stage.name, "epochs": stage.recipe.epochs} for stage in run.stages],
+        **({"answers": answers} if answers is not None else {}),
         "time": {"train_seconds": progress.seconds, "images_per_second": progress.images / progress.seconds},
         "steps": sum(progress.steps.values()),
         "versions": provenance.versions(),
@@ -82,14 +85,14 @@ def network_of(network: Network, content: str | None) -> dict[str, Any]:
 def cost_of(located: Located, run: Training) -> dict[str, Any]:
     """The cost of the whole run; what is paid once for many runs, such as a teacher's training, is listed apart."""
     ledger, progress = run.ledger, run.progress
-    first = ledger.first
+    first, parts = ledger.first, ledger.parts(progress.steps, progress.epoch)
     once = {
         network.role: spent
         for network in located.networks
         if isinstance(network.source, FromStore) and (spent := spent_on(network.source)) is not None
     }
     return {
-        "gflops": {name.removeprefix("cost/"): value for name, value in ledger.parts(progress.steps).items()},
+        "gflops": {name.removeprefix("cost/"): value for name, value in parts.items()},
         "gflops_per_image": {"student": first.student, "teacher": first.teacher},
         "images_per_step": first.images._asdict(),
         "percent_of_kd": ledger.percent_of_kd(progress.steps, progress.epoch),

@@ -12,9 +12,11 @@ from unix_exp.engine.analysis import Analysis
 from unix_exp.engine.loop import Progress, Training
 from unix_exp.engine.runtime import Runtime
 from unix_exp.recipe import Recipe
+from unix_exp.run.answers.choice import Choice
+from unix_exp.run.answers.views import Live
 from unix_exp.run.assemble import assemble, facts_of
 from unix_exp.run.trial import Trial
-from unix_exp.types import Dataset
+from unix_exp.types import Dataset, View
 
 
 def training_of(
@@ -27,6 +29,7 @@ def training_of(
     averages: Mapping[str, float] | None = None,
     teacher_centres: Tensor | None = None,
     say: Callable[[str], None] = print,
+    views: Callable[[int], View | None] | None = None,
 ) -> Training:
     """The method assembled from networks that are ready, its analysis and its stages, before the first epoch."""
     clock = Clock().to(runtime.place())
@@ -35,4 +38,7 @@ def training_of(
     runtime.settled(method)  # heads take the memory format of the networks
     analysis = Analysis(method, data, runtime, teacher_centres, trial.per_image) if runtime.analysis else None
     stages = method.stages(recipe)
-    return Training(method, data, stages, runtime, trial.ledger, settings["seed"], clock, Progress(), analysis, say)
+    views = views or Live(Choice.of(settings.get("answers") or {}))
+    return Training(
+        method, data, stages, runtime, trial.ledger, settings["seed"], clock, Progress(), analysis, say, views=views
+    )

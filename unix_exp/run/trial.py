@@ -12,7 +12,7 @@ from torch import nn
 
 import unix_exp
 from unix_exp.config import Settings
-from unix_exp.cost.ledger import Ledger, StagePlan
+from unix_exp.cost.ledger import Ledger, StagePlan, Storing
 from unix_exp.cost.network import without_weights
 from unix_exp.cost.pricing import step_cost
 from unix_exp.distillers.clock import Clock
@@ -20,9 +20,11 @@ from unix_exp.distillers.distiller import Distiller
 from unix_exp.engine import stages as sequence
 from unix_exp.recipe import Recipe
 from unix_exp.run import hidden_state
+from unix_exp.run.answers.choice import Choice
+from unix_exp.run.answers.parts import FEATURES, LOGITS, NotStored, bytes_of, check_top, decode, encode
 from unix_exp.run.assemble import Shapes, assemble, facts_of, refuse_late
 from unix_exp.types import Batch, Dataset, Losses, Mistake
-from unix_exp.words import first_line
+from unix_exp.words import first_line, size_in_words
 
 
 class Trial(NamedTuple):
@@ -31,17 +33,40 @@ class Trial(NamedTuple):
     ledger: Ledger
     shapes: Shapes
     per_image: tuple[str, ...]  # names of the values that the method gives for each image
+    parts: tuple[str, ...] = ()  # of the teacher's answer that the method reads, where answers are stored
 
 
-def tried(settings: Settings, networks: Mapping[str, nn.Module], data: Dataset, recipe: Recipe) -> Trial:
+def tried(
+    settings: Settings, networks: Mapping[str, nn.Module], data: Dataset, recipe: Recipe, answers: Choice | None = None
+) -> Trial:
+    """Try a method; with stored answers, first with the teacher's logits alone, then with all that it reads."""
+    answers = answers or Choice.of(settings.get("answers") or {})
+    parts: tuple[str, ...] = (LOGITS,) if answers.stored else ()
+    while True:
+        try:
+            return tried_with(settings, networks, data, recipe, answers, parts)
+        except NotStored as missing:
+            parts = (*parts, missing.part)
+
+
+def tried_with(
+    settings: Settings,
+    networks: Mapping[str, nn.Module],
+    data: Dataset,
+    recipe: Recipe,
+    answers: Choice,
+    parts: tuple[str, ...],
+) -> Trial:
     """Two steps of every stage on PyTorch's meta device, where tensors have shapes and no values."""
     try:
         shadows = {role: without_weights(network) for role, network in networks.items()}
         shapes = Shapes(shadows, recipe.batch, data.size)
         clock = Clock().to("meta")
         method = assemble(settings, shadows, facts_of(data, recipe.batch, recipe.epochs, shapes, clock))
-        return stage_by_stage(method, shapes, data, recipe)
-    except Mistake:
+        if answers.stored:
+            check_storable(answers, parts, method, shapes, data, sequence.length(method.stages(recipe)))
+        return stage_by_stage(method, shapes, data, recipe, answers, parts)
+    except (Mistake, NotStored):
         raise
     except Exception as error:
         if reads_a_value(error):
@@ -74,13 +99,35 @@ def outside_line(error: Exception) -> str:
     return f"{Path(frame.filename).name}, line {frame.lineno}"
 
 
-def stage_by_stage(method: Distiller, shapes: Shapes, data: Dataset, recipe: Recipe) -> Trial:
+def check_storable(
+    answers: Choice, parts: tuple[str, ...], method: Distiller, shapes: Shapes, data: Dataset, epochs: int
+) -> None:
+    """Refuse what no store can answer, and feature maps that were not asked for: they are large."""
+    if "teacher" not in method.frozen:
+        what = "trains its teacher" if "teacher" in method.roles else "has no teacher"
+        raise Mistake(f"answers are stored, but this method {what}; leave answers out")
+    if not hasattr(data, "view_batches"):
+        raise Mistake("answers are stored, but this data set shows no fixed views; give it view_batches(batch, view)")
+    check_top(answers, len(data.classes))
+    if FEATURES in parts and not answers.features:
+        views = answers.used(data, epochs)
+        size = bytes_of(shapes["teacher"], parts, answers) * data.train_count * views
+        raise Mistake(
+            f"this method reads the teacher's feature maps, which take {size_in_words(size)} for {views} views; "
+            "answers.features=true stores them, answers=live asks the teacher each time"
+        )
+
+
+def stage_by_stage(
+    method: Distiller, shapes: Shapes, data: Dataset, recipe: Recipe, answers: Choice, parts: tuple[str, ...]
+) -> Trial:
     stages = method.stages(recipe)
     sequence.check(stages)
     batch = Batch(
         images=torch.empty(recipe.batch, 3, data.size, data.size, device="meta"),
         targets=torch.empty(recipe.batch, len(data.classes), device="meta"),
         index=torch.empty(recipe.batch, dtype=torch.int64, device="meta"),
+        answers=decode(encode(shapes["teacher"], parts, answers), len(data.classes)) if answers.stored else None,
     )
     weights = [name for name, _ in method.named_parameters()]
     before, generators = hidden_state.marks(method), hidden_state.host_generators()
@@ -97,6 +144,11 @@ def stage_by_stage(method: Distiller, shapes: Shapes, data: Dataset, recipe: Rec
             check_weights(weights, method)  # a layer that was made in this step is on another device than the batch
             raise
         check_losses(losses)
+        if answers.stored and cost.images.taught:
+            raise Mistake(
+                "answers are stored, but the teacher is still asked: the sampler makes a batch without its answers; "
+                "let it use take() and mix(), or choose answers=live"
+            )
         method.stepped()
         method(batch, stage.name)  # a second step, which reads what the first one left behind
         plans[stage.name] = StagePlan(stage.recipe.epochs, cost)
@@ -105,8 +157,12 @@ def stage_by_stage(method: Distiller, shapes: Shapes, data: Dataset, recipe: Rec
     check_weights(weights, method)  # first: what comes with a late module would be found as hidden state
     hidden_state.check(before, hidden_state.marks(method))
     hidden_state.check_generators(generators, hidden_state.host_generators())
-    ledger = Ledger(plans, recipe.epochs, data.train_count // recipe.batch, tuple(unpriced))
-    return Trial(ledger, shapes, tuple(per_image))
+    storing = None
+    if answers.stored:
+        look = data.train_count * next(iter(plans.values())).step.teacher
+        storing = Storing(answers.count(data), look, at_once=not isinstance(answers.views, int))
+    ledger = Ledger(plans, recipe.epochs, data.train_count // recipe.batch, tuple(unpriced), storing)
+    return Trial(ledger, shapes, tuple(per_image), parts)
 
 
 def check_losses(losses: Losses) -> None:

@@ -6,18 +6,31 @@ import math
 
 import torch
 from torch import Tensor
+from torch.utils._pytree import tree_map
 
 from unix_exp.types import Batch, Mistake
 
 
 def mix(batch: Batch, partner: Batch, share: Tensor) -> Batch:
-    """Give `share` [N] of every image and target to its partner; index and weight stay the batch's own."""
-    of_image, of_target = share[:, None, None, None], share[:, None]
+    """Give `share` [N] of every image and target to its partner; index and weight stay the batch's own.
+
+    Stored answers are mixed likewise: an approximation, as no teacher saw the mixed image.
+    """
+
+    def mixed(one: Tensor, other: Tensor) -> Tensor:
+        of_other = share.view(-1, *[1] * (one.dim() - 1))
+        return (1 - of_other) * one + of_other * other
+
+    answers = batch.answers
+    if answers is not None:
+        both = lambda one, other: mixed(one, other) if isinstance(one, Tensor) else one  # noqa: E731
+        answers = tree_map(both, answers, partner.answers)
     return Batch(
-        images=(1 - of_image) * batch.images + of_image * partner.images,
-        targets=(1 - of_target) * batch.targets + of_target * partner.targets,
+        images=mixed(batch.images, partner.images),
+        targets=mixed(batch.targets, partner.targets),
         index=batch.index,
         weight=batch.weight,
+        answers=answers,
     )
 
 

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from typing import ClassVar
+
 from unix_exp.registry import samplers
 from unix_exp.samplers.mixing import beta, check_alpha, mix
 from unix_exp.samplers.selection import how_many, shuffled, take
@@ -9,6 +11,8 @@ from unix_exp.types import Batch, Scout
 @samplers.register("mixup")
 class Mixup:
     """Keep k random images and mix them all alike: mixup without uncertainty. Never scouts."""
+
+    mixes: ClassVar[bool] = True
 
     def __init__(self, k: int | None = None, alpha: float = 1.0) -> None:
         self.k = k

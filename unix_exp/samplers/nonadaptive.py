@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from typing import ClassVar
+
 from unix_exp.registry import samplers
 from unix_exp.samplers.mixing import beta, check_alpha, mix
 from unix_exp.samplers.selection import how_many, shuffled, take
@@ -10,6 +12,8 @@ from unix_exp.types import Batch, Scout
 @samplers.register("nonadaptive")
 class Nonadaptive:
     """Keep the k least certain images and mix them all alike: UNIX with a correction of 1 everywhere."""
+
+    mixes: ClassVar[bool] = True
 
     def __init__(
         self,

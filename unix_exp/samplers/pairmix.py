@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 import torch
 from torch import Tensor
 
@@ -17,6 +19,8 @@ class Pairmix:
 
     Every image is the first of one pair, and the pair carries its index: each image is counted once, mixed or not.
     """
+
+    mixes: ClassVar[bool] = True
 
     def __init__(self, share: float = 1.0, alpha: float = 1.0, with_replacement: bool = False) -> None:
         if not 0 <= share <= 1:

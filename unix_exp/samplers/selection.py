@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor
+from torch.utils._pytree import tree_map_only
 
 from unix_exp.types import Batch, Mistake
 
@@ -18,9 +19,10 @@ def how_many(k: int | None, batch_size: int) -> int:
 
 
 def take(batch: Batch, rows: Tensor) -> Batch:
-    """The batch's rows in this order; an image keeps its weight."""
+    """The batch's rows in this order; an image keeps its weight and the teacher's answer to it."""
     weight = None if batch.weight is None else batch.weight[rows]
-    return Batch(batch.images[rows], batch.targets[rows], batch.index[rows], weight)
+    answers = None if batch.answers is None else tree_map_only(Tensor, lambda one: one[rows], batch.answers)
+    return Batch(batch.images[rows], batch.targets[rows], batch.index[rows], weight, answers)
 
 
 def shuffled(batch: Batch) -> Tensor:

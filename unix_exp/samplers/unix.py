@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import ClassVar
 
 import torch
 from torch import Tensor
@@ -17,6 +18,8 @@ from unix_exp.types import Batch, Mistake, Scout
 @samplers.register("unix")
 class Unix:
     """Keep the k least certain images; mix the hardest mildly and the easiest heavily."""
+
+    mixes: ClassVar[bool] = True
 
     def __init__(
         self,

@@ -72,7 +72,7 @@ def look(words: str, located: Located) -> Job:
     epochs = sum(stage.epochs for stage in ledger.stages.values())
     left = 0.0 if state == DONE else 1 - epochs_of(located.folder) / epochs
     kind = Kind.of(located.recipe.batch, ledger.first.student, ledger.first.teacher)
-    return Job(words, state, why, ledger.total(ledger.planned(), backward_price=2), left, kind)
+    return Job(words, state, why, ledger.total(ledger.planned(), ledger.epochs, backward_price=2), left, kind)
 
 
 def state_of(folder: RunFolder) -> tuple[str, str]:

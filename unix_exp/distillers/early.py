@@ -1,0 +1,38 @@
+from __future__ import annotations
+
+from unix_exp.criteria.ce import CE
+from unix_exp.criteria.weighted import Weighted
+from unix_exp.distillers.distiller import Distiller, Parts
+from unix_exp.recipe import Recipe
+from unix_exp.registry import distillers
+from unix_exp.types import Batch, Losses, Mistake, Stage
+
+TAUGHT, ALONE = "taught", "labels alone"
+
+
+@distillers.register("early")
+class Early(Distiller):
+    """Distil for the first epochs, then train on the labels alone: the teacher's compute is spent where it is early."""
+
+    def __init__(self, parts: Parts, share: float = 0.1) -> None:
+        super().__init__(parts)
+        if not 0 < share < 1:
+            raise Mistake(f"distiller.share is {share}; choose a number between 0 and 1: the part that is distilled")
+        self.share = share
+        self.labels = Weighted({"labels": CE()}, {"labels": 1.0})
+        self.train()
+
+    def stages(self, recipe: Recipe) -> tuple[Stage, ...]:
+        """Both follow the recipe's one schedule."""
+        taught = min(max(1, round(self.share * recipe.epochs)), recipe.epochs - 1)
+        if not taught:
+            raise Mistake("recipe.epochs is 1; distiller 'early' needs 2 or more, one with the teacher and one without")
+        parts = ((TAUGHT, taught), (ALONE, recipe.epochs - taught))
+        return tuple(Stage(name, recipe.shortened(epochs), follows=recipe) for name, epochs in parts)
+
+    def forward(self, batch: Batch, stage: str = TAUGHT) -> Losses:
+        batch = self.sampler(batch, self.look)
+        if stage == ALONE:
+            return Losses(self.labels(self.study(batch), None, batch), batch.index)
+        teacher = self.ask(batch)
+        return Losses(self.criterion(self.study(batch), teacher, batch), batch.index)

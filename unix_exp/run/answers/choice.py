@@ -1,0 +1,81 @@
+"""The settings of the group `answers`, checked."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from unix_exp.registry import check_settings
+from unix_exp.types import Dataset, Mistake, View
+
+BYTES = {"float16": 2, "float32": 4}
+
+
+@dataclass(frozen=True)
+class Choice:
+    """Whether the teacher's answers are stored, and how each epoch shows the images."""
+
+    stored: bool = False
+    views: int | Literal["all"] | None = None
+    seed: int = 0
+    jitter: int = 0
+    precision: Literal["float16", "float32"] = "float16"
+    top: int | None = None
+    features: bool = False
+    folder: str = "answers"
+
+    def __post_init__(self) -> None:
+        if isinstance(self.views, int) and self.views < 1:
+            raise Mistake(f"answers.views is {self.views}; choose 1 or more, or all")
+        if self.stored and self.views is None:
+            raise Mistake("answers.views is null, but stored answers need a number of views; give answers.views=N")
+        if self.jitter < 0:
+            raise Mistake(f"answers.jitter is {self.jitter}; choose 0 or more pixels")
+        if self.jitter and self.views is None:
+            raise Mistake("answers.jitter shifts fixed views; give answers.views=N, or leave it out")
+        if self.top is not None and self.top < 1:
+            raise Mistake(f"answers.top is {self.top}; choose 1 or more, or null to keep every logit")
+        if not 0 <= self.seed < 2**31:
+            raise Mistake(f"answers.seed is {self.seed}; choose a whole number from 0 on, below 2^31")
+        if not self.folder:
+            raise Mistake("answers.folder is empty; give the path of a folder")
+
+    @classmethod
+    def of(cls, settings: Mapping[str, Any]) -> Choice:
+        check_settings(cls, "answers", settings, role="answers")
+        return cls(**settings)
+
+    @property
+    def root(self) -> Path:
+        return Path(self.folder).expanduser()
+
+    def count(self, data: Dataset) -> int:
+        """How many views there are."""
+        if isinstance(self.views, int):
+            return self.views
+        crops = getattr(data, "crops", None)
+        if crops is None:
+            raise Mistake("answers.views is all, but these images are cropped in too many ways; give answers.views=N")
+        return int(crops)
+
+    def used(self, data: Dataset, epochs: int) -> int:
+        """How many of them a run shows: one an epoch, or any at any time."""
+        return self.count(data) if self.views == "all" else min(self.count(data), epochs)
+
+    def view(self, number: int, data: Dataset) -> View:
+        """One of the views that answers belong to."""
+        return View(crop=number) if self.views == "all" else View(seed=self.seed_of(number))
+
+    def shown(self, epoch: int) -> View | None:
+        """How an epoch, counted from 0, shows the images to the student; None where it crops them anew."""
+        if self.views is None:
+            return None
+        return View(seed=None if self.views == "all" else self.seed_of(epoch % self.views), jitter=self.jitter)
+
+    def seed_of(self, number: int) -> int:
+        """A function of the view alone, so that more views keep the first ones; apart from the seeds of epochs."""
+        digest = hashlib.sha256(f"view {self.seed} {number}".encode()).digest()
+        return int.from_bytes(digest[:7], "little")
