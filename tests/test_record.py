@@ -89,7 +89,7 @@ def test_only_the_papers_baseline_without_a_teacher_is_from_scratch(tmp_path: Pa
             cost__percent_of_kd=None,
         )  # fmt: skip
     (group,) = groups(read([tmp_path])[0])
-    assert {arm.family for arm in group.arms} == {"from scratch", "peers KD"}
+    assert {arm.family for arm in group.arms} == {"from scratch", "peers, kd"}
 
 
 def test_shares_of_one_named_schedule_compare_whatever_the_steps(report: Command) -> None:

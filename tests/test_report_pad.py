@@ -117,6 +117,13 @@ def test_weights_are_drawn_over_the_second_stage_and_the_images_at_both_ends_are
     assert "Highest weight, 1 to 2: apple (2)." in Path("report/index.html").read_text()
 
 
+def test_weights_of_two_values_alone_are_not_drawn_as_a_distribution(report: Command) -> None:
+    analysis = pad("ohem") / "analysis.jsonl"
+    analysis.write_text(analysis.read_text().replace("[1.0, 1.1, 1.4, 1.6, 1.8, 2.5, 8.0]", "[0, 0, 0, 1, 2, 2, 2]"))
+    assert report("runs").code == 0
+    assert not list(Path("report/figures").glob("spread-*"))
+
+
 def test_where_all_shown_weights_are_the_same_the_page_says_how_the_images_were_chosen(report: Command) -> None:
     listed = pad("ohem", pictured=True) / "images" / "pad_weight.json"
     listed.write_text(listed.read_text().replace("1.0", "2.0"))

@@ -48,10 +48,12 @@ class Arm:
         alone = paper.published()["alone"]
         if not self.taught and distiller == alone["distiller"]:
             return str(alone["family"])
-        name = families.family(sampler, self.settings["criterion"])
-        if self.stored:
-            name = f"{name}, stored"
-        return name if distiller == paper.published()["unsaid"]["distiller"] else f"{distiller} {name}"
+        stored = ", stored" if self.stored else ""
+        if distiller == paper.published()["unsaid"]["distiller"]:
+            return families.family(sampler, self.settings["criterion"]) + stored
+        # The criteria of another method stand beside its own losses, so labels alone make none of KD.
+        chosen = [] if sampler == paper.published()["conventional"]["sampler"] else [families.of_sampler(sampler)]
+        return ", ".join([distiller, *chosen, "+".join(self.settings["criterion"])]) + stored
 
     @property
     def taught(self) -> bool:
