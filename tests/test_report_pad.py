@@ -124,6 +124,21 @@ def test_weights_of_two_values_alone_are_not_drawn_as_a_distribution(report: Com
     assert not list(Path("report/figures").glob("spread-*"))
 
 
+def test_a_page_shows_the_paper_s_weights_first_and_not_hundreds_of_figures(report: Command) -> None:
+    for number in range(13):
+        changed(pad("focal", number), settings__distiller__gamma=number + 0.5)
+    changed(pad("focal", 13), settings__distiller__gamma=4)
+    changed(pad("focal", 14), settings__distiller__gamma=4.0)
+    for number in range(12):
+        changed(pad("learned", number), settings__distiller__lr=(number + 1) / 100)
+    assert report("runs").code == 0
+    figures = sorted(path.name for path in Path("report/figures").glob("spread-*"))
+    assert len(figures) == 24 and sum("-pad-lr-" in name for name in figures) == 12
+    assert "2 more figures are not drawn" in Path("report/report.md").read_text()
+    rows = {row["method"]: row["top-1 %: last"] for row in table("pad-cifar100-resnet20-resnet8")}
+    assert rows["pad_focal gamma=4"] == "50.00 ± 0.00 (2)", "4 and 4.0 are one arm"
+
+
 def test_where_all_shown_weights_are_the_same_the_page_says_how_the_images_were_chosen(report: Command) -> None:
     listed = pad("ohem", pictured=True) / "images" / "pad_weight.json"
     listed.write_text(listed.read_text().replace("1.0", "2.0"))

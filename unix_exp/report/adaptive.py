@@ -10,8 +10,9 @@ from typing import Any
 from unix_exp import paper
 from unix_exp.plots.charts import Line, lines
 from unix_exp.report.arms import Arm, Group, share_of_kd
-from unix_exp.report.blocks import MISSING, Block, Cell, Column, Figure, Figures, Heading, Section, Table, slug
+from unix_exp.report.blocks import MISSING, Block, Cell, Column, Figure, Heading, Section, Table, slug
 from unix_exp.report.learning import curve
+from unix_exp.report.methods import first_figures
 from unix_exp.report.stats import Summary, welch
 from unix_exp.report.tables import UNCORRECTED, number, p_of, shown, signed, spread_of
 
@@ -34,7 +35,7 @@ def sections(groups: Iterable[Group]) -> list[Section]:
                 blocks.append(tests)
             figures += [figure for arm in group.arms for figure in learned_weights(arm, group)]
     title = study["title"]
-    return [Section(title, slug(title), [*blocks, *([Figures(figures)] if figures else [])])] if blocks else []
+    return [Section(title, slug(title), [*blocks, *first_figures(figures)])] if blocks else []
 
 
 def used_in(arm: Arm, study: Mapping[str, Any]) -> bool:
@@ -62,32 +63,33 @@ def table_of(group: Group, study: Mapping[str, Any]) -> Table:
     named = [(arm, name_of(arm, study)) for arm in group.arms]
     names = [name for _, name in named if name is not None]
     alone = [arm for arm, _ in named if not arm.taught]
+    others = [arm for arm, name in named if name is None and (used_in(arm, study) or arm.conventional)]
+    best = max(arm.top1.mean for arm in [*alone, *others, *(arm for arm, name in named if name is not None)])
     rows: list[list[str | Cell] | Heading] = [
-        row("student alone" if len(alone) == 1 else f"student alone: {arm.label}", arm, group) for arm in alone
+        row("student alone" if len(alone) == 1 else f"student alone: {arm.label}", arm, group, best) for arm in alone
     ] or [["student alone", LABELS, *[MISSING] * 4]]
     for name, settings in study["arms"].items():
         # Where several arms have a name, they differ in their schedule, say, which their labels tell.
         rows += [
-            row(name if names.count(name) == 1 else f"{name}: {arm.label}", arm, group)
+            row(name if names.count(name) == 1 else f"{name}: {arm.label}", arm, group, best)
             for arm, own in named
             if own == name
         ]
         if name not in names:
             rows.append([name, weights_of(settings), *[MISSING] * 4])
-    if others := [arm for arm, name in named if name is None and arm.taught]:
-        rows += [Heading("beside the study"), *(row(arm.label, arm, group) for arm in others)]
+    if others:
+        rows += [Heading("beside the study"), *(row(arm.label, arm, group, best) for arm in others)]
     return Table(f"{study['title']}, {group.title}.", head, rows, slug(f"adaptive {group.dataset} {group.pair}"), 2,
                  notes=[NONE_AT_HAND])  # fmt: skip
 
 
-def row(name: str, arm: Arm, group: Group) -> list[str | Cell]:
+def row(name: str, arm: Arm, group: Group, best: float) -> list[str | Cell]:
     agreement = [run.result["last"]["agreement"] for run in arm.runs if "agreement" in run.result["last"]]
-    top = max(other.top1.mean for other in group.arms)
     why = "not measured; runtime.agreement=true measures it" if arm.taught else "there is no teacher to agree with"
     return [
         name,
         (weights_of(arm.settings["distiller"]) or NO_PATHS) if arm.taught else LABELS,
-        shown(arm.top1, strong=arm.top1.mean == top),
+        shown(arm.top1, strong=arm.top1.mean == best),
         str(arm.top5),
         str(Summary.of(agreement)) if agreement else Cell("—", hint=why),
         number(share_of_kd(arm, group)),

@@ -195,7 +195,8 @@ def determining_settings(run: Run) -> dict[str, Any]:
     teacher = run.result["teacher"]
     networks = {role: one.get("identity") for role, one in run.result.get("networks", {}).items() if role != "student"}
     code = {f"plugin {name}": content for name, content in run.result.get("plugins", {}).items()}
-    return {**flat(chosen), **networks, **code, "teacher": teacher and teacher["identity"]}
+    whole = {**flat(chosen), **networks, **code, "teacher": teacher and teacher["identity"]}
+    return dict(config.alike(whole))  # 15 and 15.0 are one arm
 
 
 def labelled(members: Sequence[tuple[str, Mapping[str, Any]]]) -> list[str]:
@@ -204,7 +205,7 @@ def labelled(members: Sequence[tuple[str, Mapping[str, Any]]]) -> list[str]:
     for method, settings in members:
         same = [others for name, others in members if name == method]
         differing = [key for key in settings if any(others.get(key) != settings[key] for others in same)]
-        named = ", ".join(f"{short(key)}={settings[key]}" for key in differing)
+        named = ", ".join(f"{short(key)}={'null' if settings[key] is None else settings[key]}" for key in differing)
         labels.append(f"{method} {named}".strip())
     return labels
 

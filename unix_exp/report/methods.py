@@ -12,12 +12,13 @@ from typing import Any
 from unix_exp.plots.charts import Line, lines
 from unix_exp.plots.pictures import Picture, pictures
 from unix_exp.report.arms import Arm, Group, same_length, share_of_kd
-from unix_exp.report.blocks import Cell, Column, Figure, Table, slug
+from unix_exp.report.blocks import Block, Cell, Column, Figure, Figures, Table, Text, slug
 from unix_exp.report.tables import number, schedule_notes
 
 NONE_AT_HAND = "no published figure at hand"
 SHARES = (0, 5, 25, 50, 75, 95, 100)  # per cent of the images, of the quantiles that every epoch records
 ENDS = ("highest", "lowest")
+MOST_FIGURES = 24  # of a section: a sweep over a setting would draw hundreds
 
 
 def methods_table(
@@ -53,6 +54,13 @@ def methods_table(
         anchor,
         notes=[*notes, *schedule_notes(arms)],
     )
+
+
+def first_figures(figures: Sequence[Figure], most: int = MOST_FIGURES) -> list[Block]:
+    """As many as a page can show, side by side, and how many are left out."""
+    shown: list[Block] = [Figures(figures[:most])] if figures else []
+    left = len(figures) - most
+    return [*shown, Text(f"{left} more figures are not drawn; make a report of fewer runs.")] if left > 0 else shown
 
 
 def spread_over_images(arm: Arm, group: Group, name: str, y_title: str) -> Figure | None:

@@ -7,8 +7,8 @@ from typing import Any
 
 from unix_exp import paper
 from unix_exp.report.arms import Arm, Group, determining_settings
-from unix_exp.report.blocks import Block, Figure, Figures, Section, Table, slug
-from unix_exp.report.methods import extremes, methods_table, spread_over_images
+from unix_exp.report.blocks import Block, Figure, Section, Table, slug
+from unix_exp.report.methods import extremes, first_figures, methods_table, spread_over_images
 from unix_exp.report.stats import welch
 from unix_exp.report.tables import MINUS, UNCORRECTED, p_of, signed, spread_of
 
@@ -18,14 +18,16 @@ STUDY = "zhang2020"
 def sections(found: Sequence[Group]) -> list[Section]:
     """One, where a run used this method."""
     known = paper.published(STUDY)
-    blocks = [block for group in found for block in blocks_of(group, known)]
-    return [Section(known["title"], slug(known["title"]), blocks)] if blocks else []
+    blocks: list[Block] = []
+    figures: list[Figure] = []
+    for group in found:
+        if own := [arm for arm in group.arms if arm.settings["distiller"]["name"] == known["distiller"]]:
+            blocks += tables_of(own, group, known)
+            figures += figures_of(own, group, known)
+    return [Section(known["title"], slug(known["title"]), [*blocks, *first_figures(figures)])] if blocks else []
 
 
-def blocks_of(group: Group, known: Mapping[str, Any]) -> list[Block]:
-    own = [arm for arm in group.arms if arm.settings["distiller"]["name"] == known["distiller"]]
-    if not own:
-        return []
+def tables_of(own: Sequence[Arm], group: Group, known: Mapping[str, Any]) -> list[Block]:
     beside = [arm for arm in group.arms if arm.conventional or not arm.taught]
     blocks: list[Block] = [
         methods_table(
@@ -38,16 +40,17 @@ def blocks_of(group: Group, known: Mapping[str, Any]) -> list[Block]:
     ]
     if (tested := against_controls(own, group, known)) is not None:
         blocks.append(tested)
-    found = [
+    return blocks
+
+
+def figures_of(own: Sequence[Arm], group: Group, known: Mapping[str, Any]) -> list[Figure]:
+    """The weights of each arm over training, and the images at both ends; the paper's weights first."""
+    return [
         figure
-        for arm in own
-        for figure in (
-            spread_over_images(arm, group, known["weight"], "weight"),
-            extremes(arm, group, known["weight"], "weight"),
-        )
-        if figure is not None
+        for arm in sorted(own, key=lambda arm: not is_own(arm, known))
+        for draw in (spread_over_images, extremes)
+        if (figure := draw(arm, group, known["weight"], "weight")) is not None
     ]
-    return [*blocks, Figures(list[Figure](found))] if found else blocks
 
 
 def printed(arm: Arm, group: Group, known: Mapping[str, Any]) -> str:

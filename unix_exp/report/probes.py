@@ -14,7 +14,6 @@ from unix_exp.report.blocks import (
     Block,
     Cell,
     Figure,
-    Figures,
     Heading,
     Notice,
     Row,
@@ -23,10 +22,9 @@ from unix_exp.report.blocks import (
     Text,
     slug,
 )
+from unix_exp.report.methods import first_figures
 from unix_exp.report.runs import Run
 from unix_exp.run.record import finite
-
-MOST_FIGURES = 24  # a probed sweep would draw hundreds
 
 
 @dataclass(frozen=True)
@@ -69,10 +67,7 @@ def sections(runs: Sequence[Run]) -> list[Section]:
             for key, value in one.values.items()
             if isinstance(value, Mapping) and (figure := drawn(name, key, value, one)) is not None
         ]
-    if figures:
-        blocks.append(Figures(figures[:MOST_FIGURES]))
-    if figures[MOST_FIGURES:]:
-        blocks.append(Text(f"{len(figures) - MOST_FIGURES} more figures are not drawn; make a report of fewer runs."))
+    blocks += first_figures(figures)
     return [Section("Probes", "probes", blocks)] if blocks else []
 
 
