@@ -228,9 +228,10 @@ def share_of_kd(arm: Arm, group: Group) -> float | None:
 
 
 def schedule_of(arm: Arm) -> str:
-    """The schedule that its share of KD is held against, where the record names it; else how many images it took."""
-    result = arm.runs[0].result
-    return result["cost"].get("against") or str(result["steps"] * arm.settings["recipe"]["batch"])
+    """The schedule of KD that its share of compute is a percentage of; older records have one stage and its steps."""
+    result, epochs = arm.runs[0].result, arm.settings["recipe"]["epochs"]
+    named = result["cost"].get("against")
+    return named or f"plain distillation for {epochs} epochs of {result['steps'] // epochs} steps"
 
 
 def same_length(group: Group) -> bool:

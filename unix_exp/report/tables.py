@@ -7,7 +7,7 @@ from typing import Any, TypeAlias
 
 from unix_exp import paper
 from unix_exp.paper import families
-from unix_exp.report.arms import Arm, Group, same_length, share_of_kd
+from unix_exp.report.arms import Arm, Group, same_length, schedule_of, share_of_kd
 from unix_exp.report.blocks import MISSING, Block, Cell, Column, Heading, Notice, Table, slug
 from unix_exp.report.published import PaperCell, PaperTable
 from unix_exp.report.runs import Run, Skipped
@@ -237,9 +237,8 @@ def schedule_notes(arms: Sequence[Arm]) -> list[str]:
     """The schedule of KD that shares of its compute are percentages of; whose it is, where they differ."""
     labels: dict[str, list[str]] = {}
     for arm in arms:
-        if schedule := arm.runs[0].result["cost"].get("against"):  # older records have none
-            labels.setdefault(str(schedule), []).append(arm.label)
-    if list(map(len, labels.values())) == [len(arms)]:
+        labels.setdefault(schedule_of(arm), []).append(arm.label)
+    if len(labels) == 1:
         return [f"Compute is a percentage of {next(iter(labels))}."]
     return [f"{', '.join(those)}: compute is a percentage of {schedule}." for schedule, those in labels.items()]
 
