@@ -68,11 +68,11 @@ def sections() -> list[ws.Section]:
         section("Learning curves over epochs", *curves(EPOCH), line("Learning rate", EPOCH, "train/lr")),
         section(
             "Cost by part",
-            bars("Scouting, teacher, student forward, backward: GFLOPs", *PARTS),
+            bars("Scouting, teacher, stored answers, student forward, backward: GFLOPs", *PARTS),
             bars("GFLOPs in all, a backward pass at one forward and at two", COST_AXIS, f"{COST_AXIS}_backward_2"),
             bars("Per cent of KD, a backward pass at one forward and at two", SHARE, f"{SHARE}_backward_2"),
             *(line(f"{title}: GFLOPs", EPOCH, part) for title, part in zip(
-                ("Scouting", "Teacher", "Student forward", "Backward"), PARTS, strict=True)),
+                ("Scouting", "Teacher", "Stored answers", "Student forward", "Backward"), PARTS, strict=True)),
         ),
         section(
             "By pair and method",
