@@ -23,7 +23,7 @@ from unix_exp.recipe import Recipe
 from unix_exp.run.assemble import Shapes, assemble, facts_of
 from unix_exp.run.checkpoint import read_state
 from unix_exp.run.pictures import GAP
-from unix_exp.types import Batch, Mistake
+from unix_exp.types import Batch, Mistake, Stage
 
 PAD = ("experiment=pad", "recipe.epochs=2", "distiller.epochs=2")
 
@@ -53,7 +53,7 @@ def terms(made: Distiller, given: Batch, stage: str) -> dict[str, float]:
 def test_it_is_the_recipe_and_then_a_third_of_its_epochs_at_a_hundredth_of_its_rate() -> None:
     recipe = Recipe(epochs=8, batch=16, lr=0.05, milestones=[0.5], schedule="cosine", warmup_epochs=1)
     first, second = method().stages(recipe)
-    assert first == ("warm up", recipe)
+    assert first == Stage("warm up", recipe)
     assert [second.recipe.lr_at(epoch) for epoch in range(second.recipe.epochs)] == [0.0005] * 3
     second = method(epochs=5, lr=0.01).stages(recipe)[1]
     assert [second.recipe.lr_at(epoch) for epoch in range(second.recipe.epochs)] == [0.01] * 5

@@ -10,6 +10,7 @@ import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -71,8 +72,8 @@ def test_waiting_for_images_is_said_once_where_it_limits(tiny: Command, monkeypa
     assert "waiting for images" not in tiny("recipe.epochs=2").out
     epoch = Resident._epoch
 
-    def slowly(self: Resident, batch: int, seed: int, only: torch.Tensor | None) -> Iterator[Batch]:
-        for one in epoch(self, batch, seed, only):
+    def slowly(self: Resident, *words: Any) -> Iterator[Batch]:
+        for one in epoch(self, *words):
             time.sleep(0.5)
             yield one
 

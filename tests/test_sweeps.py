@@ -228,7 +228,7 @@ def test_a_mistake_beside_a_sweep_is_one_line(command: Command, words: str, comp
     for group, origin in (("sweep", "demo"), ("experiment", "unix")):
         Path("mine", group).mkdir(parents=True)
         text = (config.choices_folder() / group / f"{origin}.yaml").read_text()
-        Path("mine", group, "own.yaml").write_text(text.replace("scratch,kd,random,unix", "kd,random,own"))
+        Path("mine", group, "own.yaml").write_text(text.replace("scratch,kd,kd_stored,random,unix", "kd,random,own"))
     said = command(*words.split())
     assert (said.code, said.out) == (2, "")
     (line,) = said.err.splitlines()
@@ -263,7 +263,7 @@ def test_the_command_of_the_wandb_sweep_runs_as_it_is(sweeps: Sweeps, tmp_path: 
     said = sweeps("wandb", "demo", *SMALL[1:])
     described = yaml.safe_load(said.out)
     assert described["method"] == "grid"
-    assert described["parameters"] == {"experiment": {"values": ["scratch", "kd", "random", "unix"]}}
+    assert described["parameters"] == {"experiment": {"values": ["scratch", "kd", "kd_stored", "random", "unix"]}}
     filled = {"${env}": [], "${interpreter}": [sys.executable], "${program}": [described["program"]],
               "${args_no_hyphens}": ["experiment=scratch"]}  # fmt: skip
     words = [word for part in described["command"] for word in filled.get(part, [part])]

@@ -102,12 +102,15 @@ def start(words: list[str], config_dir: Path | None) -> None:
     """Run Hydra; where every job is valid and what Hydra composes before them is not, once more with other words."""
     try:
         run()
-    except HydraException:
+    except HydraException as first:
         with compose.hydra_ready(config_dir):
             if compose.first_invalid(words) is not None or (again := compose.as_choices(words)) == words:
                 raise
         sys.argv[1:] = [*(word for word in sys.argv[1:] if word not in words), *again]
-        run()
+        try:
+            run()
+        except HydraException:
+            raise first from None  # of the words that were typed
 
 
 def conclude(interrupted: bool = False) -> int:
