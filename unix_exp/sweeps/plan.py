@@ -69,8 +69,7 @@ def plan(sweep: Sweep, words: tuple[str, ...]) -> list[Job]:
 def look(words: str, located: Located) -> Job:
     state, why = state_of(located.folder)
     ledger = ledger_of(located)
-    epochs = sum(stage.epochs for stage in ledger.stages.values())
-    left = 0.0 if state == DONE else 1 - epochs_of(located.folder) / epochs
+    left = 0.0 if state == DONE else 1 - epochs_of(located.folder) / ledger.epochs
     kind = Kind.of(located.recipe.batch, ledger.first.student, ledger.first.teacher)
     return Job(words, state, why, ledger.total(ledger.planned(), ledger.epochs, backward_price=2), left, kind)
 
