@@ -15,8 +15,8 @@ demo: $(VENV)/.ready ## train a teacher, then students from scratch, by KD, Rand
 	$(BIN)/python -m unix_exp.train sweep=demo
 	$(BIN)/python -m unix_exp.report runs
 
-results: $(VENV)/.ready ## write docs/results.md anew from the records in results/
-	$(BIN)/python -m unix_exp.report results --markdown docs/results.md --notes results/notes.md
+results: $(VENV)/.ready ## write docs/results.md and the README's results anew from the records in results/
+	$(BIN)/python -m unix_exp.report results --markdown docs/results.md --notes results/notes.md --fill README.md
 
 test: $(VENV)/.ready ## the whole suite in two processes; no network, nothing written outside this folder
 	@mkdir -p .tmp

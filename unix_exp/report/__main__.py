@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 import webbrowser
 from pathlib import Path
@@ -11,6 +12,7 @@ from typing import NamedTuple
 from unix_exp.plots.charts import standalone
 from unix_exp.report import contents
 from unix_exp.report.blocks import Section, csv_of, figures_in
+from unix_exp.report.filling import filled
 from unix_exp.report.markdown import markdown
 from unix_exp.report.page import page
 from unix_exp.report.runs import read
@@ -30,6 +32,8 @@ def main() -> None:
                        "it in a folder of its name, and nothing else")  # fmt: skip
     parser.add_argument("--notes", type=path, metavar="FILE", help="with --markdown: a file of Markdown that is "
                         "copied unchanged before the tables")  # fmt: skip
+    parser.add_argument("--fill", type=path, metavar="PAGE.md", help="with --markdown: another page, whose parts "
+                        "between <!-- report: ANCHOR --> and <!-- end of report --> are written anew")  # fmt: skip
     parser.add_argument("--open", action="store_true", help="show the page in a browser")
     parser.add_argument("--plugins", action="append", default=[], metavar="MODULE_OR_FILE",
                         help="import this module or Python file first; may be given several times")  # fmt: skip
@@ -37,9 +41,11 @@ def main() -> None:
     try:
         load_plugins(given.plugins)
         if given.markdown is not None:
-            write_markdown(given.runs, given.markdown, given.notes)
+            write_markdown(given.runs, given.markdown, given.notes, given.fill)
         elif given.notes is not None:
             raise Mistake("--notes needs --markdown FILE.md, the file that the notes are copied into")
+        elif given.fill is not None:
+            raise Mistake("--fill needs --markdown FILE.md, whose figures the page shows")
         else:
             write(given.runs, given.out)
     except Mistake as mistake:
@@ -76,26 +82,29 @@ def write(paths: list[Path], out: Path) -> None:
     print(f"{count} runs -> {out / 'index.html'}, {out / 'report.md'}, {out / 'tables'}/*.csv")
 
 
-def write_markdown(paths: list[Path], target: Path, notes: Path | None) -> None:
+def write_markdown(paths: list[Path], target: Path, notes: Path | None, page: Path | None) -> None:
     if not target.suffix or target.is_dir():
         raise Mistake(f"--markdown is {target}; give a file with a suffix, such as results.md")
     if notes is not None and notes.resolve() == target.resolve():
         raise Mistake(f"--notes and --markdown are both {target}; the notes would be overwritten")
     beside = target.with_suffix("")
     count, content = content_of(paths, beside)
-    files = {target: markdown(*content, notes=read_notes(notes), figures=beside.name)}
+    files = {target: markdown(*content, notes=text_of(notes), figures=beside.name)}
+    if page is not None:
+        seen = os.path.relpath(beside, page.parent)
+        files[page] = filled(text_of(page), content.sections, Path(seen).as_posix(), str(page))
     files |= {beside / f"{figure.anchor}.svg": standalone(figure.chart) for figure in figures_in(content.sections)}
     write_files(files, "--markdown")
     print(f"{count} runs -> {target}, {beside}/*.svg")
 
 
-def read_notes(notes: Path | None) -> str:
+def text_of(file: Path | None) -> str:
     try:
-        return notes.read_text(encoding="utf-8-sig") if notes is not None else ""
+        return file.read_text(encoding="utf-8-sig") if file is not None else ""
     except OSError as error:
-        raise Mistake(f"cannot read {notes}: {error.strerror}") from None
+        raise Mistake(f"cannot read {file}: {error.strerror}") from None
     except UnicodeDecodeError:
-        raise Mistake(f"cannot read {notes}: it is not UTF-8") from None
+        raise Mistake(f"cannot read {file}: it is not UTF-8") from None
 
 
 def content_of(paths: list[Path], out: Path) -> tuple[int, Content]:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from statistics import fmean
 
 from unix_exp import config
-from unix_exp.report.arms import Arm, Group
+from unix_exp.report.arms import Arm, Group, by_length
 from unix_exp.report.blocks import MISSING, Cell, Column, Section, Table, slug
 from unix_exp.report.stats import welch
 from unix_exp.report.tables import UNCORRECTED, number, signed, spread_of
@@ -24,7 +24,8 @@ NOTES = [
 
 def sections(found: Sequence[Group]) -> list[Section]:
     """One, where a run used stored answers."""
-    tables = [table(group) for group in found if any(arm.stored for arm in group.arms)]
+    apart = [one for group in found for one in by_length(group)]
+    tables = [table(group) for group in apart if any(arm.stored for arm in group.arms)]
     return [Section("Stored answers", "stored-answers", tables)] if tables else []
 
 
@@ -47,7 +48,7 @@ def table(group: Group) -> Table:
             "time",
         ],
         [row(arm, usual, results) for arm in sorted(taught, key=lambda arm: -(arm.percent or 0.0))],
-        slug(f"stored answers {group.dataset} {group.pair}"),
+        slug(f"stored answers {group.dataset} {group.pair} {group.length}"),
         notes=NOTES,
     )
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import statistics
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any, NamedTuple
 
@@ -101,10 +101,12 @@ class Group:
     pair: str
     arms: tuple[Arm, ...]
     images: str = ""  # which images, where runs on a data set of that name had different ones
+    length: str = ""  # how long they were trained, where arms of another length stand apart
 
     @property
     def title(self) -> str:
-        return f"{networks_of(self.arms)} on {self.dataset}" + (f" ({self.images})" if self.images else "")
+        details = "".join(f" ({one})" for one in (self.images, self.length) if one)
+        return f"{networks_of(self.arms)} on {self.dataset}{details}"
 
 
 def networks_of(arms: Sequence[Arm]) -> str:
@@ -129,10 +131,10 @@ def groups(runs: Iterable[Run]) -> list[Group]:
             alone.append(run)
         else:
             members.setdefault((Images.of(run), run.result["pair"]), []).append(run)
-    students = {key: same[0].result["student"] for key, same in members.items()}
+    taught = {key: tuple(same) for key, same in members.items()}
     for run in alone:
         images, student = Images.of(run), run.result["student"]
-        hosts = [key for key in students if (key[0], students[key]) == (images, student)]
+        hosts = [key for key, same in taught.items() if key[0] == images and comparable(run, same)]
         for host in hosts or [(images, student)]:
             members.setdefault(host, []).append(run)
     keys = sorted(members, key=lambda key: (key[0].dataset, key[1], str(key[0])))
@@ -141,6 +143,12 @@ def groups(runs: Iterable[Run]) -> list[Group]:
         Group(images.dataset, pair, tuple(arms(members[images, pair])), images.difference(all_images))
         for images, pair in keys
     ]
+
+
+def comparable(alone: Run, taught: Sequence[Run]) -> bool:
+    """Whether a student without a teacher was trained as long as one of these, and is the same network."""
+    epochs = {run.settings["recipe"]["epochs"] for run in taught}
+    return alone.result["student"] == taught[0].result["student"] and alone.settings["recipe"]["epochs"] in epochs
 
 
 class Images(NamedTuple):
@@ -237,3 +245,16 @@ def schedule_of(arm: Arm) -> str:
 def same_length(group: Group) -> bool:
     """Whether all arms are held against the same schedule, so that their shares of KD can be compared."""
     return len(set(map(schedule_of, group.arms))) == 1
+
+
+def by_length(group: Group) -> list[Group]:
+    """Its arms apart by the schedule that they are held against; the group itself where all share one."""
+    if same_length(group):
+        return [group]
+    same: dict[str, list[Arm]] = {}
+    for arm in group.arms:
+        same.setdefault(schedule_of(arm), []).append(arm)
+    return [
+        replace(group, arms=tuple(arms), length=f"{arms[0].settings['recipe']['epochs']} epochs")
+        for arms in same.values()
+    ]

@@ -52,7 +52,7 @@ def lead(runs: Sequence[Run], skipped: Sequence[Skipped]) -> str:
 def sections(runs: Sequence[Run], skipped: Sequence[Skipped]) -> list[Section]:
     students = [run for run in runs if not run.made_a_teacher]
     found = groups(students)
-    costs = [figure for one in found for figure in tradeoff.accuracy_against_cost(one)]
+    costs = [figure for one in found for figure in tradeoff.figures(one)]
     made = [drawn("Accuracy against compute and time", "compute", costs)]
     made += answers.sections(found)
     made += paper_sections(students)

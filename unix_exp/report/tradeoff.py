@@ -7,12 +7,18 @@ from collections.abc import Sequence
 from unix_exp import paper
 from unix_exp.paper import families
 from unix_exp.plots.charts import Front, Point, Rule, scatter
-from unix_exp.report.arms import Arm, Group, same_length, share_of_kd
+from unix_exp.report.arms import Arm, Group, by_length, same_length, share_of_kd
 from unix_exp.report.blocks import Figure, slug
 from unix_exp.report.origins import origin_of
 from unix_exp.report.published import comparable_with_paper
 
 FRONT = "joins the arms that no other arm beats with less"
+
+
+def figures(group: Group) -> list[Figure]:
+    """Of all arms, and of those of each length where there are several lengths."""
+    apart = [one for one in by_length(group) if one.length and len(one.arms) > 1]
+    return [figure for one in (group, *apart) for figure in accuracy_against_cost(one)]
 
 
 def accuracy_against_cost(group: Group) -> list[Figure]:
@@ -32,7 +38,7 @@ def accuracy_against_compute(group: Group) -> Figure:
         against("compute", group, points, "compute, % of conventional KD" if shares else "compute, GFLOPs", published),
         f"{title}: accuracy against compute, mean and standard deviation over seeds. The stepped line {FRONT} compute."
         + (" Diamonds are the paper's figures." if published else ""),
-        slug(f"compute {group.dataset} {group.pair}"),
+        slug(f"compute {group.dataset} {group.pair} {group.length}"),
     )
 
 
@@ -41,10 +47,10 @@ def accuracy_against_time(group: Group, hardware: str, torch: str) -> Figure:
     unit, seconds = ("hours", 3600) if longest > 7200 else ("minutes", 60) if longest > 120 else ("seconds", 1)
     return Figure(
         against("time", group, [point(arm, arm.seconds / seconds) for arm in group.arms], f"training time, {unit}"),
-        f"{group.title}: accuracy against training time on {hardware}, PyTorch {torch}, medians over seeds; without "
-        "evaluation and the training of the teacher, with any delay by other work on the machine. The stepped line "
+        f"{group.title}: accuracy against training time on {hardware}, PyTorch {torch}, medians over seeds; with the making "
+        "of stored answers, without evaluation and the training of the teacher, with any delay by other work on the machine. The stepped line "
         f"{FRONT} time.",
-        slug(f"time {group.dataset} {group.pair}"),
+        slug(f"time {group.dataset} {group.pair} {group.length}"),
     )
 
 
