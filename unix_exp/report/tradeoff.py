@@ -47,8 +47,9 @@ def accuracy_against_time(group: Group, hardware: str, torch: str) -> Figure:
     unit, seconds = ("hours", 3600) if longest > 7200 else ("minutes", 60) if longest > 120 else ("seconds", 1)
     return Figure(
         against("time", group, [point(arm, arm.seconds / seconds) for arm in group.arms], f"training time, {unit}"),
-        f"{group.title}: accuracy against training time on {hardware}, PyTorch {torch}, medians over seeds; with the making "
-        "of stored answers, without evaluation and the training of the teacher, with any delay by other work on the machine. The stepped line "
+        f"{group.title}: accuracy against training time on {hardware}, PyTorch {torch}, medians over seeds; with the "
+        "making of stored answers and any delay by other work on the machine, without evaluation and the training of "
+        "the teacher. The stepped line "
         f"{FRONT} time.",
         slug(f"time {group.dataset} {group.pair} {group.length}"),
     )
