@@ -51,6 +51,8 @@ def check_choices(job: HydraConf, whole: DictConfig) -> None:
 
 def main() -> None:
     os.environ["HYDRA_FULL_ERROR"] = "1"  # errors reach main(), which prints them in one line
+    if (rank := int(os.environ.get("RANK", 0))) > 0:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # of the processes that torchrun starts, the first one speaks
     config.register_resolvers()
     if "--version" in sys.argv[1:]:
         print(f"unix_exp {__version__}")  # Hydra would print its own version
@@ -75,7 +77,7 @@ def main() -> None:
         message = in_one_line(error, *given())
         if message is None:
             traceback.print_exc()  # a bug in the framework or in a launcher
-        else:
+        elif rank == 0:
             print(f"error: {message}", file=sys.stderr)
         conclude()
         sys.exit(2 if message else 1)

@@ -28,9 +28,16 @@ def what_determines(settings: Settings, fingerprint: str, teacher: str | None) -
         "recipe": settings["recipe"],
         "seed": settings["seed"],
         **precisions(settings),
+        **apart(settings),
         **({"answers": fixed} if (fixed := of_answers(settings)) else {}),
         **({"plugins": code} if code else {}),  # changed code is another run
     }
+
+
+def apart(settings: Settings) -> Settings:
+    """Batch norms that see a part of the batch, where several processes train; else their number changes nothing."""
+    together = (settings.get("runtime") or {}).get("sync_batch_norm", True)
+    return {} if together else {"sync_batch_norm": False}
 
 
 def of_answers(settings: Mapping[str, Any]) -> Settings:

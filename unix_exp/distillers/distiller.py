@@ -8,9 +8,10 @@ from typing import Any, ClassVar, Literal, NamedTuple
 
 import torch
 from torch import Tensor, nn
+from torch.utils._pytree import tree_map_only
 
 from unix_exp.criteria.weighted import Weighted
-from unix_exp.distillers.scouting import scout
+from unix_exp.distillers.scouting import Passes, scout, undivided
 from unix_exp.types import Batch, Losses, Output, Sampler, Stage
 
 Kind = Literal["frozen", "trained"]
@@ -52,6 +53,7 @@ class Distiller(nn.Module):
         self.criterion = parts.criterion
         self.scouting = parts.scouting
         self.averages = dict(parts.averages)
+        self.passes: Passes = undivided  # several processes divide a batch here, and every method has the whole output
 
     @classmethod
     def kind(cls, role: str, sampler: Sampler | type) -> Kind:
@@ -77,7 +79,7 @@ class Distiller(nn.Module):
     def look(self, images: Tensor, mode: str = "train", who: str = "student") -> Output:
         """A network's output without gradient; samplers are given this function as `scout`."""
         with self.scouting() if who == "student" else nullcontext():
-            return scout(getattr(self, who), images, "as it is" if who in self.frozen else mode)
+            return scout(getattr(self, who), images, "as it is" if who in self.frozen else mode, self.passes)
 
     @torch.no_grad()
     def ask(self, batch: Batch) -> Output | None:
@@ -86,12 +88,11 @@ class Distiller(nn.Module):
             return batch.answers
         if "teacher" not in self.roles:
             return None
-        answer: Output = self.get_submodule("teacher")(batch.images)
-        return answer
+        return self.passes(self.get_submodule("teacher"), batch.images)
 
     def study(self, batch: Batch) -> Output:
         """The student's output with gradient; a sampler that has `learned` is given it too."""
-        output: Output = self.student(batch.images)
+        output = self.passes(self.student, batch.images)
         if hasattr(self.sampler, "learned"):
             with torch.no_grad():
                 self.sampler.learned(batch, detached(output))
@@ -124,4 +125,5 @@ class Distiller(nn.Module):
 
 
 def detached(output: Output) -> Output:
-    return Output(output.logits.detach(), tuple(one.detach() for one in output.features), output.embedding.detach())
+    alone: Output = tree_map_only(Tensor, Tensor.detach, output)  # a part that is not at hand stays unread
+    return alone

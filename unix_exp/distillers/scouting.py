@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import TypeAlias
 
 import torch
 from torch import Tensor, nn
 
 from unix_exp.types import Output
 
+Passes: TypeAlias = "Callable[[nn.Module, Tensor], Output]"  # how a network is run on a batch
 
-def scout(network: nn.Module, images: Tensor, mode: str) -> Output:
+
+def undivided(network: nn.Module, images: Tensor) -> Output:
+    output: Output = network(images)
+    return output
+
+
+def scout(network: nn.Module, images: Tensor, mode: str, passes: Passes = undivided) -> Output:
     """A network's output, without gradient. What batch norm does meanwhile changes results, so `mode` is a setting.
 
     train   as in the reference code: running statistics are updated here too, from clean as well as from mixed images
@@ -20,8 +28,7 @@ def scout(network: nn.Module, images: Tensor, mode: str) -> Output:
     as it is  the mode that the network is in; frozen networks are always in eval mode
     """
     with torch.no_grad(), batch_norms_set(network, mode):
-        output: Output = network(images)
-    return output
+        return passes(network, images)
 
 
 @contextmanager

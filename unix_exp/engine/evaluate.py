@@ -7,6 +7,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
+from unix_exp.distillers.scouting import Passes, undivided
 from unix_exp.engine.runtime import Runtime
 from unix_exp.types import Dataset, Watch
 
@@ -42,9 +43,11 @@ class Counts(NamedTuple):
     guesses: Tensor  # [M] int64, the first guess of every test image
 
 
-def evaluate(network: nn.Module, data: Dataset, batch_size: int, runtime: Runtime, watch: Watch) -> Evaluation:
+def evaluate(
+    network: nn.Module, data: Dataset, batch_size: int, runtime: Runtime, watch: Watch, passes: Passes = undivided
+) -> Evaluation:
     """One pass over the test images, counted on the device and read once."""
-    counts = counted(network, data, batch_size, runtime, watch)
+    counts = counted(network, data, batch_size, runtime, watch, passes)
     right, images = torch.stack([counts.right, counts.images]).tolist()
     return Evaluation(
         top1=100 * sum(right) / data.test_count,
@@ -56,7 +59,9 @@ def evaluate(network: nn.Module, data: Dataset, batch_size: int, runtime: Runtim
 
 
 @torch.no_grad()
-def counted(network: nn.Module, data: Dataset, batch_size: int, runtime: Runtime, watch: Watch) -> Counts:
+def counted(
+    network: nn.Module, data: Dataset, batch_size: int, runtime: Runtime, watch: Watch, passes: Passes
+) -> Counts:
     """The pass itself, which never waits for the device."""
     was_training = network.training
     network.eval()
@@ -69,7 +74,7 @@ def counted(network: nn.Module, data: Dataset, batch_size: int, runtime: Runtime
     batches = -(-data.test_count // batch_size)
     for images, labels in watch(data.test_batches(batch_size), "test", batches):
         with runtime.autocast():
-            output = network(runtime.batch_layout(images))
+            output = passes(network, runtime.batch_layout(images))
         guessed = output.logits.topk(min(5, output.logits.shape[1]), dim=1).indices
         guesses.append(guessed[:, 0])
         top = guessed == labels[:, None]

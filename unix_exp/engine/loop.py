@@ -13,6 +13,7 @@ from torch import Tensor
 from unix_exp.cost.ledger import Ledger
 from unix_exp.distillers.clock import Clock
 from unix_exp.distillers.distiller import Distiller
+from unix_exp.distillers.scouting import Passes, undivided
 from unix_exp.engine.analysis import Analysis
 from unix_exp.engine.choice import Choice
 from unix_exp.engine.cuda_graph import step_for
@@ -21,6 +22,7 @@ from unix_exp.engine.optimiser_state import set_lr
 from unix_exp.engine.runtime import Runtime
 from unix_exp.engine.stages import begins_in, length
 from unix_exp.engine.step import Between, Means, Step
+from unix_exp.engine.world import Divided, World
 from unix_exp.types import Dataset, Mistake, Record, Stage, View, Watch
 
 
@@ -130,7 +132,7 @@ def train_epoch(run: Training, stage: Stage, first: int, watch: Watch) -> Record
         values["train/stage"] = 1 + [one.name for one in run.stages].index(stage.name)
     evaluation, arrays = None, None
     if progress.epoch % recipe.evaluate_every == 0 or progress.epoch == run.epochs:
-        evaluation = evaluate(run.method.student, run.data, recipe.batch, run.runtime, watch)
+        evaluation = evaluate(run.method.student, run.data, recipe.batch, run.runtime, watch, evaluating())
         values |= {"test/top1": evaluation.top1, "test/top5": evaluation.top5}
         progress.last = {"epoch": progress.epoch, "top1": evaluation.top1, "top5": evaluation.top5}
         if (agreement := agreement_with_teacher(run, evaluation, watch)) is not None:
@@ -151,6 +153,12 @@ def train_epoch(run: Training, stage: Stage, first: int, watch: Watch) -> Record
     return Record(progress.epoch, values, arrays)
 
 
+def evaluating() -> Passes:
+    """How a network is run on test images: several processes divide each batch."""
+    world = World.here()
+    return Divided(world, features=False) if world.size > 1 else undivided
+
+
 def agreement_with_teacher(run: Training, student: Evaluation, watch: Watch) -> float | None:
     """Of how many test images, in per cent, student and teacher guess the same class; None where it is not measured."""
     method, teacher = run.method, "teacher"
@@ -158,7 +166,8 @@ def agreement_with_teacher(run: Training, student: Evaluation, watch: Watch) -> 
         return None
     if run.teacher_guesses is None or teacher in method.averages:  # an average of the student changes
         network = method.get_submodule(teacher)
-        run.teacher_guesses = evaluate(network, run.data, run.stages[0].recipe.batch, run.runtime, watch).guesses
+        batch = run.stages[0].recipe.batch
+        run.teacher_guesses = evaluate(network, run.data, batch, run.runtime, watch, evaluating()).guesses
     return 100 * float((student.guesses == run.teacher_guesses).float().mean())
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Literal
@@ -10,6 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from unix_exp.engine.cpu import cpu_name, keep_freed_memory, without_slow_kernels
+from unix_exp.engine.world import expected
 from unix_exp.types import Mistake
 
 SECONDS_BETWEEN_CHECKPOINTS = 30.0  # on a GPU, where an epoch may take a second and writing a checkpoint a tenth of it
@@ -30,6 +32,7 @@ class Runtime:
     checkpoint_every: int | Literal["auto"] = "auto"
     analysis: bool = True
     agreement: bool = False
+    sync_batch_norm: bool = True
 
     def __post_init__(self) -> None:
         if self.threads is not None and self.threads < 1:
@@ -40,9 +43,15 @@ class Runtime:
         if self.capture is True and kind != "cuda":
             raise Mistake(f"runtime.capture is true, which needs a GPU, but this runs on {kind}; choose auto or false")
 
+        if expected() > 1 and (self.compile or self.capture is True):
+            name = "compile" if self.compile else "capture"
+            raise Mistake(f"runtime.{name} is true, which several processes cannot do; choose false, or one process")
+
     def place(self) -> torch.device:
         """The device, an automatic choice made."""
         if self.device == "auto":
+            if expected() > 1 and torch.cuda.is_available():
+                return torch.device("cuda", int(os.environ.get("LOCAL_RANK", 0)) % torch.cuda.device_count())
             return torch.device("cuda" if torch.cuda.is_available() else "cpu")
         try:
             device = torch.device(self.device)
@@ -65,7 +74,7 @@ class Runtime:
     @property
     def captures(self) -> bool:
         """Whether the step is to be recorded as one CUDA graph."""
-        return self.capture is not False and self.place().type == "cuda"
+        return self.capture is not False and self.place().type == "cuda" and expected() == 1
 
     def settle(self) -> None:
         """Set what PyTorch keeps for the whole process."""
@@ -117,7 +126,8 @@ class Runtime:
 
     def hardware(self) -> str:
         device = self.place()
+        several = f"{expected()} x " if expected() > 1 else ""
         if device.type == "cuda":
-            return torch.cuda.get_device_name(device)
+            return several + torch.cuda.get_device_name(device)
         threads = torch.get_num_threads()
-        return f"{cpu_name()}, {threads} thread{'s' if threads > 1 else ''}"
+        return several + f"{cpu_name()}, {threads} thread{'s' if threads > 1 else ''}"

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from typing import Any
 
 import torch
 from torch import Tensor
 
 from unix_exp.distillers.distiller import Distiller
+from unix_exp.engine.parallel import parallel
 from unix_exp.engine.runtime import Runtime
 from unix_exp.engine.tally import Tally
+from unix_exp.engine.world import World
 from unix_exp.types import Batch, Losses
 
 
@@ -30,12 +33,12 @@ class Step:
         self.runtime = runtime
         self.stage = stage
         self.tally = tally
-        self.forward = torch.compile(method, fullgraph=True) if runtime.compile else method
+        self.forward = forward_of(method, runtime)
 
     def __call__(self, batch: Batch) -> Losses:
         batch = batch._replace(images=self.runtime.batch_layout(batch.images))
         with self.runtime.autocast():
-            losses: Losses = self.forward(batch, self.stage)
+            losses = self.forward(batch, self.stage)
         self.optimiser.zero_grad(set_to_none=True)
         total = sum(losses.terms.values())
         assert isinstance(total, Tensor), "a method has at least one term"
@@ -46,6 +49,16 @@ class Step:
         if self.tally is not None:
             self.tally(batch, losses)
         return losses
+
+
+def forward_of(method: Distiller, runtime: Runtime) -> Callable[..., Losses]:
+    """The method, made faster where the settings say so, or shared with other processes."""
+    if World.here().size > 1:
+        return parallel(method)
+    if runtime.compile:
+        compiled: Callable[..., Losses] = torch.compile(method, fullgraph=True)
+        return compiled
+    return method
 
 
 def detached(losses: Losses) -> Losses:

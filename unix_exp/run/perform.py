@@ -14,6 +14,7 @@ from unix_exp import config
 from unix_exp.engine import stages as sequence
 from unix_exp.engine.loop import Progress, Training, train
 from unix_exp.engine.optimiser_state import load_optimiser_state, optimiser_state
+from unix_exp.engine.world import World, join
 from unix_exp.run.answers.ready import recorded, views_of
 from unix_exp.run.checkpoint import content_hash, read_state, save_state, save_tensors, save_weights
 from unix_exp.run.folder import RunFolder
@@ -29,6 +30,7 @@ from unix_exp.sinks.console import Console
 from unix_exp.sinks.jsonl import Jsonl
 from unix_exp.types import Mistake, Record, View
 
+ALONE = World()
 FORMAT = 2  # of a checkpoint: 1 held the student, the criteria and the optimiser alone
 
 
@@ -58,29 +60,33 @@ def performing(whole: DictConfig, wait: bool = False, command: str | None = None
     """
     located = locate(whole)
     console = Console(located.recipe.epochs)
-    if (outcome := finished(located.folder, console)) is not None:
-        return nothing_left(outcome)
+    world = join(located.runtime.place())
+    if world.chosen(lambda: located.folder.result() is not None):
+        return nothing_left(finished(located.folder, console))
     located.runtime.settle()
-    return alone(check(located), console, wait, command)
+    return alone(check(located), console, wait, command, world)
 
 
-def nothing_left(outcome: Outcome) -> Generator[Record, None, Outcome]:
+def nothing_left(outcome: Outcome | None) -> Generator[Record, None, Outcome]:
     yield from ()
-    return outcome
+    return nothing_but(outcome)
 
 
-def alone(plan: Plan, console: Console, wait: bool, command: str | None) -> Generator[Record, None, Outcome]:
+def alone(
+    plan: Plan, console: Console, wait: bool, command: str | None, world: World
+) -> Generator[Record, None, Outcome]:
     """Do the run while no other process may work in its folder; what ended it is noted there."""
     folder = plan.located.folder
-    with folder.alone(
-        wait=(lambda: console.say(f"waiting for the process at work in {folder.path}")) if wait else None
-    ):
-        if (outcome := finished(folder, console)) is not None:  # it was made while we waited
-            return outcome
+    waiting = (lambda: console.say(f"waiting for the process at work in {folder.path}")) if wait else None
+    with ExitStack() as held:
+        world.chosen(lambda: held.enter_context(folder.alone(wait=waiting)))  # the first process, for all of its run
+        if world.chosen(lambda: folder.result() is not None):  # it was made while we waited
+            return (yield from nothing_left(finished(folder, console)))
         try:
-            return (yield from carry_out(plan, console, command))
+            return (yield from carry_out(plan, console, command, world))
         except Exception as error:
-            folder.fail(f"{error}\n" if isinstance(error, Mistake) else traceback.format_exc())
+            if world.leads:
+                folder.fail(f"{error}\n" if isinstance(error, Mistake) else traceback.format_exc())
             raise
 
 
@@ -91,18 +97,23 @@ def finished(folder: RunFolder, console: Console) -> Outcome | None:
     return Outcome(folder.path, result)
 
 
-def carry_out(plan: Plan, console: Console, command: str | None) -> Generator[Record, None, Outcome]:
+def carry_out(plan: Plan, console: Console, command: str | None, world: World) -> Generator[Record, None, Outcome]:
     located = plan.located
     settings, folder = located.settings, located.folder
-    train_missing(located, console.say)
-    folder.write_config(settings)
-    located.data.load(located.runtime.place(), console.watch)
-    ready = make_ready(plan, console)
-    views = views_of(plan, ready, console)
+    train_missing(located, console.say, world)
+    if world.leads:
+        folder.write_config(settings)
+    world.in_turn(lambda: located.data.load(located.runtime.place(), console.watch))
+    ready = world.in_turn(lambda: make_ready(plan, console))
+    views = world.in_turn(lambda: views_of(plan, ready, console))
     run = begin_or_continue(plan, ready, console.say, views)
     console.epochs = run.epochs
-    folder.keep_records(run.progress.epoch)
     introduce(plan, ready, run, console.say)
+    if not world.leads:
+        yield from train(run)  # the first process keeps the records
+        world.meet()
+        return nothing_but(finished(folder, console))
+    folder.keep_records(run.progress.epoch)
 
     with ExitStack() as stack:
         sinks: list[Callable[[Record], None]] = [Jsonl(folder.metrics), console]
@@ -129,23 +140,29 @@ def carry_out(plan: Plan, console: Console, command: str | None) -> Generator[Re
         chosen.summarise(result)
     folder.finish(result)
     console.say(f"{summary(result)}; {folder.path}")
+    world.meet()
     return Outcome(folder.path, result)
 
 
-def train_missing(located: Located, say: Callable[[str], None]) -> None:
+def nothing_but(outcome: Outcome | None) -> Outcome:
+    assert outcome is not None, "the first process finished it"
+    return outcome
+
+
+def train_missing(located: Located, say: Callable[[str], None], world: World = ALONE) -> None:
     """Train networks that aren't in the store yet, each in a run of its own, or wait for a process that does."""
     for network in located.networks:
         if not isinstance(network.source, FromStore):
             continue
         source, role = network.source, network.role
-        if not source.ready():
+        if not world.chosen(source.ready):
             say(
                 f"{role} {network.name} is not in {located.settings['teachers']}/: training it first, "
                 f"{located.settings['teacher_recipe']['epochs']} epochs in float32 (teacher_recipe.epochs; "
                 f"{setting_of(role)}.checkpoint=PATH uses yours)"
             )
             perform(source.recipe, wait=True)
-        if not source.ready():
+        if not world.chosen(source.ready):
             raise Mistake(f"{source.folder.weights} is gone; delete {source.folder.path} to train this {role} again")
 
 

@@ -10,7 +10,9 @@ from unix_exp.config import Settings
 from unix_exp.distillers.clock import Clock
 from unix_exp.engine.analysis import Analysis
 from unix_exp.engine.loop import Progress, Training
+from unix_exp.engine.parallel import with_batch_norms_together
 from unix_exp.engine.runtime import Runtime
+from unix_exp.engine.world import Divided, World
 from unix_exp.recipe import Recipe
 from unix_exp.run.answers.choice import Choice
 from unix_exp.run.answers.views import Live
@@ -36,6 +38,11 @@ def training_of(
     facts = facts_of(data, recipe.batch, recipe.epochs, trial.shapes, clock)
     method = assemble(settings, networks, facts, runtime.scouting, averages)
     runtime.settled(method)  # heads take the memory format of the networks
+    if (world := World.here()).size > 1:
+        method.passes = Divided(world, trial.features)
+        if runtime.sync_batch_norm:
+            for role in set(method.roles) - set(method.frozen):
+                with_batch_norms_together(method.get_submodule(role), runtime.place())
     analysis = Analysis(method, data, runtime, teacher_centres, trial.per_image) if runtime.analysis else None
     stages = method.stages(recipe)
     views = views or Live(Choice.of(settings.get("answers") or {}))

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import traceback
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 import unix_exp
 from unix_exp.config import Settings
@@ -18,12 +18,14 @@ from unix_exp.cost.pricing import step_cost
 from unix_exp.distillers.clock import Clock
 from unix_exp.distillers.distiller import Distiller
 from unix_exp.engine import stages as sequence
+from unix_exp.engine.absent import FEATURES, LOGITS, Absent, AbsentRead
+from unix_exp.engine.world import World
 from unix_exp.recipe import Recipe
 from unix_exp.run import hidden_state
 from unix_exp.run.answers.choice import Choice
-from unix_exp.run.answers.parts import FEATURES, LOGITS, NotStored, bytes_of, check_top, decode, encode
+from unix_exp.run.answers.parts import bytes_of, check_top, decode, encode
 from unix_exp.run.assemble import Shapes, assemble, facts_of, refuse_late
-from unix_exp.types import Batch, Dataset, Losses, Mistake
+from unix_exp.types import Batch, Dataset, Losses, Mistake, Output, Stage
 from unix_exp.words import first_line, size_in_words
 
 
@@ -34,6 +36,7 @@ class Trial(NamedTuple):
     shapes: Shapes
     per_image: tuple[str, ...]  # names of the values that the method gives for each image
     parts: tuple[str, ...] = ()  # of the teacher's answer that the method reads, where answers are stored
+    features: bool = True  # whether feature maps are read; found out only where several processes would exchange them
 
 
 def tried(
@@ -45,7 +48,7 @@ def tried(
     while True:
         try:
             return tried_with(settings, networks, data, recipe, answers, parts)
-        except NotStored as missing:
+        except AbsentRead as missing:
             parts = (*parts, missing.part)
 
 
@@ -66,7 +69,7 @@ def tried_with(
         if answers.stored:
             check_storable(answers, parts, method, shapes, data, sequence.length(method.stages(recipe)))
         return stage_by_stage(method, shapes, data, recipe, answers, parts)
-    except (Mistake, NotStored):
+    except (Mistake, AbsentRead):
         raise
     except Exception as error:
         if reads_a_value(error):
@@ -162,7 +165,26 @@ def stage_by_stage(
         look = data.train_count * next(iter(plans.values())).step.teacher
         storing = Storing(answers.count(data), look, at_once=not isinstance(answers.views, int))
     ledger = Ledger(plans, recipe.epochs, data.train_count // recipe.batch, tuple(unpriced), storing)
-    return Trial(ledger, shapes, tuple(per_image), parts)
+    features = World.here().size == 1 or reads_features(method, batch, stages)
+    return Trial(ledger, shapes, tuple(per_image), parts, features)
+
+
+def reads_features(method: Distiller, batch: Batch, stages: Sequence[Stage]) -> bool:
+    """Whether anything reads the feature maps of a network that the method has run."""
+
+    def without(network: nn.Module, images: Tensor) -> Output:
+        output: Output = network(images)
+        return output._replace(features=Absent(FEATURES))  # type: ignore[arg-type]
+
+    whole, method.passes = method.passes, without
+    try:
+        for stage in stages:
+            method(batch, stage.name)
+    except AbsentRead:
+        return True
+    finally:
+        method.passes = whole
+    return False
 
 
 def check_losses(losses: Losses) -> None:

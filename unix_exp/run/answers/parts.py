@@ -4,44 +4,16 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping
-from typing import Any, NoReturn
+from typing import Any
 
 import torch
 from torch import Tensor
 
+from unix_exp.engine.absent import EMBEDDING, FEATURES, LOGITS, Absent
 from unix_exp.run.answers.choice import BYTES, Choice
 from unix_exp.types import Mistake, Output
 
-LOGITS, EMBEDDING, FEATURES = "logits", "embedding", "features"
 DTYPES = {"float16": torch.float16, "float32": torch.float32}
-
-
-class NotStored(Exception):
-    """A method read a part of the teacher's answer that is not stored."""
-
-    def __init__(self, part: str) -> None:
-        super().__init__(f"the answer's {part} is not stored")
-        self.part = part
-
-
-class Unstored:
-    """Stands for a part that is not stored; whatever reads it is found when the method is tried."""
-
-    def __init__(self, part: str) -> None:
-        self.__dict__["part"] = part
-
-    def _read(self, *_: Any, **__: Any) -> NoReturn:
-        raise NotStored(self.__dict__["part"])
-
-    __getattr__ = __getitem__ = __iter__ = __len__ = __bool__ = _read
-    __add__ = __radd__ = __sub__ = __rsub__ = __mul__ = __rmul__ = __truediv__ = __rtruediv__ = __matmul__ = _read
-
-    @classmethod
-    def __torch_function__(cls, function: Any, types: Any, args: Any = (), kwargs: Any = None) -> NoReturn:
-        raise next(NotStored(one.__dict__["part"]) for one in args if isinstance(one, Unstored))
-
-    def __deepcopy__(self, memo: Any) -> Unstored:
-        return self
 
 
 def encode(output: Output, parts: Iterable[str], choice: Choice) -> dict[str, Tensor]:
@@ -81,9 +53,9 @@ def bounded(tensor: Tensor, dtype: torch.dtype) -> Tensor:
 
 def decode(arrays: Mapping[str, Tensor], classes: int) -> Output:
     """The output in float32; parts that are not stored raise an error when they are read."""
-    embedding: Any = arrays[EMBEDDING].float() if EMBEDDING in arrays else Unstored(EMBEDDING)
+    embedding: Any = arrays[EMBEDDING].float() if EMBEDDING in arrays else Absent(EMBEDDING)
     maps = tuple(arrays[name].float() for name in sorted_features(arrays))
-    features: Any = maps if maps else Unstored(FEATURES)
+    features: Any = maps if maps else Absent(FEATURES)
     return Output(decoded_logits(arrays, classes), features, embedding)
 
 
@@ -91,8 +63,8 @@ def decoded_logits(arrays: Mapping[str, Tensor], classes: int) -> Tensor:
     if LOGITS in arrays:
         return arrays[LOGITS].float()
     if "top" not in arrays:
-        unstored: Any = Unstored(LOGITS)
-        return unstored  # type: ignore[no-any-return]
+        absent: Any = Absent(LOGITS)
+        return absent  # type: ignore[no-any-return]
     top = arrays["top"].float()
     others = arrays["others"].float().expand(-1, classes)
     return others.scatter(1, arrays["classes"].long(), top)

@@ -1,0 +1,54 @@
+"""Several processes that train every method together: python tests/processes.py OUT, once for each rank."""
+
+from __future__ import annotations
+
+import os
+import socket
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import torch
+from assembled import Case, cases, training, trial_of, with_examples
+
+from unix_exp.engine.loop import train
+from unix_exp.engine.world import join
+
+
+def trained(case: Case) -> dict[str, Any]:
+    """All that is left of a training, and what it logged."""
+    trial_of.cache_clear()  # one that was found alone does not know what several processes exchange
+    run = training(case)
+    records = [dict(record.values) for record in train(run)]
+    return {"state": run.method.state(), "records": records, "steps": run.progress.steps}
+
+
+def together(count: int, script: Path, *words: str) -> None:
+    """Run a script in so many processes, as torchrun would."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    world = {"WORLD_SIZE": str(count), "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port), "OMP_NUM_THREADS": "1"}
+    running = [
+        subprocess.Popen([sys.executable, str(script), *words], text=True, stderr=subprocess.PIPE,
+                         env=os.environ | world | {"RANK": str(rank), "LOCAL_RANK": str(rank)})
+        for rank in range(count)
+    ]  # fmt: skip
+    errors = [process.communicate(timeout=240)[1] for process in running]
+    assert not any(process.returncode for process in running), "\n".join(errors)[-3000:]
+
+
+def main() -> None:
+    torch.set_num_threads(1)
+    world = join(torch.device("cpu"))
+    with with_examples():
+        done = {}
+        for case in cases():
+            done[str(case)] = trained(case)
+        if world.leads:
+            torch.save(done, sys.argv[1])
+
+
+if __name__ == "__main__":
+    main()

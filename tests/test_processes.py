@@ -1,0 +1,36 @@
+"""Several processes train what one trains: every registered method, its selection, statistics and memory."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from assembled import Case, cases, plugged_in
+from processes import together, trained
+
+__all__ = ["plugged_in"]
+
+
+@pytest.fixture(scope="module")
+def by_two(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    out = tmp_path_factory.mktemp("two") / "trained.pt"
+    together(2, Path(__file__).with_name("processes.py"), str(out))
+    return torch.load(out, weights_only=False)
+
+
+@pytest.mark.parametrize("case", cases(), ids=str)
+def test_two_processes_train_what_one_trains(case: Case, by_two: dict[str, Any]) -> None:
+    alone, two = trained(case), by_two[str(case)]
+    assert two["steps"] == alone["steps"]
+    assert two["state"].keys() == alone["state"].keys()
+    for name, value in alone["state"].items():
+        torch.testing.assert_close(
+            two["state"][name], value, rtol=1e-4, atol=1e-5, msg=lambda text, name=name: f"{name}: {text}"
+        )
+    for ours, theirs in zip(alone["records"], two["records"], strict=True):
+        assert ours.keys() == theirs.keys()
+        for name in ours:
+            if not name.startswith("time/"):
+                assert theirs[name] == pytest.approx(ours[name], rel=1e-3, abs=1e-4), name
