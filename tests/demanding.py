@@ -63,7 +63,11 @@ class Demand(Distiller):
 
     def forward(self, batch: Batch, stage: str = "apart") -> Losses:
         batch = self.sampler(batch, self.look)
-        teacher, student, peer = self.ask(batch), self.study(batch), self.get_submodule("peer")(batch.images)
+        teacher, student, peer = (
+            self.ask(batch),
+            self.study(batch),
+            self.passes(self.get_submodule("peer"), batch.images),
+        )
         terms = self.criterion(student, teacher, batch)
         per_image = F.cross_entropy(peer.logits.float(), batch.targets, reduction="none")
         terms["peer"] = per_image.mean()

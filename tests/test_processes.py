@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
-from assembled import Case, cases, plugged_in
-from processes import together, trained
+from assembled import Case, plugged_in
+from processes import chosen, together, trained
 
 __all__ = ["plugged_in"]
 
@@ -20,15 +21,17 @@ def by_two(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     return torch.load(out, weights_only=False)
 
 
-@pytest.mark.parametrize("case", cases(), ids=str)
+def explained(name: str, text: str) -> str:
+    return f"{name}: {text}"
+
+
+@pytest.mark.parametrize("case", chosen(), ids=str)
 def test_two_processes_train_what_one_trains(case: Case, by_two: dict[str, Any]) -> None:
     alone, two = trained(case), by_two[str(case)]
     assert two["steps"] == alone["steps"]
     assert two["state"].keys() == alone["state"].keys()
     for name, value in alone["state"].items():
-        torch.testing.assert_close(
-            two["state"][name], value, rtol=1e-4, atol=1e-5, msg=lambda text, name=name: f"{name}: {text}"
-        )
+        torch.testing.assert_close(two["state"][name], value, rtol=1e-4, atol=1e-5, msg=partial(explained, name))
     for ours, theirs in zip(alone["records"], two["records"], strict=True):
         assert ours.keys() == theirs.keys()
         for name in ours:

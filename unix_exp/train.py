@@ -22,7 +22,7 @@ from unix_exp.cli.outcomes import VARIABLE, Outcomes
 from unix_exp.config import compose
 from unix_exp.config.choices import checked
 from unix_exp.sweeps.grid import check_one_sweep
-from unix_exp.types import Mistake
+from unix_exp.types import Mistake, Relayed
 from unix_exp.words import first_line
 
 
@@ -77,7 +77,7 @@ def main() -> None:
         message = in_one_line(error, *given())
         if message is None:
             traceback.print_exc()  # a bug in the framework or in a launcher
-        elif rank == 0:
+        elif rank == 0 or of_this_process_alone(error):
             print(f"error: {message}", file=sys.stderr)
         conclude()
         sys.exit(2 if message else 1)
@@ -113,6 +113,12 @@ def start(words: list[str], config_dir: Path | None) -> None:
             run()
         except HydraException:
             raise first from None  # of the words that were typed
+
+
+def of_this_process_alone(error: Exception) -> bool:
+    """Whether the first process doesn't print it too: it happened after they met, and here."""
+    together = sys.modules.get("torch.distributed")
+    return together is not None and together.is_initialized() and not isinstance(error, Relayed)
 
 
 def conclude(interrupted: bool = False) -> int:

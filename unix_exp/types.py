@@ -15,6 +15,10 @@ class Mistake(ValueError):
     """Something the user can put right: printed in one line, without a traceback, exit code 2."""
 
 
+class Relayed(Mistake):
+    """The mistake of another process of the same run, which prints it."""
+
+
 class Batch(NamedTuple):
     """Images a model may see, and what is known of them."""
 
@@ -69,6 +73,21 @@ class Answers(Protocol):
 
     def joined(self, rows: Sequence[Tensor]) -> Output:
         """A batch of rows."""
+        ...
+
+
+class Others(Protocol):
+    """The processes that train together, each of which has some rows of a batch."""
+
+    @property
+    def size(self) -> int: ...
+
+    def rows(self, count: int) -> slice:
+        """Which of so many rows are this process's."""
+        ...
+
+    def gathered(self, mine: Tensor, count: int) -> Tensor:
+        """Everybody's rows, in order."""
         ...
 
 

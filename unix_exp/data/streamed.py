@@ -14,7 +14,7 @@ from torch.utils.data import DataLoader
 
 from unix_exp.data.files import Files, identify, open_image
 from unix_exp.data.resident import Normalise, check_batch
-from unix_exp.types import Answers, Batch, Mistake, View, Watch
+from unix_exp.types import Answers, Batch, Mistake, Others, View, Watch
 
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_STD = (0.229, 0.224, 0.225)
@@ -42,6 +42,7 @@ class Streamed:
         self.train_count, self.test_count = len(train.paths), len(test.paths)
         self.mean, self.std = mean, std
         self.augment, self.flip, self.workers = augment, flip, workers
+        self.others: Others | None = None  # the processes that each read a part of every batch
 
     def fingerprint(self) -> str:
         return f"{self.identity}-{self.size}"
@@ -73,7 +74,7 @@ class Streamed:
         view = view or View()
         reader = Reader(self.train, self.augmented, seed if view.seed is None else view.seed, view.answers)
         moves = torch.Generator(self.device).manual_seed(seed + 1)
-        for pixels, labels, index, *rows in self._stream(reader, batches):
+        for pixels, labels, index, *rows in self._shared(reader, batches):
             images = self.normalise(pixels)
             if view.jitter:
                 images = jittered(images, view.jitter, self.augment and self.flip, moves)
@@ -88,8 +89,22 @@ class Streamed:
 
     def test_batches(self, batch: int) -> Iterator[tuple[Tensor, Tensor]]:
         batches = torch.arange(self.test_count).split(batch)
-        for pixels, labels, _ in self._stream(Reader(self.test, self.centred, 0), batches):
+        for pixels, labels, _ in self._shared(Reader(self.test, self.centred, 0), batches):
             yield self.normalise(pixels), labels
+
+    def divide(self, others: Others | None) -> None:
+        """From now on each process reads its rows of a batch and is given the others'; None: each reads all."""
+        self.others = others
+
+    def _shared(self, reader: Reader, batches: Sequence[Tensor]) -> Iterator[list[Tensor]]:
+        """Whole batches, whoever reads them."""
+        others = self.others
+        if others is None or min(map(len, batches), default=0) < others.size:  # not an image for everybody
+            yield from self._stream(reader, batches)
+            return
+        own = [batch[others.rows(len(batch))] for batch in batches]
+        for whole, tensors in zip(batches, self._stream(reader, own), strict=True):
+            yield [others.gathered(tensor, len(whole)) for tensor in tensors]
 
     def _stream(self, reader: Reader, batches: Sequence[Tensor]) -> Iterator[list[Tensor]]:
         loader: DataLoader[Any] = DataLoader(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -19,6 +20,7 @@ from unix_exp.engine.choice import Choice
 from unix_exp.engine.cuda_graph import step_for
 from unix_exp.engine.evaluate import Evaluation, evaluate
 from unix_exp.engine.optimiser_state import set_lr
+from unix_exp.engine.parallel import agree
 from unix_exp.engine.runtime import Runtime
 from unix_exp.engine.stages import begins_in, length
 from unix_exp.engine.step import Between, Means, Step
@@ -83,11 +85,25 @@ def unwatched(things: Iterable[Any], label: str, total: int) -> Iterable[Any]:
 
 def train(run: Training, watch: Watch = unwatched) -> Iterator[Record]:
     """Yield a record after every epoch; the caller decides what to do with it, and may stop."""
-    while run.progress.epoch < run.epochs:
-        stage, first = begins_in(run.stages, run.progress.epoch)
-        if run.progress.epoch == first and len(run.stages) > 1:
-            run.say(f"stage {stage.name}: {stage.recipe.epochs} epochs, learning rate {stage.recipe.lr:g}")
-        yield train_epoch(run, stage, first, watch)
+    with images_divided(run.data):
+        while run.progress.epoch < run.epochs:
+            stage, first = begins_in(run.stages, run.progress.epoch)
+            if run.progress.epoch == first and len(run.stages) > 1:
+                run.say(f"stage {stage.name}: {stage.recipe.epochs} epochs, learning rate {stage.recipe.lr:g}")
+            yield train_epoch(run, stage, first, watch)
+
+
+@contextmanager
+def images_divided(data: Dataset) -> Iterator[None]:
+    """Let several processes read a part of each batch, where the data set can: reading is what takes time there."""
+    divide = getattr(data, "divide", None) if World.here().size > 1 else None
+    if divide is not None:
+        divide(World.here())
+    try:
+        yield
+    finally:
+        if divide is not None:
+            divide(None)
 
 
 def train_epoch(run: Training, stage: Stage, first: int, watch: Watch) -> Record:
@@ -115,6 +131,8 @@ def train_epoch(run: Training, stage: Stage, first: int, watch: Watch) -> Record
         means.add(observed(batch))
         between.mark()
     values = means.read()  # the one wait for the device
+    if World.here().size > 1 and not run.runtime.sync_batch_norm:
+        agree(run.method)
     seconds = time.perf_counter() - started
     progress.epoch += 1
     progress.steps = progress.steps | {stage.name: progress.steps.get(stage.name, 0) + means.count}

@@ -93,7 +93,7 @@ class BatchNormOfAll(_BatchNorm):
         self.running_var.lerp_(variance.to(self.running_var.dtype), share)
 
 
-def agree(method: nn.Module) -> None:
+def agree(method: Distiller) -> None:
     """Everybody takes the first process's statistics: where batch norms stay apart, each has gathered its own."""
-    for buffer in method.buffers():
+    for buffer in method.without_frozen(dict(method.named_buffers())).values():
         dist.broadcast(buffer, 0)

@@ -12,7 +12,6 @@ import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import timedelta
-from functools import cache
 from typing import Any, NamedTuple, TypeVar
 
 import torch
@@ -20,9 +19,10 @@ import torch.distributed as dist
 from torch import Tensor, nn
 
 from unix_exp.engine.absent import FEATURES, Absent
-from unix_exp.types import Mistake, Output
+from unix_exp.types import Mistake, Output, Relayed
 
 T = TypeVar("T")
+PATIENCE = timedelta(days=30)  # the first process may train a teacher alone, or wait for another run that does
 
 
 class World(NamedTuple):
@@ -63,11 +63,11 @@ class World(NamedTuple):
             except BaseException as error:
                 failed = error
                 found[1] = str(error) if isinstance(error, Mistake) else f"process 0 failed: {error}"
-        dist.broadcast_object_list(found, 0, group=waiting_room())
+        dist.broadcast_object_list(found, 0, device=torch.device("cpu"))
         if failed is not None:
             raise failed
         if found[1] is not None:
-            raise Mistake(found[1])
+            raise Relayed(found[1])
         value: T = found[0]
         return value
 
@@ -82,7 +82,7 @@ class World(NamedTuple):
     def meet(self) -> None:
         """Go on when all have come here."""
         if self.size > 1:
-            dist.barrier(group=waiting_room())
+            dist.all_reduce(torch.zeros(1))
 
     def gathered(self, mine: Tensor, count: int) -> Tensor:
         """Everybody's rows, in order, with their gradient."""
@@ -164,14 +164,7 @@ def join(device: torch.device) -> World:
         return World.here()
     if device.type == "cuda":
         torch.cuda.set_device(device)
-    dist.init_process_group("nccl" if device.type == "cuda" else "gloo")
+    # Tensors on the host go through gloo in any case: what the first process finds must not disturb the GPU.
+    dist.init_process_group("cpu:gloo,cuda:nccl" if device.type == "cuda" else "gloo", timeout=PATIENCE)
     atexit.register(dist.destroy_process_group)
     return World.here()
-
-
-@cache
-def waiting_room() -> dist.ProcessGroup:
-    """Where processes wait for what the first one does alone, however long it takes."""
-    group = dist.new_group(backend="gloo", timeout=timedelta(days=30))
-    assert isinstance(group, dist.ProcessGroup)
-    return group

@@ -64,7 +64,8 @@ def performing(whole: DictConfig, wait: bool = False, command: str | None = None
     if world.chosen(lambda: located.folder.result() is not None):
         return nothing_left(finished(located.folder, console))
     located.runtime.settle()
-    return alone(check(located), console, wait, command, world)
+    plan = world.in_turn(lambda: check(located))  # its mistake is printed once
+    return alone(plan, console, wait, command, world)
 
 
 def nothing_left(outcome: Outcome | None) -> Generator[Record, None, Outcome]:

@@ -1,0 +1,106 @@
+"""torchrun -m unix_exp.train: several processes, one run; killed and continued, by any number of processes."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from conftest import TINY, Command
+from PIL import Image
+
+TORCHRUN = (sys.executable, "-m", "torch.distributed.run")
+
+
+def torchrun(count: int, *words: str, options: tuple[str, ...] = ()) -> subprocess.Popen[str]:
+    line = [*TORCHRUN, f"--nproc-per-node={count}", "--standalone", *options, "-m", "unix_exp.train", *words]
+    return subprocess.Popen(line, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+                            env=os.environ | {"OMP_NUM_THREADS": "1"})  # fmt: skip
+
+
+def the_run(runs: str) -> Path:
+    (folder,) = Path(runs).iterdir()
+    return folder
+
+
+def losses(folder: Path) -> list[float]:
+    return [json.loads(line)["train/loss"] for line in (folder / "metrics.jsonl").read_text().splitlines()]
+
+
+def test_two_processes_are_one_run(tiny: Command) -> None:
+    assert tiny("runs=one").code == 0
+    two = torchrun(2, *TINY, "runs=two")
+    out, err = two.communicate(timeout=120)
+    assert two.returncode == 0, err
+    one, both = the_run("one"), the_run("two")
+    assert both.name == one.name, "the number of processes is no part of the identity"
+    assert losses(both) == pytest.approx(losses(one), rel=1e-3)
+    assert out.count(" of conventional KD") == 1, "one process prints"
+    assert json.loads((both / "result.json").read_text())["hardware"].startswith("2 x ")
+    assert tiny("runs=two").out.count("is finished") == 1
+
+
+def test_a_process_that_dies_is_replaced_and_the_run_continues(tiny: Command) -> None:
+    words = (*TINY, "recipe.epochs=6")
+    assert tiny("recipe.epochs=6", "runs=one").code == 0
+    two = torchrun(2, *words, "runs=two", options=("--max-restarts=1",))
+    kill_a_worker_after_an_epoch(two.pid)
+    _, err = two.communicate(timeout=240)
+    assert two.returncode == 0, err
+    lines = (the_run("two") / "metrics.jsonl").read_text().splitlines()
+    assert [json.loads(line)["epoch"] for line in lines] == [1, 2, 3, 4, 5, 6]
+    assert losses(the_run("two")) == pytest.approx(losses(the_run("one")), rel=0.1)
+
+
+def test_another_number_of_processes_continues(tiny: Command) -> None:
+    words = (*TINY, "recipe.epochs=6", "runs=two")
+    two = torchrun(2, *words)
+    kill_a_worker_after_an_epoch(two.pid)
+    two.communicate(timeout=240)
+    assert two.returncode != 0 and not (the_run("two") / "result.json").exists()
+    continued = tiny("recipe.epochs=6", "runs=two")
+    assert continued.code == 0 and "continuing after epoch" in continued.out
+
+
+def kill_a_worker_after_an_epoch(launcher: int) -> None:
+    until = time.monotonic() + 120
+    while not any(Path("two").glob("*/checkpoint.pt")):
+        assert time.monotonic() < until, "no epoch ended"
+        time.sleep(0.05)
+    children = Path(f"/proc/{launcher}/task/{launcher}/children").read_text().split()
+    os.kill(int(children[-1]), signal.SIGKILL)
+
+
+def test_a_mistake_is_printed_once(tiny: Command) -> None:
+    two = torchrun(2, *TINY, "recipe.batch=1000")
+    _, err = two.communicate(timeout=120)
+    assert two.returncode != 0
+    assert err.count("error: recipe.batch is 1000") == 1
+
+
+def test_images_read_from_the_disk_are_read_once_and_seen_by_all(tiny: Command, tmp_path: Path) -> None:
+    """The miniature of an image set that is too large to hold, with uneven batches of test images."""
+    colours = {"red": (200, 30, 30), "green": (30, 200, 30), "blue": (30, 30, 200)}
+    for half, count in (("train", 11), ("val", 5)):
+        for name, colour in colours.items():
+            folder = tmp_path / "images" / half / name
+            folder.mkdir(parents=True)
+            for number in range(count):
+                Image.new("RGB", (40, 40 + number), tuple(min(255, one + 5 * number) for one in colour)).save(
+                    folder / f"{number}.png"
+                )
+    words = tuple(word for word in TINY if not word.startswith("dataset"))
+    words += ("dataset=folder", "dataset.path=images", "dataset.stream=true", "dataset.size=32", "dataset.workers=0",
+              "experiment=random")  # fmt: skip
+    one = torchrun(1, *words, "runs=one")
+    _, err = one.communicate(timeout=120)
+    assert one.returncode == 0, err
+    two = torchrun(2, *words, "runs=two")
+    _, err = two.communicate(timeout=120)
+    assert two.returncode == 0, err
+    assert losses(the_run("two")) == pytest.approx(losses(the_run("one")), rel=1e-3)
