@@ -7,6 +7,7 @@ training and not of a clock.
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 import random
@@ -34,10 +35,26 @@ class Starter:
         assert process.stdout is not None
         self.package = Path(process.stdout.readline().strip())  # where it imported the package from
 
-    def __call__(self, folder: Path, words: Sequence[str], kill_after: float | None = None) -> Ended:
-        """Wait for its end. `kill_after` is in epochs: 2.3 is 0.3 of an epoch's time after the second was recorded."""
+    def __call__(
+        self,
+        folder: Path,
+        words: Sequence[str],
+        kill_after: float | None = None,
+        at: str = "",
+        call: int = 1,
+        send: Sequence[int] = (),
+        most_bytes: int | None = None,
+    ) -> Ended:
+        """Wait for its end. `kill_after` is in epochs: 2.3 is 0.3 of an epoch's time after the second was recorded.
+
+        `send` are signals that it gets while it is in a certain call of the function `at`, "module:name"; from then on
+        no file may get longer than `most_bytes`, as on a full disk.
+        """
         said = folder / "said.txt"
-        order = {"folder": str(folder), "words": list(words), "said": str(said), "kill_after": kill_after}
+        order = {
+            "folder": str(folder), "words": list(words), "said": str(said), "kill_after": kill_after,
+            "at": at, "call": call, "send": list(send), "most_bytes": most_bytes,
+        }  # fmt: skip
         assert self.process.stdin is not None and self.process.stdout is not None
         print(json.dumps(order), file=self.process.stdin, flush=True)
         return Ended(int(self.process.stdout.readline()), said.read_text())
@@ -112,6 +129,8 @@ def train_in_a_fork(order: dict[str, Any]) -> None:
         time.sleep(part * (found[-1]["time/epoch_seconds"] if found else 0.1))
         os.kill(os.getpid(), signal.SIGKILL)
 
+    if order["at"]:
+        arrange(order)
     if order["kill_after"] is not None:
         threading.Thread(target=watch, daemon=True).start()
     from unix_exp import train
@@ -125,6 +144,29 @@ def train_in_a_fork(order: dict[str, Any]) -> None:
     finally:
         sys.stdout.flush()
         os._exit(code)
+
+
+def arrange(order: dict[str, Any]) -> None:
+    """Let signals come, or the disk be full, in the middle of a certain call."""
+    import importlib
+    import resource
+
+    module, _, name = order["at"].partition(":")
+    *owners, name = name.split(".")
+    owner = importlib.import_module(module)
+    for part in owners:
+        owner = getattr(owner, part)
+    real, calls = getattr(owner, name), itertools.count(1)
+
+    def disturbed(*arguments: Any, **named: Any) -> Any:
+        if next(calls) == order["call"]:
+            if order["most_bytes"] is not None:
+                resource.setrlimit(resource.RLIMIT_FSIZE, (order["most_bytes"], resource.RLIM_INFINITY))
+            for number in order["send"]:
+                os.kill(os.getpid(), number)
+        return real(*arguments, **named)
+
+    setattr(owner, name, disturbed)
 
 
 def serve() -> None:
