@@ -14,10 +14,11 @@ import random
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 PATIENCE = 300  # seconds, of a command that hangs
 
@@ -43,17 +44,19 @@ class Starter:
         at: str = "",
         call: int = 1,
         send: Sequence[int] = (),
+        pause: float = 0,
+        to: Literal["self", "workers", "all"] = "self",
         most_bytes: int | None = None,
     ) -> Ended:
         """Wait for its end. `kill_after` is in epochs: 2.3 is 0.3 of an epoch's time after the second was recorded.
 
-        `send` are signals that it gets while it is in a certain call of the function `at`, "module:name"; from then on
-        no file may get longer than `most_bytes`, as on a full disk.
+        `send` are signals that it, or its workers, get in a certain call of the function `at`, "module:name", which
+        then pauses; from then on no file may get longer than `most_bytes`, as on a full disk.
         """
         said = folder / "said.txt"
         order = {
             "folder": str(folder), "words": list(words), "said": str(said), "kill_after": kill_after,
-            "at": at, "call": call, "send": list(send), "most_bytes": most_bytes,
+            "at": at, "call": call, "send": list(send), "pause": pause, "to": to, "most_bytes": most_bytes,
         }  # fmt: skip
         assert self.process.stdin is not None and self.process.stdout is not None
         print(json.dumps(order), file=self.process.stdin, flush=True)
@@ -114,10 +117,14 @@ def read(path: Path) -> bytes | None:
 def train_in_a_fork(order: dict[str, Any]) -> None:
     """The child: never returns."""
     import threading
-    import time
 
     os.chdir(order["folder"])
     out = os.open(order["said"], os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
+    printer = None
+    if order["most_bytes"] is not None:  # what is said is not to be limited
+        printer = subprocess.Popen(["cat"], stdin=subprocess.PIPE, stdout=out)
+        assert printer.stdin is not None
+        out = printer.stdin.fileno()
     os.dup2(out, 1), os.dup2(out, 2)
     signal.alarm(PATIENCE)
     sys.argv = ["unix-exp", *order["words"]]
@@ -143,6 +150,10 @@ def train_in_a_fork(order: dict[str, Any]) -> None:
         code = int(ended.code or 0)
     finally:
         sys.stdout.flush()
+        if printer is not None and printer.stdin is not None:
+            printer.stdin.close()
+            os.close(1), os.close(2)
+            printer.wait()
         os._exit(code)
 
 
@@ -163,7 +174,12 @@ def arrange(order: dict[str, Any]) -> None:
             if order["most_bytes"] is not None:
                 resource.setrlimit(resource.RLIMIT_FSIZE, (order["most_bytes"], resource.RLIM_INFINITY))
             for number in order["send"]:
-                os.kill(os.getpid(), number)
+                workers = Path(f"/proc/self/task/{os.getpid()}/children").read_text().split()
+                for process in {"self": [], "workers": workers, "all": workers}[order["to"]]:
+                    os.kill(int(process), number)
+                if order["to"] != "workers":
+                    os.kill(os.getpid(), number)
+                time.sleep(order["pause"])
         return real(*arguments, **named)
 
     setattr(owner, name, disturbed)

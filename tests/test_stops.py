@@ -137,38 +137,21 @@ def command_line(folder: Path, *words: str) -> subprocess.Popen[str]:
     )  # fmt: skip
 
 
-STUCK = """
-import signal, time
-import unix_exp.engine.step as step
-def never(self, batch):
-    print("in a step", flush=True)
-    signal.pthread_sigmask(signal.SIG_BLOCK, [])
-    end = time.monotonic() + 60
-    while time.monotonic() < end:
-        try:
-            time.sleep(end - time.monotonic())
-        except KeyboardInterrupt:
-            pass
-step.Step.__call__ = never
-"""
+def test_a_step_that_does_not_end_is_ended_after_the_grace(train: Starter, tmp_path: Path, teachers: str) -> None:
+    command = (*WORDS, teachers, "runtime.grace_seconds=0.5")
+    ended = train(tmp_path, command, at=STEP, call=2, send=[signal.SIGTERM], pause=60)
+    assert ended.code == 75, ended.said
+    assert ended.said.splitlines()[-1] == (
+        "stopped by SIGTERM, and not done after 0.5 s; the last checkpoint is kept; the same command continues"
+    )
 
 
-@pytest.mark.parametrize(("twice", "code"), [(True, 130), (False, 75)])
-def test_a_step_that_does_not_end_is_ended(tmp_path: Path, teachers: str, twice: bool, code: int) -> None:
-    """At a second Ctrl-C at once; else after the grace."""
-    (tmp_path / "stuck.py").write_text(STUCK)
-    grace = "60" if twice else "0.5"
-    process = command_line(tmp_path, teachers, f"plugins={tmp_path / 'stuck.py'}", f"runtime.grace_seconds={grace}")
-    assert process.stdout is not None
-    assert any("in a step" in line for line in process.stdout)
-    began = time.monotonic()
-    for _ in range(2 if twice else 1):
-        process.send_signal(signal.SIGINT if twice else signal.SIGTERM)
-        time.sleep(0.5)
-    said = process.communicate(timeout=30)[0]
-    assert process.returncode == code, said
-    assert time.monotonic() - began < 10
-    assert "the last checkpoint is kept; the same command continues" in said and "Traceback" not in said
+def test_a_second_ctrl_c_ends_at_once(train: Starter, tmp_path: Path, teachers: str) -> None:
+    twice = [signal.SIGINT, signal.SIGINT]
+    ended = train(tmp_path, (*WORDS, teachers), at=STEP, call=2, send=twice, pause=0.5)
+    assert ended.code == 130, ended.said
+    assert "Traceback" not in ended.said
+    assert ended.said.splitlines()[-1].startswith("interrupted at once; the last checkpoint is kept")
 
 
 def test_six_times_ctrl_c_before_it_trains_is_one(tmp_path: Path) -> None:
