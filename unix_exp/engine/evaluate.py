@@ -7,6 +7,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
+from unix_exp import stopping
 from unix_exp.engine.runtime import Runtime
 from unix_exp.types import Dataset, Watch
 
@@ -68,6 +69,7 @@ def counted(network: nn.Module, data: Dataset, batch_size: int, runtime: Runtime
     guesses: list[Tensor] = []
     batches = -(-data.test_count // batch_size)
     for images, labels in watch(data.test_batches(batch_size), "test", batches):
+        stopping.check()
         with runtime.autocast():
             output = network(runtime.batch_layout(images))
         guessed = output.logits.topk(min(5, output.logits.shape[1]), dim=1).indices

@@ -6,6 +6,7 @@ import hashlib
 import os
 import pickle
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -13,6 +14,7 @@ import safetensors.torch
 import torch
 from torch import Tensor, nn
 
+from unix_exp.run.mishaps import chain, unwritable
 from unix_exp.types import Mistake
 from unix_exp.words import first_line, listed
 
@@ -27,12 +29,23 @@ def write_whole(path: Path, write: Callable[[Path], Any]) -> None:
         with part.open("r+b") as file:  # Windows writes out only what is open for writing
             os.fsync(file.fileno())
         part.replace(path)
+    except OSError as error:
+        raise unwritable(path, error) from None
+    except RuntimeError as error:  # PyTorch's own, about a file that it could not end after a write had failed
+        if not any(isinstance(one, OSError) for one in chain(error)):
+            raise
+        raise unwritable(path, error) from None
     finally:
-        part.unlink(missing_ok=True)
+        with suppress(OSError):  # a folder that is gone or may not be written to
+            part.unlink(missing_ok=True)
 
 
 def save_state(path: Path, state: Mapping[str, Any]) -> None:
-    write_whole(path, lambda part: torch.save(state, part))
+    def write(part: Path) -> None:
+        with part.open("wb") as file:  # Python's, because PyTorch's own does not say why it could not write
+            torch.save(state, file)
+
+    write_whole(path, write)
 
 
 def save_weights(path: Path, network: nn.Module) -> None:
@@ -41,7 +54,7 @@ def save_weights(path: Path, network: nn.Module) -> None:
 
 def save_tensors(path: Path, tensors: Mapping[str, Tensor]) -> None:
     plain = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
-    write_whole(path, lambda part: safetensors.torch.save_file(plain, part))
+    write_whole(path, lambda part: part.write_bytes(safetensors.torch.save(plain)))
 
 
 def read_state(path: Path) -> Any:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -62,8 +62,9 @@ class RunFolder:
 
     def fail(self, why: str) -> None:
         """Record what ended a run, for people and for reports."""
-        if self.path.is_dir():
-            self._failure.write_text(why)
+        with suppress(OSError):  # the note may fail for the reason that the run failed
+            if self.path.is_dir():
+                self._failure.write_text(why)
 
     def failure(self) -> str | None:
         """What ended the run, in a line; None where nothing did."""

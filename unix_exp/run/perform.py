@@ -10,13 +10,15 @@ from typing import Any, NamedTuple
 
 from omegaconf import DictConfig
 
-from unix_exp import config
+from unix_exp import config, stopping
 from unix_exp.engine import stages as sequence
+from unix_exp.engine.epoch import Part
 from unix_exp.engine.loop import Progress, Training, train
 from unix_exp.engine.optimiser_state import load_optimiser_state, optimiser_state
 from unix_exp.run.answers.ready import recorded, views_of
 from unix_exp.run.checkpoint import content_hash, read_state, save_state, save_tensors, save_weights
 from unix_exp.run.folder import RunFolder
+from unix_exp.run.mishaps import in_words
 from unix_exp.run.networks import TEACHER, setting_of
 from unix_exp.run.pictures import save_extremes
 from unix_exp.run.plan import Located, Plan, averages, check, locate
@@ -29,7 +31,8 @@ from unix_exp.sinks.console import Console
 from unix_exp.sinks.jsonl import Jsonl
 from unix_exp.types import Mistake, Record, View
 
-FORMAT = 2  # of a checkpoint: 1 held the student, the criteria and the optimiser alone
+FORMAT = 3  # of a checkpoint: 1 held the student, the criteria and the optimiser alone, 2 no begun epoch
+READABLE = (2, 3)
 
 
 class Outcome(NamedTuple):
@@ -80,7 +83,10 @@ def alone(plan: Plan, console: Console, wait: bool, command: str | None) -> Gene
         try:
             return (yield from carry_out(plan, console, command))
         except Exception as error:
-            folder.fail(f"{error}\n" if isinstance(error, Mistake) else traceback.format_exc())
+            mishap = in_words(error, folder.path)
+            folder.fail(f"{mishap or error}\n" if mishap or isinstance(error, Mistake) else traceback.format_exc())
+            if mishap is not None and not isinstance(error, Mistake):
+                raise mishap from None
             raise
 
 
@@ -110,13 +116,15 @@ def carry_out(plan: Plan, console: Console, command: str | None) -> Generator[Re
             sinks.append(Jsonl(folder.analysis, "arrays"))
         chosen = stack.enter_context(sink.opened(settings["logger"], about(located, console.say)))
         sinks.append(chosen)
+        stack.enter_context(stopping.deferred(located.runtime.grace_seconds))
+        run.save = lambda run: save_state(folder.checkpoint, state_of(run))
         saved_at = run.progress.seconds
         for record in train(run, console.watch):
             for each in sinks:
                 each(record)
             due = located.runtime.checkpoint_is_due(record.epoch, run.progress.seconds - saved_at)
             if due or record.epoch == run.epochs:
-                save_state(folder.checkpoint, state_of(run))
+                run.keep()
                 saved_at = run.progress.seconds
             yield record
         save_weights(folder.weights, run.method.student)
@@ -165,12 +173,13 @@ def begin_or_continue(
 def load_state(run: Training, folder: RunFolder) -> None:
     try:
         state = read_state(folder.checkpoint)
-        if not isinstance(state, dict) or state.get("format") != FORMAT:
+        if not isinstance(state, dict) or state.get("format") not in READABLE:
             raise Mistake(
                 f"checkpoint {folder.checkpoint} was written by another version of unix_exp and cannot be continued"
             )
         run.method.load_state(state["method"])
         run.progress = Progress(**state["progress"])
+        run.part = Part(**state["part"]) if state.get("part") is not None else None
         if run.progress.epoch < run.epochs:
             stage, _ = sequence.begins_in(run.stages, run.progress.epoch)
             if stage.name == state["stage"]:  # else it begins now, with a fresh optimiser
@@ -183,7 +192,7 @@ def load_state(run: Training, folder: RunFolder) -> None:
 
 
 def state_of(run: Training) -> dict[str, Any]:
-    """All that the next epoch depends on; randomness needs no snapshot, being a function of seed and epoch."""
+    """All that the rest of the run depends on; between epochs randomness is a function of seed and epoch."""
     assert run.step is not None
     return {
         "format": FORMAT,
@@ -191,6 +200,7 @@ def state_of(run: Training) -> dict[str, Any]:
         "method": run.method.state(),
         "stage": run.step.stage,
         "optimiser": optimiser_state(run.step.optimiser),
+        "part": vars(run.part) if run.part is not None else None,
         **({"analysis": run.analysis.state()} if run.analysis is not None else {}),
     }
 
@@ -214,7 +224,9 @@ def introduce(plan: Plan, ready: Ready, run: Training, say: Callable[[str], None
     say(seen + (f"; {share:.2f} % of conventional KD" if share is not None else ""))
     if ledger.unpriced:
         say(f"not in this cost, because these operations have no price: {', '.join(ledger.unpriced)}")
-    if 0 < run.progress.epoch < run.epochs:
+    if run.part is not None:
+        say(f"continuing in epoch {run.progress.epoch + 1} after {run.part.steps} of its steps")
+    elif 0 < run.progress.epoch < run.epochs:
         say(f"continuing after epoch {run.progress.epoch}")
 
 
