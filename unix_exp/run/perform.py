@@ -16,14 +16,16 @@ from unix_exp.engine.epoch import Part
 from unix_exp.engine.loop import Progress, Training, train
 from unix_exp.engine.optimiser_state import load_optimiser_state, optimiser_state
 from unix_exp.run.answers.ready import recorded, views_of
-from unix_exp.run.checkpoint import content_hash, read_state, save_state, save_tensors, save_weights
+from unix_exp.run.checkpoint import SEALED, content_hash, previous, read_state, save_state, save_tensors, save_weights
 from unix_exp.run.folder import RunFolder
+from unix_exp.run.history import History
 from unix_exp.run.mishaps import in_words
 from unix_exp.run.networks import TEACHER, setting_of
 from unix_exp.run.pictures import save_extremes
 from unix_exp.run.plan import Located, Plan, averages, check, locate
 from unix_exp.run.ready import Ready, make_ready, measured_at_the_end
 from unix_exp.run.result import result_of, summary
+from unix_exp.run.seal import checked
 from unix_exp.run.sources import FromStore
 from unix_exp.run.training import training_of
 from unix_exp.sinks import sink
@@ -31,8 +33,10 @@ from unix_exp.sinks.console import Console
 from unix_exp.sinks.jsonl import Jsonl
 from unix_exp.types import Mistake, Record, View
 
-FORMAT = 3  # of a checkpoint: 1 held the student, the criteria and the optimiser alone, 2 no begun epoch
-READABLE = (2, 3)
+FORMATS = (
+    2,
+    SEALED,
+)  # of a checkpoint: 1 held the student, the criteria and the optimiser alone, 2 no hash, no begun epoch
 
 
 class Outcome(NamedTuple):
@@ -105,9 +109,11 @@ def carry_out(plan: Plan, console: Console, command: str | None) -> Generator[Re
     located.data.load(located.runtime.place(), console.watch)
     ready = make_ready(plan, console)
     views = views_of(plan, ready, console)
-    run = begin_or_continue(plan, ready, console.say, views)
+    analysed = located.runtime.analysis
+    runtime = {"memory_format": located.runtime.memory_format, "device": located.runtime.place()}
+    history = History(folder, analysed, runtime)
+    run = begin_or_continue(plan, ready, console.say, views, history)
     console.epochs = run.epochs
-    folder.keep_records(run.progress.epoch)
     introduce(plan, ready, run, console.say)
 
     with ExitStack() as stack:
@@ -117,9 +123,13 @@ def carry_out(plan: Plan, console: Console, command: str | None) -> Generator[Re
         chosen = stack.enter_context(sink.opened(settings["logger"], about(located, console.say)))
         sinks.append(chosen)
         stack.enter_context(stopping.deferred(located.runtime.grace_seconds))
-        run.save = lambda run: save_state(folder.checkpoint, state_of(run))
+        run.save = lambda run: save_state(
+            folder.checkpoint, state_of(run) | {"identity": located.identity, "history": history.state()}
+        )
         saved_at = run.progress.seconds
         for record in train(run, console.watch):
+            folder.still_alone()
+            history(record)
             for each in sinks:
                 each(record)
             due = located.runtime.checkpoint_is_due(record.epoch, run.progress.seconds - saved_at)
@@ -127,6 +137,8 @@ def carry_out(plan: Plan, console: Console, command: str | None) -> Generator[Re
                 run.keep()
                 saved_at = run.progress.seconds
             yield record
+        folder.still_alone()
+        history.write()  # a file that was removed or changed meanwhile
         save_weights(folder.weights, run.method.student)
         if run.analysis is not None and (values := run.analysis.tally.values()):
             save_tensors(folder.images, values)
@@ -134,6 +146,7 @@ def carry_out(plan: Plan, console: Console, command: str | None) -> Generator[Re
         if located.teacher is not None:
             ready = measured_at_the_end(ready, run.method.get_submodule(TEACHER), located, console)
         result = result_of(plan, ready, run, content_hash(folder.weights), command, recorded(views))
+        result = checked(result | {"stretches": history.stretches})
         chosen.summarise(result)
     folder.finish(result)
     console.say(f"{summary(result)}; {folder.path}")
@@ -158,25 +171,49 @@ def train_missing(located: Located, say: Callable[[str], None]) -> None:
 
 
 def begin_or_continue(
-    plan: Plan, ready: Ready, say: Callable[[str], None], views: Callable[[int], View | None]
+    plan: Plan, ready: Ready, say: Callable[[str], None], views: Callable[[int], View | None], history: History
 ) -> Training:
     located = plan.located
     run = training_of(
         located.settings, ready.networks, located.data, located.recipe, located.runtime, plan.trial,
         averages(located.networks), ready.centres, say, views,
     )  # fmt: skip
-    if located.folder.checkpoint.exists():
-        load_state(run, located.folder)
+    folder, kept = located.folder, None
+    if folder.checkpoint.exists() or previous(folder.checkpoint).exists():
+        state = whole_state(folder, say)
+        kept = state.get("history")
+        load_state(run, state, folder)
+    history.restore(kept, run.progress.epoch, say)
     return run
 
 
-def load_state(run: Training, folder: RunFolder) -> None:
+def whole_state(folder: RunFolder, say: Callable[[str], None]) -> dict[str, Any]:
+    """The content of the checkpoint, or of the one before it where the last one is damaged."""
+    before = previous(folder.checkpoint)
     try:
-        state = read_state(folder.checkpoint)
-        if not isinstance(state, dict) or state.get("format") not in READABLE:
-            raise Mistake(
-                f"checkpoint {folder.checkpoint} was written by another version of unix_exp and cannot be continued"
-            )
+        return checked_state(folder, folder.checkpoint)
+    except Mistake as damage:
+        try:
+            state = checked_state(folder, before)
+        except Mistake:
+            files = " and ".join(str(path) for path in (folder.checkpoint, before) if path.exists())
+            raise Mistake(f"{damage}; delete {files} to begin this run again") from None
+        say(f"{damage}; continuing from the checkpoint before it, {before.name}")
+        before.replace(folder.checkpoint)  # else the damaged one would become the one before the next
+        return state
+
+
+def checked_state(folder: RunFolder, path: Path) -> dict[str, Any]:
+    state = read_state(path)
+    if not isinstance(state, dict) or state.get("format") not in FORMATS:
+        raise Mistake(f"checkpoint {path} was written by another version of unix_exp and cannot be continued")
+    if state.get("identity", folder.identity) != folder.identity:
+        raise Mistake(f"checkpoint {path} is of another run, {state['identity']}")
+    return state
+
+
+def load_state(run: Training, state: dict[str, Any], folder: RunFolder) -> None:
+    try:
         run.method.load_state(state["method"])
         run.progress = Progress(**state["progress"])
         run.part = Part(**state["part"]) if state.get("part") is not None else None
@@ -195,7 +232,7 @@ def state_of(run: Training) -> dict[str, Any]:
     """All that the rest of the run depends on; between epochs randomness is a function of seed and epoch."""
     assert run.step is not None
     return {
-        "format": FORMAT,
+        "format": SEALED,
         "progress": run.progress.state(),
         "method": run.method.state(),
         "stage": run.step.stage,
