@@ -7,16 +7,18 @@ training and not of a clock.
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 import random
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 PATIENCE = 300  # seconds, of a command that hangs
 
@@ -34,10 +36,28 @@ class Starter:
         assert process.stdout is not None
         self.package = Path(process.stdout.readline().strip())  # where it imported the package from
 
-    def __call__(self, folder: Path, words: Sequence[str], kill_after: float | None = None) -> Ended:
-        """Wait for its end. `kill_after` is in epochs: 2.3 is 0.3 of an epoch's time after the second was recorded."""
+    def __call__(
+        self,
+        folder: Path,
+        words: Sequence[str],
+        kill_after: float | None = None,
+        at: str = "",
+        call: int = 1,
+        send: Sequence[int] = (),
+        pause: float = 0,
+        to: Literal["self", "workers", "all"] = "self",
+        most_bytes: int | None = None,
+    ) -> Ended:
+        """Wait for its end. `kill_after` is in epochs: 2.3 is 0.3 of an epoch's time after the second was recorded.
+
+        `send` are signals that it, or its workers, get in a certain call of the function `at`, "module:name", which
+        then pauses; from then on no file may get longer than `most_bytes`, as on a full disk.
+        """
         said = folder / "said.txt"
-        order = {"folder": str(folder), "words": list(words), "said": str(said), "kill_after": kill_after}
+        order = {
+            "folder": str(folder), "words": list(words), "said": str(said), "kill_after": kill_after,
+            "at": at, "call": call, "send": list(send), "pause": pause, "to": to, "most_bytes": most_bytes,
+        }  # fmt: skip
         assert self.process.stdin is not None and self.process.stdout is not None
         print(json.dumps(order), file=self.process.stdin, flush=True)
         return Ended(int(self.process.stdout.readline()), said.read_text())
@@ -97,10 +117,14 @@ def read(path: Path) -> bytes | None:
 def train_in_a_fork(order: dict[str, Any]) -> None:
     """The child: never returns."""
     import threading
-    import time
 
     os.chdir(order["folder"])
     out = os.open(order["said"], os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
+    printer = None
+    if order["most_bytes"] is not None:  # what is said is not to be limited
+        printer = subprocess.Popen(["cat"], stdin=subprocess.PIPE, stdout=out)
+        assert printer.stdin is not None
+        out = printer.stdin.fileno()
     os.dup2(out, 1), os.dup2(out, 2)
     signal.alarm(PATIENCE)
     sys.argv = ["unix-exp", *order["words"]]
@@ -112,6 +136,8 @@ def train_in_a_fork(order: dict[str, Any]) -> None:
         time.sleep(part * (found[-1]["time/epoch_seconds"] if found else 0.1))
         os.kill(os.getpid(), signal.SIGKILL)
 
+    if order["at"]:
+        arrange(order)
     if order["kill_after"] is not None:
         threading.Thread(target=watch, daemon=True).start()
     from unix_exp import train
@@ -124,7 +150,39 @@ def train_in_a_fork(order: dict[str, Any]) -> None:
         code = int(ended.code or 0)
     finally:
         sys.stdout.flush()
+        if printer is not None and printer.stdin is not None:
+            printer.stdin.close()
+            os.close(1), os.close(2)
+            printer.wait()
         os._exit(code)
+
+
+def arrange(order: dict[str, Any]) -> None:
+    """Let signals come, or the disk be full, in the middle of a certain call."""
+    import importlib
+    import resource
+
+    module, _, name = order["at"].partition(":")
+    *owners, name = name.split(".")
+    owner = importlib.import_module(module)
+    for part in owners:
+        owner = getattr(owner, part)
+    real, calls = getattr(owner, name), itertools.count(1)
+
+    def disturbed(*arguments: Any, **named: Any) -> Any:
+        if next(calls) == order["call"]:
+            if order["most_bytes"] is not None:
+                resource.setrlimit(resource.RLIMIT_FSIZE, (order["most_bytes"], resource.RLIM_INFINITY))
+            for number in order["send"]:
+                workers = Path(f"/proc/self/task/{os.getpid()}/children").read_text().split()
+                for process in {"self": [], "workers": workers, "all": workers}[order["to"]]:
+                    os.kill(int(process), number)
+                if order["to"] != "workers":
+                    os.kill(os.getpid(), number)
+                time.sleep(order["pause"])
+        return real(*arguments, **named)
+
+    setattr(owner, name, disturbed)
 
 
 def serve() -> None:

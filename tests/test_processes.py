@@ -31,9 +31,9 @@ def test_two_processes_train_what_one_trains(case: Case, by_two: dict[str, Any])
     assert two["steps"] == alone["steps"]
     assert two["state"].keys() == alone["state"].keys()
     for name, value in alone["state"].items():
-        torch.testing.assert_close(two["state"][name], value, rtol=1e-4, atol=1e-5, msg=partial(explained, name))
+        torch.testing.assert_close(two["state"][name], value, rtol=1e-3, atol=3e-4, msg=partial(explained, name))
     for ours, theirs in zip(alone["records"], two["records"], strict=True):
         assert ours.keys() == theirs.keys()
         for name in ours:
             if not name.startswith("time/"):
-                assert theirs[name] == pytest.approx(ours[name], rel=1e-3, abs=1e-4), name
+                assert theirs[name] == pytest.approx(ours[name], rel=1e-4, abs=1e-5), name

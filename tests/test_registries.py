@@ -38,7 +38,7 @@ from unix_exp.engine.runtime import Runtime
 from unix_exp.engine.step import Step
 from unix_exp.engine.tally import Tally
 from unix_exp.run.assemble import Shapes, assemble, facts_of
-from unix_exp.run.checkpoint import save_state
+from unix_exp.run.checkpoint import read_state, save_state
 from unix_exp.run.perform import load_state, state_of
 from unix_exp.types import Losses
 
@@ -99,7 +99,8 @@ def test_a_run_continued_after_any_epoch_ends_the_same_bit_for_bit(case: Case, t
     assert len(told) == 2 * len(whole.stages)
     for done in range(1, len(told)):
         rest = training(case)
-        load_state(rest, SimpleNamespace(checkpoint=tmp_path / f"{done}.pt"))  # type: ignore[arg-type]
+        kept = tmp_path / f"{done}.pt"
+        load_state(rest, read_state(kept), SimpleNamespace(checkpoint=kept))  # type: ignore[arg-type]
         again = list(train(rest))
         assert [(one.epoch, untimed(one.values), one.arrays) for one in again] == [
             (one.epoch, untimed(one.values), one.arrays) for one in told[done:]

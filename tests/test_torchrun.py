@@ -67,13 +67,28 @@ def test_another_number_of_processes_continues(tiny: Command) -> None:
     assert continued.code == 0 and "continuing after epoch" in continued.out
 
 
+def test_a_signal_ends_all_after_the_same_step_with_everything_saved(tiny: Command) -> None:
+    words = (*TINY, "recipe.epochs=40", "runs=two")
+    two = torchrun(2, *words)
+    after_an_epoch()
+    two.send_signal(signal.SIGTERM)
+    _, err = two.communicate(timeout=240)
+    assert "stopped by SIGTERM in epoch" in err and "all saved" in err, err
+    lines = (the_run("two") / "metrics.jsonl").read_text().splitlines()
+    assert 0 < len(lines) < 40
+
+
 def kill_a_worker_after_an_epoch(launcher: int) -> None:
+    after_an_epoch()
+    children = Path(f"/proc/{launcher}/task/{launcher}/children").read_text().split()
+    os.kill(int(children[-1]), signal.SIGKILL)
+
+
+def after_an_epoch() -> None:
     until = time.monotonic() + 120
     while not any(Path("two").glob("*/checkpoint.pt")):
         assert time.monotonic() < until, "no epoch ended"
         time.sleep(0.05)
-    children = Path(f"/proc/{launcher}/task/{launcher}/children").read_text().split()
-    os.kill(int(children[-1]), signal.SIGKILL)
 
 
 def test_a_mistake_is_printed_once(tiny: Command) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import traceback
+from contextlib import suppress
 from pathlib import Path
 
 import hydra
@@ -15,7 +16,7 @@ from hydra.errors import HydraException
 from hydra.types import RunMode
 from omegaconf import DictConfig
 
-from unix_exp import __version__, config
+from unix_exp import __version__, config, stopping
 from unix_exp.cli.errors import in_one_line
 from unix_exp.cli.help import help_text
 from unix_exp.cli.outcomes import VARIABLE, Outcomes
@@ -30,6 +31,7 @@ from unix_exp.words import first_line
 def run(whole: DictConfig) -> None:
     from unix_exp.run.perform import perform  # here, because torch takes seconds to import and --help does not need it
 
+    stopping.check()  # a signal in the job before ends the sweep
     job, outcomes = HydraConfig.get(), Outcomes.of_this_sweep()
     if job.mode != RunMode.MULTIRUN or outcomes is None:
         with Outcomes.deferring_errors():  # Hydra would print its own remarks
@@ -50,6 +52,11 @@ def check_choices(job: HydraConf, whole: DictConfig) -> None:
 
 
 def main() -> None:
+    with stopping.listening():
+        command()
+
+
+def command() -> None:
     os.environ["HYDRA_FULL_ERROR"] = "1"  # errors reach main(), which prints them in one line
     if (rank := int(os.environ.get("RANK", 0))) > 0:
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # of the processes that torchrun starts, the first one speaks
@@ -69,10 +76,11 @@ def main() -> None:
         check_one_sweep(words)
         launch(words, config_dir)
         Outcomes.raise_deferred()
-    except KeyboardInterrupt:
-        conclude(interrupted=True)
-        print("\ninterrupted; the same command continues", file=sys.stderr)
-        sys.exit(130)
+    except KeyboardInterrupt as stopped:
+        with suppress(OSError):  # the terminal may be gone
+            conclude(interrupted=True)
+            print(f"\n{str(stopped) or 'interrupted'}; the same command continues", file=sys.stderr)
+        sys.exit(getattr(stopped, "code", stopping.INTERRUPTED))
     except Exception as error:
         message = in_one_line(error, *given())
         if message is None:

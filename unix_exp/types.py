@@ -172,9 +172,12 @@ class Dataset(Protocol):
         ...
 
     def train_batches(
-        self, batch: int, seed: int, only: Tensor | None = None, view: View | None = None
+        self, batch: int, seed: int, only: Tensor | None = None, view: View | None = None, first: int = 0
     ) -> Iterator[Batch]:
         """One epoch on the device, its order and augmentation drawn from the seed; an incomplete tail is left out.
+
+        `first` is the number of the first batch, counted from 0, where a run is continued within an epoch; a data
+        set without this parameter makes the earlier batches again.
 
         `only` are the indices of the images to train on; it is given only where a sampler chose some. `view` is given
         only where answers are stored or views are fixed; a data set that is never used so needs no such parameter.

@@ -7,6 +7,7 @@ import os
 import sys
 from pathlib import Path
 
+from unix_exp import stopping
 from unix_exp.types import Mistake
 from unix_exp.words import size_in_words
 
@@ -29,11 +30,12 @@ def main() -> None:
         command.add_argument("--folder", type=Path, default=Path("answers"), help="the store (answers)")
     given = parser.parse_args()
     try:
-        {"list": show, "make": make, "remove": remove}[given.command](given)
+        with stopping.listening():
+            {"list": show, "make": make, "remove": remove}[given.command](given)
         sys.stdout.flush()
-    except KeyboardInterrupt:
-        print("interrupted; the same command goes on where this one stopped", file=sys.stderr)
-        sys.exit(130)
+    except KeyboardInterrupt as stopped:
+        print(f"{str(stopped) or 'interrupted'}; the same command goes on where this one stopped", file=sys.stderr)
+        sys.exit(getattr(stopped, "code", stopping.INTERRUPTED))
     except BrokenPipeError:
         # The reader, such as head, has closed the pipe; the rest would be flushed into it at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -10,8 +10,8 @@ from torch import nn
 
 from unix_exp.bench.case import Case
 from unix_exp.config import Settings
+from unix_exp.engine.epoch import epoch_seed
 from unix_exp.engine.folding import frozen
-from unix_exp.engine.loop import epoch_seed
 from unix_exp.engine.step import Means
 from unix_exp.run.answers.choice import Choice
 from unix_exp.run.answers.parts import encode

@@ -89,10 +89,10 @@ class Resident:
         return self.offsets**2 * (2 if self.augment and self.flip else 1)
 
     def train_batches(
-        self, batch: int, seed: int, only: Tensor | None = None, view: View | None = None
+        self, batch: int, seed: int, only: Tensor | None = None, view: View | None = None, first: int = 0
     ) -> Iterator[Batch]:
         check_batch(batch, self.train_count)
-        return self._epoch(batch, seed, only, view)
+        return self._epoch(batch, seed, only, view, first)
 
     def view_batches(self, batch: int, view: View, first: int = 0) -> Iterator[Tensor]:
         every = torch.arange(self.train_count, device=self.train_pixels.device)
@@ -104,9 +104,9 @@ class Resident:
         for pixels, labels in zip(self.test_pixels.split(batch), self.test_labels.split(batch), strict=True):
             yield self.normalise(pixels), labels
 
-    def _epoch(self, batch: int, seed: int, only: Tensor | None, view: View | None) -> Iterator[Batch]:
+    def _epoch(self, batch: int, seed: int, only: Tensor | None, view: View | None, first: int) -> Iterator[Batch]:
         drawn = self.drawn(torch.Generator(self.train_pixels.device).manual_seed(seed), only, view)
-        for start in range(0, len(drawn.order) - batch + 1, batch):
+        for start in range(first * batch, len(drawn.order) - batch + 1, batch):
             rows = slice(start, start + batch)
             made = self.gathered(drawn, rows)
             if view is not None and view.answers is not None:

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader
 
+from unix_exp import stopping
 from unix_exp.data.files import Files, identify, open_image
 from unix_exp.data.resident import Normalise, check_batch
 from unix_exp.types import Answers, Batch, Mistake, Others, View, Watch
@@ -63,7 +64,7 @@ class Streamed:
         self.augmented = v2.Compose(augmenting) if self.augment else self.centred
 
     def train_batches(
-        self, batch: int, seed: int, only: Tensor | None = None, view: View | None = None
+        self, batch: int, seed: int, only: Tensor | None = None, view: View | None = None, first: int = 0
     ) -> Iterator[Batch]:
         check_batch(batch, self.train_count)
         count = self.train_count if only is None else len(only)
@@ -74,10 +75,14 @@ class Streamed:
         view = view or View()
         reader = Reader(self.train, self.augmented, seed if view.seed is None else view.seed, view.answers)
         moves = torch.Generator(self.device).manual_seed(seed + 1)
-        for pixels, labels, index, *rows in self._shared(reader, batches):
+        flip = self.augment and self.flip
+        if view.jitter:  # the batches before the first are not read, and their moves are drawn for those after
+            for _ in range(first):
+                drawn_moves(batch, view.jitter, flip, moves)
+        for pixels, labels, index, *rows in self._shared(reader, batches[first:]):
             images = self.normalise(pixels)
             if view.jitter:
-                images = jittered(images, view.jitter, self.augment and self.flip, moves)
+                images = jittered(images, view.jitter, flip, moves)
             answers = None if view.answers is None else view.answers.joined(rows)
             yield Batch(images, self.one_hot[labels], index, answers=answers)
 
@@ -111,6 +116,7 @@ class Streamed:
             reader,  # type: ignore[arg-type]  # anything with a length and an index will do
             batch_sampler=[some.tolist() for some in batches],
             num_workers=self.workers,
+            worker_init_fn=begin_worker,
             pin_memory=self.device.type == "cuda",
             generator=torch.Generator(),  # the loader draws a seed for its workers: not from the program's generator
         )
@@ -119,6 +125,11 @@ class Streamed:
                 yield [tensor.to(self.device, non_blocking=True) for tensor in tensors]
         except Mistake as mistake:  # a worker's comes wrapped in its traceback; what the user needs is the last line
             raise Mistake(str(mistake).strip().splitlines()[-1].removeprefix("unix_exp.types.Mistake: ")) from None
+
+
+def begin_worker(number: int) -> None:
+    """A signal that goes to all processes of a run is for the one that trains, which still needs its workers."""
+    stopping.leave_to_parent()
 
 
 class Reader:
@@ -143,17 +154,25 @@ class Reader:
 def jittered(images: Tensor, pixels: int, flip: bool, generator: torch.Generator) -> Tensor:
     """Each image shifted by up to so many pixels, its border repeated, and flipped or not."""
     count, _, height, width = images.shape
+    down, right, mirrored = drawn_moves(count, pixels, flip, generator)
 
-    def draw(choices: int) -> Tensor:
-        return torch.randint(choices, (count, 1), generator=generator, device=images.device)
-
-    def moved(side: int) -> Tensor:
-        steps = draw(2 * pixels + 1) - pixels
+    def moved(side: int, steps: Tensor) -> Tensor:
         return (torch.arange(side, device=images.device) + steps).clamp(0, side - 1)
 
-    rows, columns = moved(height), moved(width)
-    if flip:
-        columns = torch.where(draw(2).bool(), columns.flip(1), columns)
+    rows, columns = moved(height, down), moved(width, right)
+    if mirrored is not None:
+        columns = torch.where(mirrored, columns.flip(1), columns)
     every = torch.arange(count, device=images.device)[:, None, None]
     # Gathered as [N, H, W, 3], which keeps the channels_last strides.
     return images.permute(0, 2, 3, 1)[every, rows[:, :, None], columns[:, None, :]].permute(0, 3, 1, 2)
+
+
+def drawn_moves(
+    count: int, pixels: int, flip: bool, generator: torch.Generator
+) -> tuple[Tensor, Tensor, Tensor | None]:
+    """How far each image of a batch is moved down and right, and whether it is flipped: [N, 1] each."""
+
+    def draw(choices: int) -> Tensor:
+        return torch.randint(choices, (count, 1), generator=generator, device=generator.device)
+
+    return draw(2 * pixels + 1) - pixels, draw(2 * pixels + 1) - pixels, draw(2).bool() if flip else None

@@ -45,9 +45,9 @@ class Analysis:
         self.tally = Tally(data.train_count, per_image).to(runtime.place())
         self.sums: dict[str, Tensor] = {}  # a sum and the number of images in it, on the device until the epoch ends
 
-    def around(self, step: Callable[[Batch], Losses]) -> Callable[[Batch], Losses]:
-        """The steps of an epoch, the first batch and every hundredth after it being measured."""
-        numbers = count()
+    def around(self, step: Callable[[Batch], Losses], done: int = 0) -> Callable[[Batch], Losses]:
+        """The steps of an epoch after those that are done, the first batch and every hundredth being measured."""
+        numbers = count(done)
 
         def observed(batch: Batch) -> Losses:
             if next(numbers) % EVERY:
@@ -107,6 +107,15 @@ class Analysis:
     def load_state(self, state: Mapping[str, Mapping[str, Tensor]]) -> None:
         self.centres |= {name: centres.to(self.runtime.place()) for name, centres in state["centres"].items()}
         self.tally.load_state_dict(state["tally"])
+
+    def part(self) -> dict[str, dict[str, Tensor]]:
+        """Beside its state, what is counted of an epoch in which a run is saved."""
+        return {"sums": dict(self.sums), "counts": {"draws": self.tally.draws, "labels": self.tally.labels}}
+
+    def load_part(self, part: Mapping[str, Mapping[str, Tensor]]) -> None:
+        self.sums = {name: some.to(self.runtime.place()) for name, some in part.get("sums", {}).items()}
+        for name, counts in part.get("counts", {}).items():
+            self.tally.get_buffer(name).copy_(counts)  # in place: a recorded step writes there
 
 
 @contextmanager

@@ -7,6 +7,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
+from unix_exp import stopping
 from unix_exp.distillers.scouting import Passes, undivided
 from unix_exp.engine.runtime import Runtime
 from unix_exp.types import Dataset, Watch
@@ -73,6 +74,8 @@ def counted(
     guesses: list[Tensor] = []
     batches = -(-data.test_count // batch_size)
     for images, labels in watch(data.test_batches(batch_size), "test", batches):
+        if passes is undivided:  # else several processes have to end together, which they do after the next step
+            stopping.check()
         with runtime.autocast():
             output = passes(network, runtime.batch_layout(images))
         guessed = output.logits.topk(min(5, output.logits.shape[1]), dim=1).indices

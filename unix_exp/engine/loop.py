@@ -8,24 +8,22 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-import torch
 from torch import Tensor
 
 from unix_exp.cost.ledger import Ledger
 from unix_exp.distillers.clock import Clock
 from unix_exp.distillers.distiller import Distiller
-from unix_exp.distillers.scouting import Passes, undivided
 from unix_exp.engine.analysis import Analysis
 from unix_exp.engine.choice import Choice
 from unix_exp.engine.cuda_graph import step_for
-from unix_exp.engine.evaluate import Evaluation, evaluate
-from unix_exp.engine.optimiser_state import set_lr
-from unix_exp.engine.parallel import agree
+from unix_exp.engine.epoch import Epoch, Part, evaluated
+from unix_exp.engine.evaluate import Evaluation
 from unix_exp.engine.runtime import Runtime
 from unix_exp.engine.stages import begins_in, length
-from unix_exp.engine.step import Between, Means, Step
-from unix_exp.engine.world import Divided, World
-from unix_exp.types import Dataset, Mistake, Record, Stage, View, Watch
+from unix_exp.engine.step import Step
+from unix_exp.engine.world import World
+from unix_exp.stopping import Stopped
+from unix_exp.types import Dataset, Record, Stage, View, Watch
 
 
 @dataclass
@@ -61,6 +59,9 @@ class Training:
     choice: Choice | None = None
     views: Callable[[int], View | None] = lambda epoch: None  # how an epoch, counted from 0, shows the images
     teacher_guesses: Tensor | None = None  # of every test image, where the agreement with the teacher is measured
+    part: Part | None = None  # of a begun epoch: set while it is saved, and when a run is continued within it
+    save: Callable[[Training], None] | None = None  # write a checkpoint
+    saved_at: float = field(default_factory=time.perf_counter)
 
     def __post_init__(self) -> None:
         self.choice = self.choice or Choice(self.method.sampler, self.data.train_count, self.stages[0].recipe.batch)
@@ -68,6 +69,17 @@ class Training:
     @property
     def epochs(self) -> int:
         return length(self.stages)
+
+    def is_due(self) -> bool:
+        """Whether so much time has passed since the last checkpoint that one is written within the epoch."""
+        minutes = self.runtime.checkpoint_minutes
+        return minutes is not None and time.perf_counter() - self.saved_at >= 60 * minutes
+
+    def keep(self) -> None:
+        """Write a checkpoint, where there is one to write."""
+        if self.save is not None:
+            self.save(self)
+            self.saved_at = time.perf_counter()
 
     def stage_step(self, stage: Stage) -> Step:
         """The step of a stage, made anew for its first epoch and when a run is continued."""
@@ -88,7 +100,7 @@ def train(run: Training, watch: Watch = unwatched) -> Iterator[Record]:
     with images_divided(run.data):
         while run.progress.epoch < run.epochs:
             stage, first = begins_in(run.stages, run.progress.epoch)
-            if run.progress.epoch == first and len(run.stages) > 1:
+            if run.progress.epoch == first and run.part is None and len(run.stages) > 1:
                 run.say(f"stage {stage.name}: {stage.recipe.epochs} epochs, learning rate {stage.recipe.lr:g}")
             yield train_epoch(run, stage, first, watch)
 
@@ -107,53 +119,38 @@ def images_divided(data: Dataset) -> Iterator[None]:
 
 
 def train_epoch(run: Training, stage: Stage, first: int, watch: Watch) -> Record:
-    """One epoch of a stage whose first epoch was `first`."""
-    progress, recipe = run.progress, stage.recipe
-    started = time.perf_counter()
-    step, lr = run.stage_step(stage), stage.lr_at(progress.epoch, first)
-    set_lr(step.optimiser, lr)
-    run.clock.set(progress.epoch)
-    # All randomness is a function of (seed, epoch), so that a continued run draws what an uninterrupted one does.
-    seed = epoch_seed(run.seed, progress.epoch)
-    torch.manual_seed(seed + 1)  # + 1: the data seeds a generator of its own, which must not draw the same numbers
-    run.method.train()
-    assert run.choice is not None
-    means, only = Means(), run.choice(progress.epoch, seed + 1)
-    steps = (run.data.train_count if only is None else len(only)) // recipe.batch
-    observed = run.analysis.around(step) if run.analysis is not None else step
-    view = run.views(progress.epoch)
-    between = Between(run.runtime.place())
-    # Given only where there is one: a data set of someone's own need not know either.
-    chosen = {name: one for name, one in (("only", only), ("view", view)) if one is not None}
-    batches = run.data.train_batches(recipe.batch, seed, **chosen)  # type: ignore[arg-type]
-    for batch in watch(batches, f"epoch {progress.epoch + 1}", steps):
-        between.mark()
-        means.add(observed(batch))
-        between.mark()
-    values = means.read()  # the one wait for the device
-    if World.here().size > 1 and not run.runtime.sync_batch_norm:
-        agree(run.method)
-    seconds = time.perf_counter() - started
+    """One epoch of a stage whose first epoch was `first`, or what is left of it."""
+    epoch = Epoch(run, stage, first)
+    try:
+        epoch.train(watch)
+        found = evaluated(run, stage, watch)
+    except Stopped as stopped:
+        if run.save is None:
+            raise
+        epoch.keep()
+        raise Stopped(stopped.number, epoch.where()) from None
+    return recorded(run, epoch, found)
+
+
+def recorded(run: Training, epoch: Epoch, found: tuple[Evaluation, float | None] | None) -> Record:
+    """Count the epoch as done, and say what happened in it."""
+    progress, stage, means, seconds = run.progress, epoch.stage, epoch.means, epoch.seconds
     progress.epoch += 1
     progress.steps = progress.steps | {stage.name: progress.steps.get(stage.name, 0) + means.count}
-    progress.images += means.count * recipe.batch
+    progress.images += means.count * stage.recipe.batch
     progress.seconds += seconds
 
-    loss = sum(value for name, value in values.items() if name.startswith("train/"))
-    if loss != loss or abs(loss) == float("inf"):
-        raise Mistake(
-            f"the loss is {loss} in epoch {progress.epoch}; lower recipe.lr (now {lr:g}) or a criterion's weight"
-        )
-    own = {"train/loss": loss, "train/lr": lr}
-    values = own | values | own  # a method may call one of its terms so, too
+    loss = sum(value for name, value in epoch.values.items() if name.startswith("train/"))
+    own = {"train/loss": loss, "train/lr": epoch.lr}
+    values = own | epoch.values | own  # a method may call one of its terms so, too
     if len(run.stages) > 1:
         values["train/stage"] = 1 + [one.name for one in run.stages].index(stage.name)
-    evaluation, arrays = None, None
-    if progress.epoch % recipe.evaluate_every == 0 or progress.epoch == run.epochs:
-        evaluation = evaluate(run.method.student, run.data, recipe.batch, run.runtime, watch, evaluating())
+    evaluation = arrays = None
+    if found is not None:
+        evaluation, agreement = found
         values |= {"test/top1": evaluation.top1, "test/top5": evaluation.top5}
         progress.last = {"epoch": progress.epoch, "top1": evaluation.top1, "top5": evaluation.top5}
-        if (agreement := agreement_with_teacher(run, evaluation, watch)) is not None:
+        if agreement is not None:
             values["test/agreement"] = progress.last["agreement"] = agreement
         if not progress.best or progress.last["top1"] > progress.best["top1"]:
             progress.best = progress.last
@@ -166,29 +163,6 @@ def train_epoch(run: Training, stage: Stage, first: int, watch: Watch) -> Record
         if percent is not None:
             values[name] = percent
     values |= {"time/epoch_seconds": seconds, "time/train_seconds": progress.seconds}
-    values["time/waited_for_images_percent"] = 100 * between.seconds() / seconds
-    values["time/images_per_second"] = means.count * recipe.batch / seconds
+    values["time/waited_for_images_percent"] = 100 * epoch.waited / seconds
+    values["time/images_per_second"] = means.count * stage.recipe.batch / seconds
     return Record(progress.epoch, values, arrays)
-
-
-def evaluating() -> Passes:
-    """How a network is run on test images: several processes divide each batch."""
-    world = World.here()
-    return Divided(world, features=False) if world.size > 1 else undivided
-
-
-def agreement_with_teacher(run: Training, student: Evaluation, watch: Watch) -> float | None:
-    """Of how many test images, in per cent, student and teacher guess the same class; None where it is not measured."""
-    method, teacher = run.method, "teacher"
-    if not run.runtime.agreement or teacher not in method.frozen:
-        return None
-    if run.teacher_guesses is None or teacher in method.averages:  # an average of the student changes
-        network = method.get_submodule(teacher)
-        batch = run.stages[0].recipe.batch
-        run.teacher_guesses = evaluate(network, run.data, batch, run.runtime, watch, evaluating()).guesses
-    return 100 * float((student.guesses == run.teacher_guesses).float().mean())
-
-
-def epoch_seed(seed: int, epoch: int) -> int:
-    """One seed from both numbers; neighbouring epochs get seeds far apart."""
-    return (seed * 1_000_003 + epoch) * 2_654_435_761 % 2**63

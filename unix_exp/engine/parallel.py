@@ -10,7 +10,9 @@ from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 from torch.nn.parallel import DistributedDataParallel
 
+from unix_exp import stopping
 from unix_exp.distillers.distiller import Distiller
+from unix_exp.engine.world import World
 
 
 def parallel(method: Distiller) -> DistributedDataParallel:
@@ -97,3 +99,12 @@ def agree(method: Distiller) -> None:
     """Everybody takes the first process's statistics: where batch norms stay apart, each has gathered its own."""
     for buffer in method.without_frozen(dict(method.named_buffers())).values():
         dist.broadcast(buffer, 0)
+
+
+def stop_if_asked(world: World) -> None:
+    """End if a signal asks for it. One that has reached some of the processes ends all after the same step."""
+    if world.size > 1:
+        number = torch.tensor(stopping.asked.number or 0)
+        dist.all_reduce(number, dist.ReduceOp.MAX)  # on the host, so the device is not waited for
+        stopping.asked.number = int(number) or None
+    stopping.check()

@@ -12,7 +12,11 @@ from torch import Tensor, nn
 
 from unix_exp.engine.cpu import cpu_name, keep_freed_memory, without_slow_kernels
 from unix_exp.engine.world import expected
+from unix_exp.stopping import GRACE
 from unix_exp.types import Mistake
+
+DAY = 24 * 3600.0  # seconds
+MOST_THREADS = 1024  # more than a machine has cores; OpenMP crashes where the system gives it no more
 
 SECONDS_BETWEEN_CHECKPOINTS = 30.0  # on a GPU, where an epoch may take a second and writing a checkpoint a tenth of it
 
@@ -30,15 +34,21 @@ class Runtime:
     capture: Literal["auto", True, False] = "auto"
     threads: int | None = None
     checkpoint_every: int | Literal["auto"] = "auto"
+    checkpoint_minutes: float | None = 10.0
+    grace_seconds: float = GRACE
     analysis: bool = True
     agreement: bool = False
     sync_batch_norm: bool = True
 
     def __post_init__(self) -> None:
-        if self.threads is not None and self.threads < 1:
-            raise Mistake(f"runtime.threads is {self.threads}; choose 1 or more, or null for all cores")
+        if self.threads is not None and not 1 <= self.threads <= MOST_THREADS:
+            raise Mistake(f"runtime.threads is {self.threads}; choose 1 to {MOST_THREADS}, or null for all cores")
         if self.checkpoint_every != "auto" and self.checkpoint_every < 1:
             raise Mistake(f"runtime.checkpoint_every is {self.checkpoint_every}; choose auto, or 1 or more epochs")
+        if self.checkpoint_minutes is not None and not self.checkpoint_minutes > 0:
+            raise Mistake(f"runtime.checkpoint_minutes is {self.checkpoint_minutes}; choose minutes above 0, or null")
+        if not 0 < self.grace_seconds <= DAY:
+            raise Mistake(f"runtime.grace_seconds is {self.grace_seconds}; choose seconds above 0, up to a day")
         kind = self.place().type  # a device that isn't there is found before anything is built
         if self.capture is True and kind != "cuda":
             raise Mistake(f"runtime.capture is true, which needs a GPU, but this runs on {kind}; choose auto or false")

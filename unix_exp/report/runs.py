@@ -13,7 +13,9 @@ from typing import Any, NamedTuple
 import yaml
 
 from unix_exp.config import Settings
+from unix_exp.run.foreign import json_of, text_of
 from unix_exp.run.record import FILES, Result, check, check_analysis, check_settings, finite
+from unix_exp.run.seal import verify
 from unix_exp.types import Mistake
 from unix_exp.words import first_line
 
@@ -129,13 +131,17 @@ def read_run(path: Path) -> Run:
     if not is_run(path):
         raise Mistake("not a run: it holds none of " + ", ".join(FILES))
     try:
-        result = json.loads((path / "result.json").read_text())
+        result = json_of(path / "result.json")
     except FileNotFoundError:
         raise Mistake(unfinished(path)) from None
     except (OSError, ValueError, RecursionError) as error:
         raise Mistake(f"result.json is damaged: {first_line(error)}") from None
     if flaw := check(result):
         raise Mistake(f"result.json is damaged: {flaw}")
+    try:
+        verify(result)
+    except ValueError as error:
+        raise Mistake(f"result.json is damaged: {error}") from None
     result.setdefault("teacher", None)
     settings = result.get("settings") or read_settings(path / "config.yaml")
     if flaw := check_settings(settings):
@@ -165,7 +171,7 @@ def read_settings(path: Path) -> Any:
 def lines_of(path: Path) -> list[dict[str, Any]]:
     """The records of a file; a line that was cut short when its process died is left out."""
     try:
-        lines = path.read_text(errors="replace").splitlines()
+        lines = text_of(path).splitlines()
     except OSError:
         return []
     records = []

@@ -5,7 +5,9 @@ from __future__ import annotations
 import hashlib
 import os
 import pickle
+import shutil
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -13,9 +15,12 @@ import safetensors.torch
 import torch
 from torch import Tensor, nn
 
+from unix_exp.run.mishaps import chain, unwritable
+from unix_exp.run.seal import seal, unsealed
 from unix_exp.types import Mistake
 from unix_exp.words import first_line, listed
 
+SEALED = 3  # the format of checkpoints that carry their hash
 WRAPPINGS = ("model", "state_dict")  # {"model": ...} RepDistiller, mdistiller; {"state_dict": ...} UNIX
 
 
@@ -23,16 +28,51 @@ def write_whole(path: Path, write: Callable[[Path], Any]) -> None:
     """Let `write` make a file that appears at `path` whole or not at all, even if the process is killed."""
     part = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
+        part.touch()
+        mode = part.stat().st_mode  # what the umask says, which not every writer heeds
         write(part)
+        part.chmod(mode)
         with part.open("r+b") as file:  # Windows writes out only what is open for writing
             os.fsync(file.fileno())
         part.replace(path)
+    except OSError as error:
+        raise unwritable(path, error) from None
+    except RuntimeError as error:  # PyTorch's own, about a file that it could not end after a write had failed
+        if not any(isinstance(one, OSError) for one in chain(error)):
+            raise
+        raise unwritable(path, error) from None
     finally:
-        part.unlink(missing_ok=True)
+        with suppress(OSError):  # a folder that is gone or may not be written to
+            part.unlink(missing_ok=True)
 
 
 def save_state(path: Path, state: Mapping[str, Any]) -> None:
-    write_whole(path, lambda part: torch.save(state, part))
+    """Write a checkpoint with its hash, and keep the one before it."""
+
+    def write(part: Path) -> None:
+        with part.open("wb") as file:  # Python's, because PyTorch's own does not say why it could not write
+            torch.save(state, file)
+        seal(part)
+        keep_previous(path)  # now that the new one is whole
+
+    write_whole(path, write)
+
+
+def previous(path: Path) -> Path:
+    return path.with_name(f"{path.stem}.previous{path.suffix}")
+
+
+def keep_previous(path: Path) -> None:
+    """Give the checkpoint a second name, so that at no moment there is none under its own."""
+    if not path.is_file():
+        return
+    part = path.with_name(f".{previous(path).name}.{os.getpid()}.part")
+    part.unlink(missing_ok=True)
+    try:
+        os.link(path, part)
+    except OSError:  # a file system without links
+        shutil.copyfile(path, part)
+    part.replace(previous(path))
 
 
 def save_weights(path: Path, network: nn.Module) -> None:
@@ -41,7 +81,7 @@ def save_weights(path: Path, network: nn.Module) -> None:
 
 def save_tensors(path: Path, tensors: Mapping[str, Tensor]) -> None:
     plain = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
-    write_whole(path, lambda part: safetensors.torch.save_file(plain, part))
+    write_whole(path, lambda part: part.write_bytes(safetensors.torch.save(plain)))
 
 
 def read_state(path: Path) -> Any:
@@ -51,7 +91,11 @@ def read_state(path: Path) -> Any:
     try:
         if path.suffix == ".safetensors":
             return safetensors.torch.load_file(path)
-        return torch.load(path, map_location="cpu", weights_only=True)
+        content, sealed = unsealed(path)
+        state = torch.load(content, map_location="cpu", weights_only=True)
+        if not sealed and isinstance(state, dict) and state.get("format") == SEALED:
+            raise ValueError("it has lost its hash")
+        return state
     except PermissionError:
         raise Mistake(f"checkpoint {path} may not be read; check its permissions") from None
     except pickle.UnpicklingError as error:

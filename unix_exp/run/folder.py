@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from functools import partial
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -14,15 +13,19 @@ from omegaconf import OmegaConf
 
 from unix_exp import config
 from unix_exp.config import Settings
-from unix_exp.run.checkpoint import write_whole
+from unix_exp.run.checkpoint import previous, write_whole
+from unix_exp.run.foreign import json_of, parsed
+from unix_exp.run.seal import checked, verify
 from unix_exp.types import Mistake
 
 
 class RunFolder:
     """Settings, records, checkpoint and weights of one run; result.json comes last and means: finished."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, identity: str | None = None) -> None:
         self.path = path
+        self.identity = identity  # of the run that belongs here, where it is known
+        self._lock: tuple[int, int] | None = None  # the file that this process holds
         self.config = path / "config.yaml"
         self.metrics = path / "metrics.jsonl"
         self.analysis = path / "analysis.jsonl"
@@ -37,33 +40,44 @@ class RunFolder:
     def of(cls, settings: Settings, identity: str) -> RunFolder:
         """The folder of a run; of its name, people read pair and method, the program the identity."""
         runs = Path(settings["runs"]).expanduser()
-        for same in sorted(runs.glob(f"*-{identity}")):
-            return cls(same)  # the same run under another name for its method
-        name = f"{config.pair_name(settings)}-{config.dataset_name(settings)}-{config.method_name(settings)}"
-        return cls(runs / f"{name}-s{settings['seed']}-{identity}".replace("/", "-"))
+        pair, ending = config.pair_name(settings), f"-s{settings['seed']}-{identity}"
+        name = f"{pair}-{config.dataset_name(settings)}-{config.method_name(settings)}{ending}"
+        own = runs / name.replace("/", "-")
+        if not own.exists():
+            for same in sorted(runs.glob(f"*{ending}")):  # the same run under another name for its method
+                if same.name.startswith(f"{pair}-".replace("/", "-")):  # a copy, such as backup-NAME, is not
+                    return cls(same, identity)
+        return cls(own, identity)
 
     def result(self) -> dict[str, Any] | None:
         """The content of result.json, or None while the run isn't finished."""
         try:
-            result: dict[str, Any] = json.loads(self._result.read_text())
+            result: dict[str, Any] = json_of(self._result)
             missing = {"last", "best", "cost", "time", "steps"} - set(result)
+            verify(result)
         except (FileNotFoundError, NotADirectoryError):
             return None
         except (OSError, ValueError, TypeError) as error:
             raise Mistake(f"{self._result} is damaged ({error}); delete it to finish the run again") from None
         if missing:
             raise Mistake(f"{self._result} is damaged (no {min(missing)}); delete it to finish the run again")
+        if self.identity is not None and result.get("identity", self.identity) != self.identity:
+            raise Mistake(
+                f"{self._result} is of another run, {str(result['identity'])[:40]!r}; move it away to finish this one"
+            )
         return result
 
     def finish(self, result: dict[str, Any]) -> None:
-        text = json.dumps(result, indent=2) + "\n"
+        text = json.dumps(checked(result), indent=2) + "\n"
         write_whole(self._result, lambda part: part.write_text(text))
         self._failure.unlink(missing_ok=True)
+        previous(self.checkpoint).unlink(missing_ok=True)  # there is nothing left to continue
 
     def fail(self, why: str) -> None:
         """Record what ended a run, for people and for reports."""
-        if self.path.is_dir():
-            self._failure.write_text(why)
+        with suppress(OSError):  # the note may fail for the reason that the run failed
+            if self.path.is_dir():
+                self._failure.write_text(why)
 
     def failure(self) -> str | None:
         """What ended the run, in a line; None where nothing did."""
@@ -77,12 +91,17 @@ class RunFolder:
         text = OmegaConf.to_yaml(OmegaConf.create(settings))
         write_whole(self.config, lambda part: part.write_text(text))
 
-    def keep_records(self, epochs: int) -> None:
-        """Drop the records of epochs after the checkpoint: these epochs are about to be repeated."""
-        for records in filter(Path.exists, (self.metrics, self.analysis)):
-            lines = records.read_text(errors="replace").splitlines(keepends=True)
-            text = "".join(line for line in lines if 1 <= epoch_of(line) <= epochs)
-            write_whole(records, partial(Path.write_text, data=text))
+    def _lock_file(self) -> tuple[int, int] | None:
+        try:
+            found = (self.path / ".lock").stat()
+        except OSError:
+            return None
+        return found.st_dev, found.st_ino
+
+    def still_alone(self) -> None:
+        """Stop before anything is written where another process may have the folder by now."""
+        if self._lock is not None and self._lock_file() != self._lock:
+            raise Mistake(f"{self.path / '.lock'} was removed while this process held it; start the same command again")
 
     @contextmanager
     def alone(self, wait: Callable[[], None] | None = None) -> Iterator[None]:
@@ -99,6 +118,9 @@ class RunFolder:
                     ) from None
                 wait()
                 lock.acquire()
+            self._lock = self._lock_file()
+            for left in self.path.glob(".*.part"):  # of a process that was killed
+                left.unlink(missing_ok=True)
         except OSError as error:
             raise Mistake(
                 f"cannot write to {self.path}: {error.strerror or error}; choose another folder with runs=PATH"
@@ -112,6 +134,6 @@ class RunFolder:
 def epoch_of(line: str) -> int:
     """0 for a line that is no record, such as one cut short by a kill."""
     try:
-        return int(json.loads(line)["epoch"])
-    except (ValueError, TypeError, KeyError):
+        return int(parsed(line)["epoch"])
+    except (ValueError, TypeError, KeyError, OverflowError):
         return 0

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +11,9 @@ from unix_exp import config
 from unix_exp.models.logits import Logits
 from unix_exp.registry import models
 from unix_exp.run.checkpoint import Differences, content_hash, load_weights, weights_in
+from unix_exp.run.foreign import json_of
 from unix_exp.run.networks import STUDENT
+from unix_exp.run.seal import verify
 from unix_exp.run.sources import checkpoint_path
 from unix_exp.types import Mistake
 from unix_exp.words import nearest
@@ -50,8 +51,9 @@ def built(chosen: config.Settings, role: str, classes: int) -> nn.Module:
 
 def read_result(path: Path) -> dict[str, Any]:
     try:
-        result: dict[str, Any] = json.loads((path / "result.json").read_text())
+        result: dict[str, Any] = json_of(path / "result.json")
         result["settings"][STUDENT]["name"]
+        verify(result)
     except FileNotFoundError:
         if not path.is_dir():
             raise Mistake(f"there is no run folder {path}") from None

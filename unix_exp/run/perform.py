@@ -10,19 +10,23 @@ from typing import Any, NamedTuple
 
 from omegaconf import DictConfig
 
-from unix_exp import config
+from unix_exp import config, stopping
 from unix_exp.engine import stages as sequence
+from unix_exp.engine.epoch import Part
 from unix_exp.engine.loop import Progress, Training, train
 from unix_exp.engine.optimiser_state import load_optimiser_state, optimiser_state
 from unix_exp.engine.world import World, join
 from unix_exp.run.answers.ready import recorded, views_of
-from unix_exp.run.checkpoint import content_hash, read_state, save_state, save_tensors, save_weights
+from unix_exp.run.checkpoint import SEALED, content_hash, previous, read_state, save_state, save_tensors, save_weights
 from unix_exp.run.folder import RunFolder
+from unix_exp.run.history import History
+from unix_exp.run.mishaps import in_words
 from unix_exp.run.networks import TEACHER, setting_of
 from unix_exp.run.pictures import save_extremes
 from unix_exp.run.plan import Located, Plan, averages, check, locate
 from unix_exp.run.ready import Ready, make_ready, measured_at_the_end
 from unix_exp.run.result import result_of, summary
+from unix_exp.run.seal import checked
 from unix_exp.run.sources import FromStore
 from unix_exp.run.training import training_of
 from unix_exp.sinks import sink
@@ -31,7 +35,7 @@ from unix_exp.sinks.jsonl import Jsonl
 from unix_exp.types import Mistake, Record, View
 
 ALONE = World()
-FORMAT = 2  # of a checkpoint: 1 held the student, the criteria and the optimiser alone
+FORMATS = (2, SEALED)  # of a checkpoint; 1 held student, criteria and optimiser alone, 2 no hash and no begun epoch
 
 
 class Outcome(NamedTuple):
@@ -86,8 +90,11 @@ def alone(
         try:
             return (yield from carry_out(plan, console, command, world))
         except Exception as error:
+            mishap = in_words(error, folder.path)
             if world.leads:
-                folder.fail(f"{error}\n" if isinstance(error, Mistake) else traceback.format_exc())
+                folder.fail(f"{mishap or error}\n" if mishap or isinstance(error, Mistake) else traceback.format_exc())
+            if mishap is not None and not isinstance(error, Mistake):
+                raise mishap from None
             raise
 
 
@@ -107,14 +114,16 @@ def carry_out(plan: Plan, console: Console, command: str | None, world: World) -
     world.in_turn(lambda: located.data.load(located.runtime.place(), console.watch))
     ready = world.in_turn(lambda: make_ready(plan, console))
     views = world.in_turn(lambda: views_of(plan, ready, console))
-    run = begin_or_continue(plan, ready, console.say, views)
+    runtime = {"memory_format": located.runtime.memory_format, "device": located.runtime.place()}
+    history = History(folder, located.runtime.analysis, runtime)
+    run = world.in_turn(lambda: begin_or_continue(plan, ready, console.say, views, history))
     console.epochs = run.epochs
     introduce(plan, ready, run, console.say)
     if not world.leads:
-        yield from train(run)  # the first process keeps the records
+        with stopping.deferred(located.runtime.grace_seconds):
+            yield from train(run)  # the first process keeps the records
         world.meet()
         return nothing_but(finished(folder, console))
-    folder.keep_records(run.progress.epoch)
 
     with ExitStack() as stack:
         sinks: list[Callable[[Record], None]] = [Jsonl(folder.metrics), console]
@@ -122,15 +131,23 @@ def carry_out(plan: Plan, console: Console, command: str | None, world: World) -
             sinks.append(Jsonl(folder.analysis, "arrays"))
         chosen = stack.enter_context(sink.opened(settings["logger"], about(located, console.say)))
         sinks.append(chosen)
+        stack.enter_context(stopping.deferred(located.runtime.grace_seconds))
+        run.save = lambda run: save_state(
+            folder.checkpoint, state_of(run) | {"identity": located.identity, "history": history.state()}
+        )
         saved_at = run.progress.seconds
         for record in train(run, console.watch):
+            folder.still_alone()
+            history(record)
             for each in sinks:
                 each(record)
             due = located.runtime.checkpoint_is_due(record.epoch, run.progress.seconds - saved_at)
             if due or record.epoch == run.epochs:
-                save_state(folder.checkpoint, state_of(run))
+                run.keep()
                 saved_at = run.progress.seconds
             yield record
+        folder.still_alone()
+        history.write()  # a file that was removed or changed meanwhile
         save_weights(folder.weights, run.method.student)
         if run.analysis is not None and (values := run.analysis.tally.values()):
             save_tensors(folder.images, values)
@@ -138,6 +155,7 @@ def carry_out(plan: Plan, console: Console, command: str | None, world: World) -
         if located.teacher is not None:
             ready = measured_at_the_end(ready, run.method.get_submodule(TEACHER), located, console)
         result = result_of(plan, ready, run, content_hash(folder.weights), command, recorded(views))
+        result = checked(result | {"stretches": history.stretches})
         chosen.summarise(result)
     folder.finish(result)
     console.say(f"{summary(result)}; {folder.path}")
@@ -168,27 +186,52 @@ def train_missing(located: Located, say: Callable[[str], None], world: World = A
 
 
 def begin_or_continue(
-    plan: Plan, ready: Ready, say: Callable[[str], None], views: Callable[[int], View | None]
+    plan: Plan, ready: Ready, say: Callable[[str], None], views: Callable[[int], View | None], history: History
 ) -> Training:
     located = plan.located
     run = training_of(
         located.settings, ready.networks, located.data, located.recipe, located.runtime, plan.trial,
         averages(located.networks), ready.centres, say, views,
     )  # fmt: skip
-    if located.folder.checkpoint.exists():
-        load_state(run, located.folder)
+    folder, kept = located.folder, None
+    if folder.checkpoint.exists() or previous(folder.checkpoint).exists():
+        state = whole_state(folder, say)
+        kept = state.get("history")
+        load_state(run, state, folder)
+    history.restore(kept, run.progress.epoch, say)
     return run
 
 
-def load_state(run: Training, folder: RunFolder) -> None:
+def whole_state(folder: RunFolder, say: Callable[[str], None]) -> dict[str, Any]:
+    """The content of the checkpoint, or of the one before it where the last one is damaged."""
+    before = previous(folder.checkpoint)
     try:
-        state = read_state(folder.checkpoint)
-        if not isinstance(state, dict) or state.get("format") != FORMAT:
-            raise Mistake(
-                f"checkpoint {folder.checkpoint} was written by another version of unix_exp and cannot be continued"
-            )
+        return checked_state(folder, folder.checkpoint)
+    except Mistake as damage:
+        try:
+            state = checked_state(folder, before)
+        except Mistake:
+            files = " and ".join(str(path) for path in (folder.checkpoint, before) if path.exists())
+            raise Mistake(f"{damage}; delete {files} to begin this run again") from None
+        say(f"{damage}; continuing from the checkpoint before it, {before.name}")
+        before.replace(folder.checkpoint)  # else the damaged one would become the one before the next
+        return state
+
+
+def checked_state(folder: RunFolder, path: Path) -> dict[str, Any]:
+    state = read_state(path)
+    if not isinstance(state, dict) or state.get("format") not in FORMATS:
+        raise Mistake(f"checkpoint {path} was written by another version of unix_exp and cannot be continued")
+    if state.get("identity", folder.identity) != folder.identity:
+        raise Mistake(f"checkpoint {path} is of another run, {state['identity']}")
+    return state
+
+
+def load_state(run: Training, state: dict[str, Any], folder: RunFolder) -> None:
+    try:
         run.method.load_state(state["method"])
         run.progress = Progress(**state["progress"])
+        run.part = Part(**state["part"]) if state.get("part") is not None else None
         if run.progress.epoch < run.epochs:
             stage, _ = sequence.begins_in(run.stages, run.progress.epoch)
             if stage.name == state["stage"]:  # else it begins now, with a fresh optimiser
@@ -201,14 +244,15 @@ def load_state(run: Training, folder: RunFolder) -> None:
 
 
 def state_of(run: Training) -> dict[str, Any]:
-    """All that the next epoch depends on; randomness needs no snapshot, being a function of seed and epoch."""
+    """All that the rest of the run depends on; between epochs randomness is a function of seed and epoch."""
     assert run.step is not None
     return {
-        "format": FORMAT,
+        "format": SEALED,
         "progress": run.progress.state(),
         "method": run.method.state(),
         "stage": run.step.stage,
         "optimiser": optimiser_state(run.step.optimiser),
+        "part": vars(run.part) if run.part is not None else None,
         **({"analysis": run.analysis.state()} if run.analysis is not None else {}),
     }
 
@@ -232,7 +276,9 @@ def introduce(plan: Plan, ready: Ready, run: Training, say: Callable[[str], None
     say(seen + (f"; {share:.2f} % of conventional KD" if share is not None else ""))
     if ledger.unpriced:
         say(f"not in this cost, because these operations have no price: {', '.join(ledger.unpriced)}")
-    if 0 < run.progress.epoch < run.epochs:
+    if run.part is not None:
+        say(f"continuing in epoch {run.progress.epoch + 1} after {run.part.steps} of its steps")
+    elif 0 < run.progress.epoch < run.epochs:
         say(f"continuing after epoch {run.progress.epoch}")
 
 

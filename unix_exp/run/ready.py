@@ -15,11 +15,14 @@ from unix_exp.config import plugins
 from unix_exp.engine.evaluate import evaluate
 from unix_exp.engine.folding import frozen
 from unix_exp.engine.runtime import Runtime
-from unix_exp.run.checkpoint import read_state, write_whole
+from unix_exp.run.checkpoint import content_hash, read_state, write_whole
+from unix_exp.run.foreign import json_of
 from unix_exp.run.networks import STUDENT, TEACHER, Network
 from unix_exp.run.plan import Located, Plan
+from unix_exp.run.seal import CHECK, checked, verify
 from unix_exp.run.sources import Average
 from unix_exp.sinks.console import Console
+from unix_exp.types import Mistake
 
 LOST = 0.2  # points of accuracy that a cheaper teacher may lose without a message
 
@@ -62,17 +65,19 @@ def make_ready(plan: Plan, console: Console) -> Ready:
         networks[network.role] = module = runtime.settled(module)
         if network.kind == "frozen" and not isinstance(network.source, Average):
             if network.role == TEACHER:
-                measured = measured_teacher(module, network, located, console)
+                measured = measured_teacher(module, network, located, console, read)
             networks[network.role] = frozen(module, runtime.precision_of_teacher, located.data.size, console.say)
             if network.role == TEACHER and measured is not None:
-                compare(networks[network.role], measured, network, located, console)
+                compare(networks[network.role], measured, network, located, console, read)
     return Ready(networks, hashes, measured)
 
 
-def measured_teacher(module: nn.Module, network: Network, located: Located, console: Console) -> Measured:
+def measured_teacher(
+    module: nn.Module, network: Network, located: Located, console: Console, weights: str | None
+) -> Measured:
     """The teacher's accuracy in float32, so that every run records the same figure."""
     plain = replace(located.runtime, precision="float32")
-    return measure(module, network, located, plain, console)
+    return measure(module, network, located, plain, console, weights)
 
 
 def measured_at_the_end(ready: Ready, teacher: nn.Module, located: Located, console: Console) -> Ready:
@@ -83,10 +88,12 @@ def measured_at_the_end(ready: Ready, teacher: nn.Module, located: Located, cons
     return ready._replace(measured=Measured(found.top1, found.top5, found.centres))
 
 
-def compare(cheap: nn.Module, plain: Measured, network: Network, located: Located, console: Console) -> None:
+def compare(
+    cheap: nn.Module, plain: Measured, network: Network, located: Located, console: Console, weights: str | None
+) -> None:
     """Measure how much accuracy freezing cost the teacher, and say so where it is more than LOST."""
     precision = located.runtime.precision_of_teacher
-    used = measure(cheap, network, located, located.runtime, console, f"frozen {precision}")
+    used = measure(cheap, network, located, located.runtime, console, weights, f"frozen {precision}")
     if plain.top1 - used.top1 > LOST:
         remedy = "; runtime.teacher_precision=float32 may keep more" if precision != "float32" else ""
         console.say(f"the teacher, frozen in {precision}, reaches {used.top1:.2f} % and not {plain.top1:.2f} %{remedy}")
@@ -98,6 +105,7 @@ def measure(
     located: Located,
     runtime: Runtime,
     console: Console,
+    weights: str | None,
     arithmetic: str = "float32",
 ) -> Measured:
     """Measured once for the same weights, images and arithmetic, then remembered."""
@@ -109,16 +117,21 @@ def measure(
     accuracy = Path(settings["teachers"]).expanduser() / ".accuracy" / f"{key}.json"
     centres = accuracy.with_suffix(".safetensors")
     try:
-        found = json.loads(accuracy.read_text())
-        where = read_state(centres)["centres"] if runtime.analysis else None
-        return Measured(float(found["top1"]), float(found["top5"]), where)
-    except (OSError, ValueError, KeyError, TypeError):
+        found = json_of(accuracy)
+        if CHECK in found and found["weights"] == weights:
+            verify(found)
+            if not runtime.analysis:
+                return Measured(found["top1"], found["top5"], None)
+            if content_hash(centres) == found["centres"]:
+                return Measured(found["top1"], found["top5"], read_state(centres)["centres"])
+    except (OSError, ValueError, KeyError, TypeError, Mistake):
         pass  # not there, or not whole
     fresh = evaluate(module, data, settings["recipe"]["batch"], runtime, console.watch)
     try:
         accuracy.parent.mkdir(parents=True, exist_ok=True)
         write_whole(centres, lambda part: part.write_bytes(save({"centres": fresh.centres.cpu()})))
-        write_whole(accuracy, lambda part: part.write_text(json.dumps({"top1": fresh.top1, "top5": fresh.top5})))
+        found = {"top1": fresh.top1, "top5": fresh.top5, "weights": weights, "centres": content_hash(centres)}
+        write_whole(accuracy, lambda part: part.write_text(json.dumps(checked(found))))
     except OSError:
         pass  # a store that can't be written to: the next run measures again
     return Measured(fresh.top1, fresh.top5, fresh.centres)

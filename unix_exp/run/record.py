@@ -117,6 +117,8 @@ class ResultDetails(TypedDict, total=False):
     runtime: dict[str, Any]
     finished: str
     settings: dict[str, Any] | None
+    stretches: list[Any]  # by epochs, the commit, versions and threads that they ran under
+    check: str  # the hash of all the rest
 
 
 class Result(ResultDetails):

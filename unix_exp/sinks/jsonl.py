@@ -17,6 +17,10 @@ class Jsonl:
 
     def __call__(self, record: Record) -> None:
         with self.path.open("a") as file:
-            file.write(json.dumps({"epoch": record.epoch, **getattr(record, self.part)}) + "\n")
+            file.write(line_of(record, self.part))
             file.flush()
             os.fsync(file.fileno())  # on the disk before the checkpoint, which relies on it
+
+
+def line_of(record: Record, part: str) -> str:
+    return json.dumps({"epoch": record.epoch, **getattr(record, part)}) + "\n"

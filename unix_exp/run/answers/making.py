@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from unix_exp import stopping
 from unix_exp.engine.evaluate import evaluation_batch
 from unix_exp.engine.runtime import Runtime
 from unix_exp.run.answers.choice import Choice
@@ -52,8 +53,9 @@ def make_missing(work: Work, watch: Watch, say: Callable[[str], None]) -> None:
         began = time.monotonic()
         if missing:
             say(f"asking the teacher about {len(missing)} views of {work.data.train_count:,} images first")
-        for _ in watch(batches(pieces, size), "asking the teacher", total):
-            pass
+        with stopping.deferred(work.runtime.grace_seconds):
+            for _ in watch(batches(pieces, size), "asking the teacher", total):
+                pass
         if missing:
             say(f"stored the teacher's answers to {len(missing)} views in {time.monotonic() - began:.0f} s")
 
@@ -88,9 +90,10 @@ class Piece:
             self.write(encode(output, work.parts, work.choice))
             now = time.monotonic()
             self.seconds = before + now - began
-            if now - saved > SECONDS_BETWEEN_SAVES:
+            if now - saved > SECONDS_BETWEEN_SAVES or stopping.asked.number is not None:
                 self.save()
                 saved = now
+                stopping.check()
             yield
         for array in self.arrays.values():
             array.flush()

@@ -44,7 +44,8 @@ class Store:
                 write_json(self.path / ABOUT, about)
         except OSError as error:
             raise Mistake(
-                f"answers cannot be written to {self.path}: {error.strerror}; choose another folder with answers.folder"
+                f"answers cannot be written to {self.path}: {error.strerror or error}; "
+                "choose another folder with answers.folder"
             ) from None
 
     def manifest(self, view: int) -> Path:

@@ -1,0 +1,45 @@
+"""What a working process notices of its own folder."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from unix_exp.run.folder import RunFolder
+from unix_exp.run.history import History
+from unix_exp.types import Mistake, Record
+
+
+def test_a_lock_removed_while_it_is_held_stops_the_process(tmp_path: Path) -> None:
+    folder = RunFolder(tmp_path / "run")
+    with folder.alone():
+        folder.still_alone()
+        (tmp_path / "run" / ".lock").unlink()
+        with pytest.raises(Mistake, match="was removed while this process held it"):
+            folder.still_alone()
+        with RunFolder(tmp_path / "run").alone(), pytest.raises(Mistake, match="was removed"):
+            folder.still_alone()
+
+
+@pytest.mark.parametrize("content", [None, "", "garbage\n", '{"epoch": 1}\n{"epoch": 1}\n'])
+def test_records_that_were_changed_meanwhile_are_written_again(tmp_path: Path, content: str | None) -> None:
+    folder = RunFolder(tmp_path)
+    history = History(folder, False, {})
+    for epoch in (1, 2):
+        history(Record(epoch, {"train/loss": 0.5}, None))
+    if content is not None:
+        folder.metrics.write_text(content)
+    history.write()
+    assert folder.metrics.read_text() == '{"epoch": 1, "train/loss": 0.5}\n{"epoch": 2, "train/loss": 0.5}\n'
+
+
+def test_another_number_of_threads_is_another_stretch_and_is_said(tmp_path: Path) -> None:
+    before, said = History(RunFolder(tmp_path), False, {}), []
+    before(Record(1, {}, None))
+    after = History(RunFolder(tmp_path), False, {})
+    after.now["threads"] = -1
+    after.restore(before.state(), 1, said.append)
+    after(Record(2, {}, None))
+    assert [(one["first"], one["last"]) for one in after.stretches] == [(1, 1), (2, 2)]
+    assert any("threads" in line for line in said), said

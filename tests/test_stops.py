@@ -1,0 +1,171 @@
+"""Real signals at certain moments of real processes: the run is saved, and continued it ends as if nothing had been."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from conftest import TINY
+from starter import Starter, records, same_run, starter
+
+import unix_exp
+
+ROOT = Path(__file__).parents[1]
+CODE = Path(unix_exp.__file__).parents[1]
+WORDS = (*TINY, "student=resnet8", "runtime.threads=1", "recipe.epochs=3")
+PLAIN = ("runtime.agreement=true",)
+STEP, EVALUATION = "unix_exp.engine.step:Step.__call__", "unix_exp.engine.evaluate:evaluation_batch"
+STEPS, OF_TEACHER = 6, 6  # of 96 images in batches of 16; the teacher's are counted where it is trained
+
+MEMORY = (
+    f"plugins=[{ROOT}/examples/warmed.py,{ROOT}/examples/memory.py]",
+    "distiller=warmed", "recipe.epochs=2", "distiller.more_epochs=1", "sampler=memory",
+)  # fmt: skip
+CHOOSING = (f"plugins=[{ROOT}/tests/choosing.py]", "sampler=choosing")
+STORED = ("experiment=recall_stored", "answers.views=2", "answers.jitter=1")
+
+
+@pytest.fixture(scope="module")
+def train() -> Iterator[Starter]:
+    with starter(CODE) as made:
+        yield made
+
+
+@pytest.fixture(scope="module")
+def teachers(train: Starter, tmp_path_factory: pytest.TempPathFactory) -> str:
+    """A store with the teacher of all these runs."""
+    folder = tmp_path_factory.mktemp("teacher")
+    ended = train(folder, (*WORDS, "recipe.epochs=1"))
+    assert ended.code == 0, ended.said
+    return f"teachers={folder / 'teachers'}"
+
+
+def undisturbed(train: Starter, tmp_path: Path, words: tuple[str, ...]) -> Path:
+    folder = tmp_path / "undisturbed"
+    folder.mkdir()
+    ended = train(folder, words)
+    assert ended.code == 0, ended.said
+    return folder
+
+
+@pytest.mark.parametrize(
+    ("words", "stops"),
+    [
+        (PLAIN, [(STEP, 1), (STEP, STEPS), (EVALUATION, 2), (STEP, 3)]),
+        (MEMORY, [(STEP, 9), (STEP, STEPS)]),
+        (CHOOSING, [(STEP, 2), (STEP, 4)]),
+        (STORED, [("unix_exp.run.answers.making:Piece.write", 1), (STEP, STEPS + 2)]),
+    ],
+    ids=["in steps and in evaluation", "two stages and a memory", "a sampler that chooses", "while answers are made"],
+)
+def test_a_signal_at_any_moment_changes_no_bit(
+    train: Starter, tmp_path: Path, teachers: str, words: tuple[str, ...], stops: list[tuple[str, int]]
+) -> None:
+    command = (*WORDS, teachers, *words)
+    whole = undisturbed(train, tmp_path, command)
+    stopped = tmp_path / "stopped"
+    stopped.mkdir()
+    for at, call in stops:
+        ended = train(stopped, command, at=at, call=call, send=[signal.SIGTERM])
+        assert ended.code == 75, (at, call, ended.said)
+        assert ended.said.splitlines()[-1].startswith("stopped by SIGTERM"), ended.said
+        assert ended.said.endswith("; the same command continues\n") and "Traceback" not in ended.said
+        if at == STEP:
+            assert "all saved" in ended.said
+    ended = train(stopped, command)
+    assert ended.code == 0, ended.said
+    assert "continuing in epoch" in ended.said
+    assert [one["epoch"] for one in records(stopped)] == [1, 2, 3]
+    assert same_run(whole, stopped)
+
+
+def test_a_signal_while_the_teacher_is_trained_saves_the_teacher(train: Starter, tmp_path: Path) -> None:
+    whole = undisturbed(train, tmp_path, WORDS)
+    stopped = tmp_path / "stopped"
+    stopped.mkdir()
+    ended = train(stopped, WORDS, at=STEP, call=2, send=[signal.SIGUSR1])
+    assert ended.code == 75 and "stopped by SIGUSR1 in epoch 1 after 2 of 6 steps, all saved" in ended.said
+    assert list(stopped.glob("teachers/*/checkpoint.pt")) and not list(stopped.glob("*/*/failure.txt"))
+    ended = train(stopped, WORDS)
+    assert ended.code == 0 and "continuing in epoch 1 after 2 of its steps" in ended.said
+    weights = [next(folder.glob("teachers/*/student.safetensors")).read_bytes() for folder in (whole, stopped)]
+    assert weights[0] == weights[1]
+    assert same_run(whole, stopped)
+
+
+def test_a_killed_run_goes_on_from_the_middle_of_its_epoch(train: Starter, tmp_path: Path, teachers: str) -> None:
+    command = (*WORDS, teachers, "runtime.checkpoint_minutes=0.00001")  # after every step
+    whole = undisturbed(train, tmp_path, command)
+    killed = tmp_path / "killed"
+    killed.mkdir()
+    assert train(killed, command, at=STEP, call=STEPS + 4, send=[signal.SIGKILL]).code == -9
+    ended = train(killed, command)
+    assert ended.code == 0 and "continuing in epoch 2 after 3 of its steps" in ended.said
+    assert same_run(whole, killed)
+
+
+@pytest.mark.parametrize(
+    ("numbers", "code", "said"),
+    [
+        ([signal.SIGHUP], 75, "stopped by SIGHUP in epoch 1"),
+        ([signal.SIGINT], 130, "interrupted in epoch 1"),
+        ([signal.SIGINT] * 6, 130, "interrupted in epoch 1"),
+        ([signal.SIGTERM, signal.SIGINT], 75, "stopped by SIGTERM in epoch 1"),
+    ],
+)
+def test_a_signal_ends_a_whole_sweep(
+    train: Starter, tmp_path: Path, teachers: str, numbers: list[int], code: int, said: str
+) -> None:
+    ended = train(tmp_path, (*WORDS, teachers, "seed=0,1", "-m"), at=STEP, call=3, send=numbers)
+    assert ended.code == code, ended.said
+    assert said in ended.said.splitlines()[-1] and "Traceback" not in ended.said
+    assert "job 2" not in ended.said
+    assert "interrupted: job 1 (" in ended.said
+
+
+def command_line(folder: Path, *words: str) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [sys.executable, "-W", "ignore", "-m", "unix_exp.train", *WORDS, *words], cwd=folder, text=True,
+        env={**os.environ, "PYTHONPATH": str(CODE)}, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+    )  # fmt: skip
+
+
+def test_a_step_that_does_not_end_is_ended_after_the_grace(train: Starter, tmp_path: Path, teachers: str) -> None:
+    command = (*WORDS, teachers, "runtime.grace_seconds=0.5")
+    ended = train(tmp_path, command, at=STEP, call=2, send=[signal.SIGTERM], pause=60)
+    assert ended.code == 75, ended.said
+    assert ended.said.splitlines()[-1] == (
+        "stopped by SIGTERM, and not done after 0.5 s; the last checkpoint is kept; the same command continues"
+    )
+
+
+def test_a_second_ctrl_c_ends_at_once(train: Starter, tmp_path: Path, teachers: str) -> None:
+    twice = [signal.SIGINT, signal.SIGINT]
+    ended = train(tmp_path, (*WORDS, teachers), at=STEP, call=2, send=twice, pause=0.5)
+    assert ended.code == 130, ended.said
+    assert "Traceback" not in ended.said
+    assert ended.said.splitlines()[-1].startswith("interrupted at once; the last checkpoint is kept")
+
+
+def test_six_times_ctrl_c_before_it_trains_is_one(tmp_path: Path) -> None:
+    process = command_line(tmp_path)
+    time.sleep(0.8)
+    for _ in range(6):
+        process.send_signal(signal.SIGINT)
+        time.sleep(0.003)
+    said = process.communicate(timeout=30)[0]
+    assert process.returncode in (130, -signal.SIGINT) and "Traceback" not in said, said
+
+
+def test_a_python_program_keeps_its_own_signals(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    before = [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)]
+    for _ in unix_exp.fit(*WORDS, "distiller=supervised", "recipe.epochs=2"):
+        assert [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)] == before
