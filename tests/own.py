@@ -50,9 +50,9 @@ def trained(*words: str, stop: int | None = None) -> list[Record]:
 
 
 def kept(runs: str = "runs") -> dict[str, Any]:
-    """The one checkpoint there, without how long it took."""
+    """The one checkpoint there, without how long it took, which its records say too."""
     state = read_state(only(Path(runs), "*-s*") / "checkpoint.pt")
-    return {key: value for key, value in state.items() if key != "progress"}
+    return {key: value for key, value in state.items() if key not in ("progress", "history")}
 
 
 def same(one: Any, other: Any) -> bool:

@@ -114,6 +114,13 @@ def read(path: Path) -> bytes | None:
     return path.read_bytes() if path.exists() else None
 
 
+def hear_all_signals() -> None:
+    """A suite that runs in the background was started to ignore some, and training then ignores them, too."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    for number in (signal.SIGHUP, signal.SIGTERM, signal.SIGUSR1):
+        signal.signal(number, signal.SIG_DFL)
+
+
 def train_in_a_fork(order: dict[str, Any]) -> None:
     """The child: never returns."""
     import threading
@@ -193,6 +200,7 @@ def serve() -> None:
     print(Path(unix_exp.__file__).parent, flush=True)
     for line in sys.stdin:
         if (child := os.fork()) == 0:
+            hear_all_signals()
             train_in_a_fork(json.loads(line))
         _, status = os.waitpid(child, 0)
         print(os.waitstatus_to_exitcode(status), flush=True)

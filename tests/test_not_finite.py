@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 import torch
 from conftest import Command, only
+from plugged import forgotten_afterwards
 from safetensors.torch import load_file
 from torch import Tensor
 
@@ -73,7 +75,6 @@ def test_on_a_gpu_it_is_found_without_waiting_once_the_copy_is_there(
     assert EVERY < found <= 2 * EVERY and found == EVERY + 1 + behind
 
 
-@criteria.register("breaks")
 class Breaks(CE):
     """NaN from an epoch on, with a gradient that is finite."""
 
@@ -86,7 +87,15 @@ class Breaks(CE):
         return loss + torch.where(self.clock.epoch >= self.after, math.nan, 0.0)
 
 
-def test_the_last_good_checkpoint_is_kept_and_the_step_named(tiny: Command) -> None:
+@pytest.fixture
+def breaks() -> Iterator[None]:
+    """Registered for one test only: what is registered when the tests are collected is tested as a method of ours."""
+    with forgotten_afterwards():
+        criteria.register("breaks")(Breaks)
+        yield
+
+
+def test_the_last_good_checkpoint_is_kept_and_the_step_named(breaks: None, tiny: Command) -> None:
     said = tiny(
         "distiller=supervised", "~criterion", "+criterion.breaks.after=2", "student=resnet8", "recipe.epochs=4",
         "dataset.train_count=840", "recipe.batch=8", "dataset.test_count=24", "runtime.checkpoint_minutes=null",
