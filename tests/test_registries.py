@@ -39,7 +39,7 @@ from unix_exp.engine.step import Step
 from unix_exp.engine.tally import Tally
 from unix_exp.run.assemble import Shapes, assemble, facts_of
 from unix_exp.run.checkpoint import read_state, save_state
-from unix_exp.run.perform import load_state, state_of
+from unix_exp.run.continuing import load_state, state_of
 from unix_exp.types import Losses
 
 __all__ = ["plugged_in"]  # a fixture, for the whole file

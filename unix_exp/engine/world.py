@@ -164,7 +164,11 @@ def join(device: torch.device) -> World:
         return World.here()
     if device.type == "cuda":
         torch.cuda.set_device(device)
+    # Under a name of its own for each restart, because the store still holds the addresses of processes that died.
+    store, rank, size = next(dist.rendezvous("env://"))
+    attempt = dist.PrefixStore(os.environ.get("TORCHELASTIC_RESTART_COUNT", "0"), store)
     # Tensors on the host go through gloo in any case: what the first process finds must not disturb the GPU.
-    dist.init_process_group("cpu:gloo,cuda:nccl" if device.type == "cuda" else "gloo", timeout=PATIENCE)
+    backend = "cpu:gloo,cuda:nccl" if device.type == "cuda" else "gloo"
+    dist.init_process_group(backend, store=attempt, rank=rank, world_size=size, timeout=PATIENCE)
     atexit.register(dist.destroy_process_group)
     return World.here()

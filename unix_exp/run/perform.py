@@ -11,13 +11,11 @@ from typing import Any, NamedTuple
 from omegaconf import DictConfig
 
 from unix_exp import config, stopping
-from unix_exp.engine import stages as sequence
-from unix_exp.engine.epoch import Part
-from unix_exp.engine.loop import Progress, Training, train
-from unix_exp.engine.optimiser_state import load_optimiser_state, optimiser_state
+from unix_exp.engine.loop import Training, train
 from unix_exp.engine.world import World, join
 from unix_exp.run.answers.ready import recorded, views_of
-from unix_exp.run.checkpoint import SEALED, content_hash, previous, read_state, save_state, save_tensors, save_weights
+from unix_exp.run.checkpoint import content_hash, save_state, save_tensors, save_weights
+from unix_exp.run.continuing import kept_state, load_state, state_of
 from unix_exp.run.folder import RunFolder
 from unix_exp.run.history import History
 from unix_exp.run.mishaps import in_words
@@ -35,7 +33,6 @@ from unix_exp.sinks.jsonl import Jsonl
 from unix_exp.types import Mistake, Record, View
 
 ALONE = World()
-FORMATS = (2, SEALED)  # of a checkpoint; 1 held student, criteria and optimiser alone, 2 no hash and no begun epoch
 
 
 class Outcome(NamedTuple):
@@ -116,7 +113,7 @@ def carry_out(plan: Plan, console: Console, command: str | None, world: World) -
     views = world.in_turn(lambda: views_of(plan, ready, console))
     runtime = {"memory_format": located.runtime.memory_format, "device": located.runtime.place()}
     history = History(folder, located.runtime.analysis, runtime)
-    run = world.in_turn(lambda: begin_or_continue(plan, ready, console.say, views, history))
+    run = begin_or_continue(plan, ready, console.say, views, history, world)
     console.epochs = run.epochs
     introduce(plan, ready, run, console.say)
     if not world.leads:
@@ -186,75 +183,22 @@ def train_missing(located: Located, say: Callable[[str], None], world: World = A
 
 
 def begin_or_continue(
-    plan: Plan, ready: Ready, say: Callable[[str], None], views: Callable[[int], View | None], history: History
+    plan: Plan,
+    ready: Ready,
+    say: Callable[[str], None],
+    views: Callable[[int], View | None],
+    history: History,
+    world: World,
 ) -> Training:
     located = plan.located
     run = training_of(
         located.settings, ready.networks, located.data, located.recipe, located.runtime, plan.trial,
         averages(located.networks), ready.centres, say, views,
     )  # fmt: skip
-    folder, kept = located.folder, None
-    if folder.checkpoint.exists() or previous(folder.checkpoint).exists():
-        state = whole_state(folder, say)
-        kept = state.get("history")
-        load_state(run, state, folder)
-    history.restore(kept, run.progress.epoch, say)
+    state = world.in_turn(lambda: kept_state(located.folder, history, say))
+    if state is not None:
+        load_state(run, state, located.folder)
     return run
-
-
-def whole_state(folder: RunFolder, say: Callable[[str], None]) -> dict[str, Any]:
-    """The content of the checkpoint, or of the one before it where the last one is damaged."""
-    before = previous(folder.checkpoint)
-    try:
-        return checked_state(folder, folder.checkpoint)
-    except Mistake as damage:
-        try:
-            state = checked_state(folder, before)
-        except Mistake:
-            files = " and ".join(str(path) for path in (folder.checkpoint, before) if path.exists())
-            raise Mistake(f"{damage}; delete {files} to begin this run again") from None
-        say(f"{damage}; continuing from the checkpoint before it, {before.name}")
-        before.replace(folder.checkpoint)  # else the damaged one would become the one before the next
-        return state
-
-
-def checked_state(folder: RunFolder, path: Path) -> dict[str, Any]:
-    state = read_state(path)
-    if not isinstance(state, dict) or state.get("format") not in FORMATS:
-        raise Mistake(f"checkpoint {path} was written by another version of unix_exp and cannot be continued")
-    if state.get("identity", folder.identity) != folder.identity:
-        raise Mistake(f"checkpoint {path} is of another run, {state['identity']}")
-    return state
-
-
-def load_state(run: Training, state: dict[str, Any], folder: RunFolder) -> None:
-    try:
-        run.method.load_state(state["method"])
-        run.progress = Progress(**state["progress"])
-        run.part = Part(**state["part"]) if state.get("part") is not None else None
-        if run.progress.epoch < run.epochs:
-            stage, _ = sequence.begins_in(run.stages, run.progress.epoch)
-            if stage.name == state["stage"]:  # else it begins now, with a fresh optimiser
-                load_optimiser_state(run.stage_step(stage).optimiser, state["optimiser"])
-        if run.analysis is not None and "analysis" in state:
-            run.analysis.load_state(state["analysis"])
-    except (Mistake, KeyError, TypeError, RuntimeError, ValueError) as error:
-        why = " ".join(str(error).split())  # PyTorch lists what does not fit in lines
-        raise Mistake(f"{why}; delete {folder.checkpoint} to begin this run again") from None
-
-
-def state_of(run: Training) -> dict[str, Any]:
-    """All that the rest of the run depends on; between epochs randomness is a function of seed and epoch."""
-    assert run.step is not None
-    return {
-        "format": SEALED,
-        "progress": run.progress.state(),
-        "method": run.method.state(),
-        "stage": run.step.stage,
-        "optimiser": optimiser_state(run.step.optimiser),
-        "part": vars(run.part) if run.part is not None else None,
-        **({"analysis": run.analysis.state()} if run.analysis is not None else {}),
-    }
 
 
 def introduce(plan: Plan, ready: Ready, run: Training, say: Callable[[str], None]) -> None:

@@ -1,0 +1,83 @@
+"""What a checkpoint holds of a training, and a training brought back to it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from unix_exp.engine import stages as sequence
+from unix_exp.engine.epoch import Part
+from unix_exp.engine.loop import Progress, Training
+from unix_exp.engine.optimiser_state import load_optimiser_state, optimiser_state
+from unix_exp.run.checkpoint import SEALED, previous, read_state
+from unix_exp.run.folder import RunFolder
+from unix_exp.run.history import History
+from unix_exp.types import Mistake
+
+FORMATS = (2, SEALED)  # of a checkpoint; 1 held student, criteria and optimiser alone, 2 no hash and no begun epoch
+
+
+def kept_state(folder: RunFolder, history: History, say: Callable[[str], None]) -> dict[str, Any] | None:
+    """The checkpoint's content, where there is one; the records are brought to what it knows of them."""
+    if not (folder.checkpoint.exists() or previous(folder.checkpoint).exists()):
+        history.restore(None, 0, say)
+        return None
+    state = whole_state(folder, say)
+    history.restore(state.get("history"), state["progress"]["epoch"], say)
+    return state
+
+
+def whole_state(folder: RunFolder, say: Callable[[str], None]) -> dict[str, Any]:
+    """The content of the checkpoint, or of the one before it where the last one is damaged."""
+    before = previous(folder.checkpoint)
+    try:
+        return checked_state(folder, folder.checkpoint)
+    except Mistake as damage:
+        try:
+            state = checked_state(folder, before)
+        except Mistake:
+            files = " and ".join(str(path) for path in (folder.checkpoint, before) if path.exists())
+            raise Mistake(f"{damage}; delete {files} to begin this run again") from None
+        say(f"{damage}; continuing from the checkpoint before it, {before.name}")
+        before.replace(folder.checkpoint)  # else the damaged one would become the one before the next
+        return state
+
+
+def checked_state(folder: RunFolder, path: Path) -> dict[str, Any]:
+    state = read_state(path)
+    if not isinstance(state, dict) or state.get("format") not in FORMATS or "epoch" not in state.get("progress", {}):
+        raise Mistake(f"checkpoint {path} was written by another version of unix_exp and cannot be continued")
+    if state.get("identity", folder.identity) != folder.identity:
+        raise Mistake(f"checkpoint {path} is of another run, {state['identity']}")
+    return state
+
+
+def load_state(run: Training, state: dict[str, Any], folder: RunFolder) -> None:
+    try:
+        run.method.load_state(state["method"])
+        run.progress = Progress(**state["progress"])
+        run.part = Part(**state["part"]) if state.get("part") is not None else None
+        if run.progress.epoch < run.epochs:
+            stage, _ = sequence.begins_in(run.stages, run.progress.epoch)
+            if stage.name == state["stage"]:  # else it begins now, with a fresh optimiser
+                load_optimiser_state(run.stage_step(stage).optimiser, state["optimiser"])
+        if run.analysis is not None and "analysis" in state:
+            run.analysis.load_state(state["analysis"])
+    except (Mistake, KeyError, TypeError, RuntimeError, ValueError) as error:
+        why = " ".join(str(error).split())  # PyTorch lists what does not fit in lines
+        raise Mistake(f"{why}; delete {folder.checkpoint} to begin this run again") from None
+
+
+def state_of(run: Training) -> dict[str, Any]:
+    """All that the rest of the run depends on; between epochs randomness is a function of seed and epoch."""
+    assert run.step is not None
+    return {
+        "format": SEALED,
+        "progress": run.progress.state(),
+        "method": run.method.state(),
+        "stage": run.step.stage,
+        "optimiser": optimiser_state(run.step.optimiser),
+        "part": vars(run.part) if run.part is not None else None,
+        **({"analysis": run.analysis.state()} if run.analysis is not None else {}),
+    }
