@@ -55,6 +55,8 @@ def tape(work: Work) -> Recording[dict[str, Tensor]]:
 
 @pytest.mark.parametrize("draw", DRAWS)
 def test_a_number_drawn_on_the_host_is_found(draw: str) -> None:
+    random.seed(1)  # two numbers may be equal up to the tolerance, though rarely
+    np.random.seed(1)
     work = Work(DRAWS[draw])
     recorded = tape(work)
     found = replay_equals_eager(recorded, work, [work.weights], CPU)
