@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import time
 from collections.abc import Iterator, Sequence
 from functools import cached_property
 from typing import Any
@@ -123,6 +124,9 @@ class Streamed:
         try:
             for tensors in loader:
                 yield [tensor.to(self.device, non_blocking=True) for tensor in tensors]
+        except ConnectionError as error:  # a worker died while it handed an image over
+            time.sleep(0.2)  # PyTorch says so itself as soon as the system has told it
+            raise RuntimeError(f"DataLoader worker was killed: {error}") from None
         except Mistake as mistake:  # a worker's comes wrapped in its traceback; what the user needs is the last line
             raise Mistake(str(mistake).strip().splitlines()[-1].removeprefix("unix_exp.types.Mistake: ")) from None
 

@@ -61,7 +61,7 @@ def evaluate(
 
 @torch.no_grad()
 def counted(
-    network: nn.Module, data: Dataset, batch_size: int, runtime: Runtime, watch: Watch, passes: Passes
+    network: nn.Module, data: Dataset, batch_size: int, runtime: Runtime, watch: Watch, passes: Passes = undivided
 ) -> Counts:
     """The pass itself, which never waits for the device."""
     was_training = network.training
