@@ -42,9 +42,9 @@ def said_of(words: Sequence[str], folder: Path) -> Said:
     sys.argv = ["unix-exp", *words]
     os.chdir(folder)
     try:
-        with nothing_trains(), mock.patch.dict(os.environ, NO_NETWORK):
-            with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
-                train.main()
+        quiet = (contextlib.redirect_stdout(out), contextlib.redirect_stderr(err))
+        with nothing_trains(), mock.patch.dict(os.environ, NO_NETWORK), quiet[0], quiet[1]:
+            train.main()
     except SystemExit as ended:
         code = ended.code
     finally:

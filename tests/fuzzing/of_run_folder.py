@@ -36,8 +36,8 @@ def files() -> dict[str, bytes]:
         result = json.loads((folder / "result.json").read_text())
         result["command"] = "python -m unix_exp.train teacher=vgg13 student=vgg8 seed=0"
         found = {path.name: path.read_bytes() for path in folder.iterdir()}
-    probed = {"probe": "agreement", "about": "how often", "settings": {"batch": 250},
-              "found": {"agreement": 71.5, "by_class": {"a": 1.0, "b": 2.0}, "curve": [[0.1, 0.5], [0.2, 0.6]]}}  # fmt: skip
+    values = {"agreement": 71.5, "by_class": {"a": 1.0, "b": 2.0}, "curve": [[0.1, 0.5], [0.2, 0.6]]}
+    probed = {"probe": "agreement", "about": "how often", "settings": {"batch": 250}, "found": values}
     ends = {end: [{"index": 3, "class": "cat", "value": 0.5}] for end in ("highest", "lowest")}
     return {
         **found,
