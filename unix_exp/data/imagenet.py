@@ -15,7 +15,13 @@ class ImageNet(Streamed):
     """Random parts resized to 224 px and mirrored; tested on the middle 224 px of 256."""
 
     def __init__(
-        self, path: str = "data/imagenet", size: int = 224, augment: bool = True, flip: bool = True, workers: int = 4
+        self,
+        path: str = "data/imagenet",
+        size: int = 224,
+        cache: str = "data/cache",
+        augment: bool = True,
+        flip: bool = True,
+        workers: int = 4,
     ) -> None:
         if size < 32:
             raise Mistake(f"dataset.size is {size}; choose 32 or more")
@@ -23,4 +29,4 @@ class ImageNet(Streamed):
         folders = [os.path.join(root, half) for half in ("train", "val")]
         classes = find_classes(folders[0])
         train, test = (find_images(folder, classes) for folder in folders)
-        super().__init__(root, classes, train, test, size, IMAGENET_MEAN, IMAGENET_STD, augment, flip, workers)
+        super().__init__(root, classes, train, test, size, IMAGENET_MEAN, IMAGENET_STD, augment, flip, workers, cache)
