@@ -63,7 +63,7 @@ def test_a_cpu_run_is_saved_after_every_epoch_and_a_gpu_run_now_and_then(two_gpu
 
 
 def test_no_checkpoints_at_all_is_refused() -> None:
-    with pytest.raises(Mistake, match="runtime.checkpoint_every is 0; choose auto, or 1 or more epochs"):
+    with pytest.raises(Mistake, match="runtime.checkpoint_every is 0; choose 1 or more, or auto"):
         Runtime(device="cpu", checkpoint_every=0)
 
 

@@ -34,6 +34,11 @@ def first_line(error: BaseException) -> str:
     return next(iter(str(error).strip().splitlines()), type(error).__name__)
 
 
+def as_line(text: str) -> str:
+    """Text from anywhere as a line that does nothing to a terminal."""
+    return " ".join("".join(one if one.isprintable() else " " for one in text).split())
+
+
 def listed(items: list[str], most: int = 6) -> str:
     more = f" and {len(items) - most} more" if len(items) > most else ""
     return ", ".join(items[:most]) + more

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
+from typing import Annotated
 
 from unix_exp.data.decoded import Decoded
 from unix_exp.data.files import existing_folder, find_classes, find_images, open_image
-from unix_exp.data.streamed import IMAGENET_MEAN, IMAGENET_STD, Streamed
+from unix_exp.data.streamed import IMAGENET_MEAN, IMAGENET_STD, Streamed, Workers
+from unix_exp.ranges import Range
 from unix_exp.registry import datasets
 from unix_exp.types import Dataset, Mistake
 from unix_exp.words import listed
@@ -18,14 +20,14 @@ LARGEST_SIZE, LARGEST_SET = 96, 4 * 2**30  # pixels and bytes; beyond either, im
 def folder(
     path: str,
     title: str | None = None,
-    size: int | None = None,
-    mean: list[float] | None = None,
-    std: list[float] | None = None,
+    size: Annotated[int, Range(8, 2048)] | None = None,
+    mean: list[Annotated[float, Range(0, 1)]] | None = None,
+    std: list[Annotated[float, Range(0.001, 10)]] | None = None,
     cache: str = "data/cache",
     augment: bool = True,
     flip: bool = True,
     stream: bool | None = None,
-    workers: int = 4,
+    workers: Workers = 4,
 ) -> Dataset:
     """Images as train/<class>/* and test/<class>/* (or val/), on the device if small and few, else streamed."""
     if size is not None and size < 8:

@@ -6,7 +6,7 @@ import hashlib
 import time
 from collections.abc import Iterator, Sequence
 from functools import cached_property
-from typing import Any
+from typing import Annotated, Any, TypeAlias
 
 import numpy as np
 import torch
@@ -16,10 +16,12 @@ from torch.utils.data import DataLoader
 from unix_exp import stopping
 from unix_exp.data.files import Files, identify, open_image
 from unix_exp.data.resident import Normalise, check_batch
+from unix_exp.ranges import Range
 from unix_exp.types import Answers, Batch, Mistake, Others, View, Watch
 
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_STD = (0.229, 0.224, 0.225)
+Workers: TypeAlias = Annotated[int, Range(0, 512)]
 
 
 class Streamed:
