@@ -230,7 +230,7 @@ def test_a_folder_that_may_not_be_read_is_named(tmp_path: Path, where: str, monk
 
 def test_images_of_a_pixel_are_an_error_or_a_note(tmp_path: Path) -> None:
     root = paint_folder(tmp_path / "images", 2, 1, side=1)
-    with pytest.raises(Mistake, match="cat/0.png', is 1 pixels wide or high; choose dataset.size=8 or more"):
+    with pytest.raises(Mistake, match="cat/0.png', is 1 pixels wide or high; choose dataset.size, such as 224"):
         examined(root)
     data = datasets.make("folder", {"path": str(root), "cache": str(tmp_path / "cache"), "size": 8})
     assert data.examine() == ["6 images are below 8 pixels, such as train/cat/0.png: enlarged, they show little"]

@@ -16,6 +16,7 @@ from hydra.experimental.callback import Callback
 from omegaconf import DictConfig
 
 from unix_exp.cli.errors import in_one_line
+from unix_exp.run.foreign import parsed, text_of
 
 if TYPE_CHECKING:
     from unix_exp.run.perform import Outcome
@@ -91,9 +92,9 @@ class Outcomes:
     def _last_lines(self) -> list[dict[str, Any]]:
         """The last line of each job."""
         jobs: dict[int, dict[str, Any]] = {}
-        for line in self.path.read_text(errors="replace").splitlines():
+        for line in text_of(self.path).splitlines():
             with suppress(ValueError, TypeError, KeyError):  # a killed process may have left half a line
-                noted = json.loads(line)
+                noted = parsed(line)
                 jobs[noted["job"]] = noted
         return [jobs[number] for number in sorted(jobs)]
 

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import os
+from typing import Annotated
 
 from unix_exp.data.decoded import Decoded
 from unix_exp.data.files import existing_folder, find_classes, find_images
 from unix_exp.data.opening import open_image
-from unix_exp.data.streamed import IMAGENET_MEAN, IMAGENET_STD, Streamed
+from unix_exp.data.streamed import IMAGENET_MEAN, IMAGENET_STD, Streamed, Workers
+from unix_exp.ranges import Range
 from unix_exp.registry import datasets
 from unix_exp.types import Dataset, Mistake
 from unix_exp.words import listed
 
-SMALLEST = 8  # pixels
+SMALLEST, LARGEST = 8, 2048  # pixels
 LARGEST_SIZE, LARGEST_SET = 96, 4 * 2**30  # pixels and bytes; beyond either, images are streamed from the disk
 
 
@@ -20,14 +22,14 @@ LARGEST_SIZE, LARGEST_SET = 96, 4 * 2**30  # pixels and bytes; beyond either, im
 def folder(
     path: str,
     title: str | None = None,
-    size: int | None = None,
-    mean: list[float] | None = None,
-    std: list[float] | None = None,
+    size: Annotated[int, Range(SMALLEST, LARGEST)] | None = None,
+    mean: list[Annotated[float, Range(0, 1)]] | None = None,
+    std: list[Annotated[float, Range(0.001, 10)]] | None = None,
     cache: str = "data/cache",
     augment: bool = True,
     flip: bool = True,
     stream: bool | None = None,
-    workers: int = 4,
+    workers: Workers = 4,
 ) -> Dataset:
     """Images as train/<class>/* and test/<class>/* (or val/), on the device if small and few, else streamed."""
     if size is not None and size < SMALLEST:
@@ -55,10 +57,8 @@ def folder(
 def size_of(path: str) -> int:
     """The size that a data set has where none is given: its first image's."""
     size = min(open_image(path).size)
-    if size < SMALLEST:
-        raise Mistake(
-            f"the first image, '{path}', is {size} pixels wide or high; choose dataset.size={SMALLEST} or more"
-        )
+    if not SMALLEST <= size <= LARGEST:
+        raise Mistake(f"the first image, '{path}', is {size} pixels wide or high; choose dataset.size, such as 224")
     return size
 
 

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+from typing import Annotated
 
 from unix_exp.data.files import existing_folder, find_classes, find_images
-from unix_exp.data.streamed import IMAGENET_MEAN, IMAGENET_STD, Streamed
+from unix_exp.data.streamed import IMAGENET_MEAN, IMAGENET_STD, Streamed, Workers
+from unix_exp.ranges import Range
 from unix_exp.registry import datasets
 from unix_exp.types import Mistake
 
@@ -17,11 +19,11 @@ class ImageNet(Streamed):
     def __init__(
         self,
         path: str = "data/imagenet",
-        size: int = 224,
+        size: Annotated[int, Range(32, 2048)] = 224,
         cache: str = "data/cache",
         augment: bool = True,
         flip: bool = True,
-        workers: int = 4,
+        workers: Workers = 4,
     ) -> None:
         if size < 32:
             raise Mistake(f"dataset.size is {size}; choose 32 or more")

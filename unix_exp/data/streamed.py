@@ -6,7 +6,7 @@ import hashlib
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, TypeAlias
 
 import numpy as np
 import torch
@@ -20,10 +20,12 @@ from unix_exp.data.keeping import hash_of
 from unix_exp.data.of_files import OfFiles
 from unix_exp.data.opening import content, decoded, opened, shown
 from unix_exp.data.resident import Normalise, check_batch
+from unix_exp.ranges import Range
 from unix_exp.types import Answers, Batch, Mistake, Others, View, Watch
 
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_STD = (0.229, 0.224, 0.225)
+Workers: TypeAlias = Annotated[int, Range(0, 512)]
 
 
 class Streamed(OfFiles):

@@ -12,7 +12,8 @@ from torch import nn
 
 from unix_exp.config import plugins
 from unix_exp.engine.runtime import Runtime
-from unix_exp.registry import parameters_of, probes
+from unix_exp.ranges import parameters_of
+from unix_exp.registry import probes
 from unix_exp.run import components
 from unix_exp.run.checkpoint import write_whole
 from unix_exp.run.images import check_same

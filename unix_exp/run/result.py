@@ -130,4 +130,5 @@ def summary(result: dict[str, Any]) -> str:
     share = result["cost"]["percent_of_kd"]
     compute = f", {share:.2f} % of KD's compute" if share is not None else ""
     last, best = result["last"], result["best"]
-    return f"test {last['top1']:.2f} % (best {best['top1']:.2f} % in epoch {best['epoch']}){compute}"
+    when = f" in epoch {best['epoch']}" if "epoch" in best else ""
+    return f"test {last['top1']:.2f} % (best {best['top1']:.2f} %{when}){compute}"
