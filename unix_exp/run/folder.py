@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -44,9 +46,10 @@ class RunFolder:
         name = f"{pair}-{config.dataset_name(settings)}-{config.method_name(settings)}{ending}"
         own = runs / name.replace("/", "-")
         if not own.exists():
-            for same in sorted(runs.glob(f"*{ending}")):  # the same run under another name for its method
-                if same.name.startswith(f"{pair}-".replace("/", "-")):  # a copy, such as backup-NAME, is not
-                    return cls(same, identity)
+            for same in ending_in(identity, runs):  # the same run under another name for its method
+                ours = same.startswith(f"{pair}-".replace("/", "-"))  # a copy, such as backup-NAME, is not
+                if ours and same.endswith(ending):
+                    return cls(runs / same, identity)
         return cls(own, identity)
 
     def result(self) -> dict[str, Any] | None:
@@ -129,6 +132,27 @@ class RunFolder:
             yield
         finally:
             lock.release()
+
+
+INDEXED: dict[Path, tuple[int, dict[str, list[str]]]] = {}  # by folder, when it was changed and what it holds
+SETTLED = 2 * 10**9  # nanoseconds; a change within a tick of the disk's clock would not show
+
+
+def ending_in(identity: str, runs: Path) -> list[str]:
+    """The names in a folder that end so. It may hold thousands, so it is listed again only when it was changed."""
+    try:
+        changed = runs.stat().st_mtime_ns
+        known = INDEXED.get(runs)
+        if known is None or known[0] != changed:
+            index: dict[str, list[str]] = {}
+            for name in sorted(os.listdir(runs)):
+                index.setdefault(name.rpartition("-")[2], []).append(name)
+            known = changed, index
+            if time.time_ns() - changed > SETTLED:
+                INDEXED[runs] = known
+    except OSError:
+        return []  # there is none yet
+    return known[1].get(identity, [])
 
 
 def epoch_of(line: str) -> int:
