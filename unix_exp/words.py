@@ -17,6 +17,10 @@ def nearest(name: str, known: Iterable[str]) -> str:
     return "choose one of " + ", ".join(known)
 
 
+def counted(count: int, thing: str) -> str:
+    return f"{count:,} {thing}" if count == 1 else f"{count:,} {thing}s"
+
+
 def duration(seconds: float) -> str:
     minutes, seconds = divmod(round(seconds), 60)
     hours, minutes = divmod(minutes, 60)

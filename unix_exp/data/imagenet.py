@@ -20,6 +20,7 @@ class ImageNet(Streamed):
         self,
         path: str = "data/imagenet",
         size: Annotated[int, Range(32, 2048)] = 224,
+        cache: str = "data/cache",
         augment: bool = True,
         flip: bool = True,
         workers: Workers = 4,
@@ -30,4 +31,4 @@ class ImageNet(Streamed):
         folders = [os.path.join(root, half) for half in ("train", "val")]
         classes = find_classes(folders[0])
         train, test = (find_images(folder, classes) for folder in folders)
-        super().__init__(root, classes, train, test, size, IMAGENET_MEAN, IMAGENET_STD, augment, flip, workers)
+        super().__init__(root, classes, train, test, size, IMAGENET_MEAN, IMAGENET_STD, augment, flip, workers, cache)

@@ -10,7 +10,7 @@ from typing import Annotated, Literal
 import torch
 from torch import Tensor, nn
 
-from unix_exp.engine.cpu import cpu_name, keep_freed_memory, without_slow_kernels
+from unix_exp.engine.cpu import computes_bf16, cpu_name, keep_freed_memory, without_slow_kernels
 from unix_exp.engine.world import expected
 from unix_exp.ranges import Count, Range, check_fields
 from unix_exp.stopping import GRACE
@@ -127,6 +127,13 @@ class Runtime:
         # No cache: older PyTorch would train with the weights that it cast while scouting, without gradient.
         enabled = precision == "bf16"
         return torch.autocast(self.place().type, torch.bfloat16, enabled=enabled, cache_enabled=False)
+
+    def remarks(self) -> list[str]:
+        """What a user of these settings on this machine should know."""
+        asked = "bf16" in (self.precision, self.precision_of_teacher, self.scout_precision)
+        if asked and self.place().type == "cpu" and not computes_bf16():
+            return ["this processor has no bf16 instructions: bf16 is emulated, and slower than float32"]
+        return []
 
     def hardware(self) -> str:
         device = self.place()

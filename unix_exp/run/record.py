@@ -107,6 +107,7 @@ class Time(TimeDetails):
 class ResultDetails(TypedDict, total=False):
     teacher: Teacher | None
     fingerprint: str | None  # of the images
+    images: str  # the hash of what is in their files; missing where the fingerprint says all
     plugins: dict[str, str]  # hash by name
     networks: dict[str, Network]  # by role
     answers: StoredAnswers  # missing where the teacher was asked live
