@@ -105,10 +105,10 @@ def test_a_folder_that_lacks_something_is_refused_before_loading(tree: Path, spo
 @pytest.mark.parametrize(
     ("settings", "complaint"),
     [
-        ({"size": 7}, "dataset.size is 7; choose 8 or more"),
+        ({"size": 7}, "dataset.size is 7; choose 8 to 2048, or null"),
         ({"mean": [0.5]}, "dataset.mean has 1 values; give 3"),
-        ({"std": [0.5, 0.0, 0.5]}, "every value must be above 0"),
-        ({"stream": True, "workers": -1}, "dataset.workers is -1; choose 0 or more"),
+        ({"std": [0.5, 0.0, 0.5]}, "for each of them choose a number from 0.001 to 10, or null"),
+        ({"stream": True, "workers": -1}, "dataset.workers is -1; choose 0 to 512"),
         ({"path": "nowhere"}, "dataset.path is 'nowhere'; there is no such folder"),
     ],
 )

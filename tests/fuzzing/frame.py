@@ -140,9 +140,9 @@ def make(target: Target, seed: int, number: int, folder: Path) -> None:
 
 def one(target: Target, seed: int, number: int, folder: Path) -> str:
     """What becomes of one input: FINE, REFUSED, or the kind of its failure."""
-    make(target, seed, number, folder)
     here = Path.cwd()
     try:
+        make(target, seed, number, folder)
         return target.read(folder)
     except Mistake as mistake:
         return REFUSED if str(mistake).strip() else "a mistake without words"

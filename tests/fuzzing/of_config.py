@@ -85,10 +85,11 @@ def keys() -> list[str]:
     """Every setting and group by its dotted name."""
 
     def inside(value: Any, path: str) -> list[str]:
-        more = [one for key, part in value.items() for one in inside(part, f"{path}.{key}")] if value else []
-        return [path, *more] if isinstance(value, dict) else [path]
+        parts = value.items() if isinstance(value, dict) else ()
+        more = [one for key, part in parts for one in inside(part, f"{path}.{key}")]
+        return [path, *more]
 
-    return [one for key, value in settings().items() for one in inside(value if isinstance(value, dict) else {}, key)]
+    return [one for key, value in settings().items() for one in inside(value, key)]
 
 
 def written(value: Any) -> str:

@@ -8,28 +8,51 @@ from pathlib import Path
 from hydra.errors import HydraException, MissingConfigException, OverrideParseException
 from omegaconf import DictConfig
 from omegaconf.errors import OmegaConfBaseException
+from yaml import YAMLError
 
 from unix_exp.cli.help import composed, groups
 from unix_exp.config import compose
+from unix_exp.run.foreign import yaml_of
 from unix_exp.types import Mistake
-from unix_exp.words import first_line, nearest
+from unix_exp.words import as_line, first_line, nearest
 
+LONGEST = 2000  # characters of a line: what is typed and what could be chosen may be longer
 EXTRAS = {"joblib": "joblib"}  # which launcher comes with which
 
 
 def in_one_line(error: BaseException, words: Sequence[str] = (), config_dir: Path | None = None) -> str | None:
     """What the user did wrong, or None where it is a bug; `words` are the command's overrides."""
+    if (message := message_of(error, words, config_dir)) is None:
+        return None
+    line = as_line(message)
+    return line if len(line) <= LONGEST else f"{line[:LONGEST]}..."
+
+
+def message_of(error: BaseException, words: Sequence[str], config_dir: Path | None) -> str | None:
     if isinstance(error, Mistake):
-        return " ".join(str(error).split())
+        return str(error)
     if isinstance(error, OverrideParseException):
         return f"cannot read '{error.override}'; write key=value, and quote a value with brackets, commas or spaces"
-    if str(error).startswith("Config group override must be"):
+    if isinstance(error, (YAMLError, UnicodeDecodeError)):
+        return unreadable(compose.folders(words, config_dir)[1:])
+    if str(error).startswith("Config group override"):
         return "a group takes a choice by name, such as teacher=resnet32x4; to leave a group out, write ~GROUP"
     if not isinstance(error, (HydraException, OmegaConfBaseException)):
         return None
     if not isinstance(error, MissingConfigException) and (message := of_grid(words, config_dir)):
         return message
     return of_job(error, words, config_dir)
+
+
+def unreadable(folders: Sequence[Path]) -> str | None:
+    """The first file in the command's own folders that is no YAML; Hydra does not say which one it read."""
+    for path in sorted(path for folder in folders for path in folder.rglob("*.yaml")):
+        try:
+            yaml_of(path)
+            path.read_text(encoding="utf-8")
+        except (OSError, ValueError) as error:
+            return f"{path} cannot be read: {error}"
+    return None
 
 
 def of_grid(words: Sequence[str], config_dir: Path | None) -> str | None:
