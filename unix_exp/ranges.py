@@ -184,7 +184,7 @@ def parameters_of(constructor: Callable[..., Any]) -> Mapping[str, inspect.Param
     except NameError:
         found = inspect.signature(constructor).parameters
         code: Any = getattr(constructor, "func", constructor)  # of a partial its function
-        names = getattr(code.__init__ if isinstance(code, type) else inspect.unwrap(code), "__globals__", {})
+        names = getattr(inspect.unwrap(code) if inspect.isroutine(code) else code.__init__, "__globals__", {})
         return {key: one.replace(annotation=known(one.annotation, names)) for key, one in found.items()}
 
 

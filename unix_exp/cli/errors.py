@@ -14,7 +14,7 @@ from unix_exp.config import compose
 from unix_exp.types import Mistake
 from unix_exp.words import first_line, nearest
 
-EXTRAS = {"joblib": "joblib", "submitit_local": "slurm", "submitit_slurm": "slurm"}  # which launcher comes with which
+EXTRAS = {"joblib": "joblib"}  # which launcher comes with which
 
 
 def in_one_line(error: BaseException, words: Sequence[str] = (), config_dir: Path | None = None) -> str | None:

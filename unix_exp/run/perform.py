@@ -60,7 +60,7 @@ def performing(whole: DictConfig, wait: bool = False, command: str | None = None
     The outcome is the generator's value. `command` is the line that repeats this run, where it was not typed in a
     shell.
     """
-    located = locate(whole)
+    located = World.here().in_turn(lambda: locate(whole))
     console = Console(located.recipe.epochs)
     world = join(located.runtime.place())
     if world.chosen(lambda: is_finished(located)):
