@@ -13,7 +13,7 @@ from unix_exp.registry import REGISTRIES
 
 PACKAGE = Path(unix_exp.__file__).parent
 LAYERS = [
-    {"types", "words", "recipe", "stopping"},
+    {"types", "words", "ranges", "recipe", "stopping"},
     {"registry"},
     {"config", "paper"},
     {"models", "data", "samplers", "criteria"},

@@ -17,6 +17,7 @@ from hydra.experimental.callback import Callback
 from omegaconf import DictConfig
 
 from unix_exp.cli.errors import in_one_line
+from unix_exp.run.foreign import parsed, text_of
 from unix_exp.types import Relayed
 
 if TYPE_CHECKING:
@@ -123,9 +124,9 @@ class Outcomes:
         if follows():
             return list({line["job"]: line for line in self.unwritten}.values())
         jobs: dict[int, dict[str, Any]] = {}
-        for line in self.path.read_text(errors="replace").splitlines():
+        for line in text_of(self.path).splitlines():
             with suppress(ValueError, TypeError, KeyError):  # a killed process may have left half a line
-                noted = json.loads(line)
+                noted = parsed(line)
                 jobs[noted["job"]] = noted
         return [jobs[number] for number in sorted(jobs)]
 

@@ -155,7 +155,7 @@ def error_in(job: tuple[str, ...]) -> HydraException | None:
 def choice_to_blame(job: tuple[str, ...], jobs: list[tuple[str, ...]]) -> tuple[str, str] | tuple[()]:
     """The one choice that makes a job invalid: the jobs that differ in it alone are valid."""
     for position, word in enumerate(job):
-        others = [one for one in jobs if without(one, position) == without(job, position)]
+        others = [one for one in jobs if one != job and without(one, position) == without(job, position)]
         if valid := [one[position] for one in others if error_in(one) is None]:
             key = word.partition("=")[0]
             return word, f"{key}=" + ",".join(one.removeprefix(f"{key}=") for one in valid)

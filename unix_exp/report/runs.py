@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -10,14 +9,14 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import yaml
-
 from unix_exp.config import Settings
-from unix_exp.run.foreign import json_of, text_of
+from unix_exp.run.foreign import json_of, parsed, text_of, yaml_of
 from unix_exp.run.record import FILES, Result, check, check_analysis, check_settings, finite
 from unix_exp.run.seal import verify
 from unix_exp.types import Mistake
-from unix_exp.words import first_line
+from unix_exp.words import first_line, listed
+
+FEW = 50  # runs, of which each is tried beside all before it; of more only alone
 
 
 @dataclass(frozen=True)
@@ -29,9 +28,24 @@ class Run:
     result: Result
 
     @cached_property
+    def recorded(self) -> list[dict[str, Any]]:
+        """The lines of metrics.jsonl that can be read."""
+        return self._lines("metrics.jsonl")
+
+    @cached_property
     def epochs(self) -> list[dict[str, Any]]:
-        """The lines of metrics.jsonl, without values that are not finite numbers."""
-        return [{key: value for key, value in line.items() if finite(value)} for line in self._lines("metrics.jsonl")]
+        """Each recorded epoch once, in order, without values that are not finite numbers."""
+        last = {line["epoch"]: line for line in self.recorded}
+        return [{key: value for key, value in last[one].items() if finite(value)} for one in sorted(last)]
+
+    @cached_property
+    def gap(self) -> str | None:
+        """What is wrong with the order of the recorded epochs, in words."""
+        found = [line["epoch"] for line in self.recorded]
+        missing = sorted(set(range(1, min(max(found, default=0), len(found) + FEW) + 1)) - set(found))
+        if missing:
+            return f"metrics.jsonl has no epoch {listed(list(map(str, missing)))}"
+        return None if found == sorted(set(found)) else "metrics.jsonl has epochs twice or out of order"
 
     @cached_property
     def analysis(self) -> list[dict[str, Any]]:
@@ -134,7 +148,7 @@ def read_run(path: Path) -> Run:
         result = json_of(path / "result.json")
     except FileNotFoundError:
         raise Mistake(unfinished(path)) from None
-    except (OSError, ValueError, RecursionError) as error:
+    except (OSError, ValueError) as error:
         raise Mistake(f"result.json is damaged: {first_line(error)}") from None
     if flaw := check(result):
         raise Mistake(f"result.json is damaged: {flaw}")
@@ -154,17 +168,16 @@ def unfinished(path: Path) -> str:
     epochs = len(lines_of(path / "metrics.jsonl"))
     state = f"unfinished, {epochs} epochs recorded"
     try:
-        failure = (path / "failure.txt").read_text(errors="replace").strip().splitlines()
+        failure = text_of(path / "failure.txt").strip().splitlines()
     except OSError:
         return state
-    return f"{state}; it failed: {failure[-1]}" if failure else state
+    return f"{state}; it failed: {failure[-1][:500]}" if failure else state
 
 
 def read_settings(path: Path) -> Any:
-    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # ten times as fast where it is built in
     try:
-        return yaml.load(path.read_text(), Loader=loader)
-    except (OSError, ValueError, RecursionError, yaml.YAMLError):
+        return yaml_of(path)
+    except (OSError, ValueError):
         return None
 
 
@@ -177,8 +190,8 @@ def lines_of(path: Path) -> list[dict[str, Any]]:
     records = []
     for line in lines:
         try:
-            record = json.loads(line)
-        except (ValueError, RecursionError):
+            record = parsed(line)
+        except ValueError:
             continue
         if isinstance(record, dict) and isinstance(record.get("epoch"), int):
             records.append(record)

@@ -15,10 +15,14 @@ from omegaconf import OmegaConf
 
 from unix_exp import config
 from unix_exp.config import Settings
+from unix_exp.config.paths import at_home
 from unix_exp.run.checkpoint import previous, write_whole
-from unix_exp.run.foreign import json_of, parsed
+from unix_exp.run.foreign import json_of, parsed, text_of
+from unix_exp.run.record import check_finished
 from unix_exp.run.seal import checked, verify
 from unix_exp.types import Mistake
+
+LONGEST_NAME = 200  # bytes; file systems take 255, and temporary files have longer names
 
 
 class RunFolder:
@@ -41,29 +45,32 @@ class RunFolder:
     @classmethod
     def of(cls, settings: Settings, identity: str) -> RunFolder:
         """The folder of a run; of its name, people read pair and method, the program the identity."""
-        runs = Path(settings["runs"]).expanduser()
+        runs = at_home(settings["runs"])
         pair, ending = config.pair_name(settings), f"-s{settings['seed']}-{identity}"
         name = f"{pair}-{config.dataset_name(settings)}-{config.method_name(settings)}{ending}"
         own = runs / name.replace("/", "-")
-        if not own.exists():
-            for same in ending_in(identity, runs):  # the same run under another name for its method
-                ours = same.startswith(f"{pair}-".replace("/", "-"))  # a copy, such as backup-NAME, is not
-                if ours and same.endswith(ending):
-                    return cls(runs / same, identity)
+        if len(os.fsencode(own.name)) > LONGEST_NAME:
+            raise Mistake(f"the run's folder would be called {own.name[:100]}..., too long; give a short method=NAME")
+        try:
+            alike = [] if own.exists() else ending_in(identity, runs)
+        except OSError as error:
+            raise Mistake(f"cannot read {runs}: {error.strerror}; choose another folder with runs=PATH") from None
+        for same in alike:  # the same run under another name for its method; a copy, such as backup-NAME, is not
+            if same.startswith(f"{pair}-".replace("/", "-")) and same.endswith(ending):
+                return cls(runs / same, identity)
         return cls(own, identity)
 
     def result(self) -> dict[str, Any] | None:
         """The content of result.json, or None while the run isn't finished."""
         try:
             result: dict[str, Any] = json_of(self._result)
-            missing = {"last", "best", "cost", "time", "steps"} - set(result)
+            if flaw := check_finished(result):
+                raise ValueError(flaw)
             verify(result)
         except (FileNotFoundError, NotADirectoryError):
             return None
         except (OSError, ValueError, TypeError) as error:
             raise Mistake(f"{self._result} is damaged ({error}); delete it to finish the run again") from None
-        if missing:
-            raise Mistake(f"{self._result} is damaged (no {min(missing)}); delete it to finish the run again")
         if self.identity is not None and result.get("identity", self.identity) != self.identity:
             raise Mistake(
                 f"{self._result} is of another run, {str(result['identity'])[:40]!r}; move it away to finish this one"
@@ -85,7 +92,7 @@ class RunFolder:
     def failure(self) -> str | None:
         """What ended the run, in a line; None where nothing did."""
         try:
-            lines = self._failure.read_text(errors="replace").strip().splitlines()
+            lines = text_of(self._failure).strip().splitlines()
         except OSError:
             return None
         return lines[-1] if lines else "no cause was recorded"  # the last line of a traceback is the error
@@ -150,7 +157,7 @@ def ending_in(identity: str, runs: Path) -> list[str]:
             known = changed, index
             if time.time_ns() - changed > SETTLED:
                 INDEXED[runs] = known
-    except OSError:
+    except (FileNotFoundError, NotADirectoryError):
         return []  # there is none yet
     return known[1].get(identity, [])
 

@@ -15,6 +15,7 @@ from unix_exp.config.compose import composed, expanded
 from unix_exp.cost.ledger import Ledger
 from unix_exp.run import components
 from unix_exp.run.folder import RunFolder, epoch_of
+from unix_exp.run.foreign import json_of, text_of
 from unix_exp.run.plan import Located, locate
 from unix_exp.run.sources import FromStore
 from unix_exp.run.trial import tried
@@ -109,7 +110,7 @@ def state_of(folder: RunFolder) -> tuple[str, str]:
 
 def epochs_of(folder: RunFolder) -> int:
     try:
-        lines = folder.metrics.read_text(errors="replace").splitlines()
+        lines = text_of(folder.metrics).splitlines()
     except OSError:
         return 0
     return epoch_of(lines[-1]) if lines else 0
@@ -170,7 +171,7 @@ def measured(jobs: Iterable[Job], *folders: Path) -> Speed | None:
 def finished(*folders: Path) -> Iterator[dict[str, Any]]:
     for path in (path for folder in folders for path in sorted(folder.glob("*/result.json"))):
         try:
-            result = json.loads(path.read_text())
+            result = json_of(path)
         except (OSError, ValueError):
             continue
         if isinstance(result, dict):
