@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 from conftest import TINY
+from pictures import paint_imagenet
 from starter import Starter, records, same_run, starter
 
 import unix_exp
@@ -82,6 +83,23 @@ def test_a_signal_at_any_moment_changes_no_bit(
     assert ended.code == 0, ended.said
     assert "continuing in epoch" in ended.said
     assert [one["epoch"] for one in records(stopped)] == [1, 2, 3]
+    assert same_run(whole, stopped)
+
+
+def test_images_read_from_the_disk_go_on_with_the_next_batch(train: Starter, tmp_path: Path) -> None:
+    """Of an epoch that was stopped in the middle: the same images, cut alike, read by other workers."""
+    large = paint_imagenet(tmp_path / "images", train=12)
+    words = tuple(word for word in WORDS if not word.startswith("dataset"))
+    words += (f"dataset.path={large}", "dataset=folder", "dataset.stream=true", "dataset.size=32", "recipe.batch=8",
+              "experiment=random", "distiller=supervised", "criterion=ce", "dataset.workers=0")  # fmt: skip
+    whole = undisturbed(train, tmp_path, words)
+    stopped = tmp_path / "stopped"
+    stopped.mkdir()
+    for call, workers in ((2, 1), (3, 0)):
+        ended = train(stopped, (*words, f"dataset.workers={workers}"), at=STEP, call=call, send=[signal.SIGTERM])
+        assert ended.code == 75 and "all saved" in ended.said, ended.said
+    ended = train(stopped, words)
+    assert ended.code == 0 and "continuing in epoch 2 after 2 of its steps" in ended.said, ended.said
     assert same_run(whole, stopped)
 
 

@@ -15,6 +15,7 @@ import yaml
 from conftest import Command, only
 from filelock import FileLock
 from hydra.errors import MissingConfigException
+from wandb.sdk.launch.sweeps.utils import create_sweep_command, create_sweep_command_args
 
 import unix_exp
 from unix_exp import config, paper
@@ -254,9 +255,13 @@ def test_the_command_of_the_wandb_sweep_runs_as_it_is(sweeps: Sweeps, tmp_path: 
     described = yaml.safe_load(said.out)
     assert described["method"] == "grid"
     assert described["parameters"] == {"experiment": {"values": ["scratch", "kd", "kd_stored", "random", "unix"]}}
-    filled = {"${env}": [], "${interpreter}": [sys.executable], "${program}": [described["program"]],
-              "${args_no_hyphens}": ["experiment=scratch"]}  # fmt: skip
-    words = [word for part in described["command"] for word in filled.get(part, [part])]
+    dealt = create_sweep_command_args({"args": {"experiment": {"value": "scratch"}}})  # by wandb's own code
+    filled = {"env": [], "interpreter": [sys.executable], "program": [described["program"]], **dealt}
+    words = [
+        word
+        for part in create_sweep_command(described["command"])
+        for word in (filled[part[2:-1]] if part.startswith("${") else [part])
+    ]
     done = subprocess.run(words, cwd=tmp_path, env=HERE, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     assert (only(tmp_path / "runs") / "result.json").exists()

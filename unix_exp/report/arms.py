@@ -30,6 +30,10 @@ class Arm:
         return [run.top1 for run in self.runs]
 
     @cached_property
+    def determining(self) -> dict[str, Any]:
+        return determining_settings(self.runs[0])
+
+    @cached_property
     def top1(self) -> Summary:
         return summary(self.accuracies)
 
