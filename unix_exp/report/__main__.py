@@ -114,7 +114,11 @@ def content_of(paths: list[Path], out: Path) -> tuple[int, Content]:
         print(f"skipped {one.path}: {one.why}", file=sys.stderr)
     if not runs:
         raise Mistake(f"no finished run in {', '.join(map(str, paths))}")
-    return len(runs), Content(contents.TITLE, contents.lead(runs, skipped), contents.sections(runs, skipped))
+    content = Content(contents.TITLE, contents.lead(runs, skipped), contents.sections(runs, skipped))
+    for run in runs:
+        for flaw in run.flaws:
+            print(f"{run.path}: {flaw}; it is drawn as it is", file=sys.stderr)
+    return len(runs), content
 
 
 def write_files(files: dict[Path, str], option: str) -> None:

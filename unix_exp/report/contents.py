@@ -73,6 +73,8 @@ def sections(runs: Sequence[Run], skipped: Sequence[Skipped]) -> list[Section]:
     if (costs_once := one_off_costs(runs)) is not None:
         made.append(Section("One-off costs", "one-off", [costs_once]))
     made.append(Section("Machines, code and commands", "origins", origins_of(runs, found)))
+    if flawed := [(run, flaw) for run in runs for flaw in run.flaws]:  # of the records that the figures above show
+        made.append(Section("Records that are not whole", "records", [tables.flaws_notice(flawed)]))
     if skipped:
         made.append(Section("Skipped", "skipped", [tables.skipped_notice(skipped)]))
     return with_unique_anchors([section for section in made if section.blocks])

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 import yaml
 
 from unix_exp.config import Settings
+from unix_exp.report.gaps import flaw_of_records
 from unix_exp.run.foreign import json_of, text_of
 from unix_exp.run.record import FILES, Result, check, check_analysis, check_settings, finite
 from unix_exp.run.seal import verify
@@ -27,17 +28,19 @@ class Run:
     path: Path
     settings: Settings
     result: Result
+    flaws: list[str] = field(default_factory=list)  # of the records that were read so far, in words
 
     @cached_property
     def epochs(self) -> list[dict[str, Any]]:
-        """The lines of metrics.jsonl, without values that are not finite numbers."""
-        return [{key: value for key, value in line.items() if finite(value)} for line in self._lines("metrics.jsonl")]
+        """The lines of metrics.jsonl by epoch, without values that are not finite numbers."""
+        lines = self._lines("metrics.jsonl")
+        return [{key: value for key, value in line.items() if finite(value)} for line in lines]
 
     @cached_property
     def analysis(self) -> list[dict[str, Any]]:
         """Every epoch's arrays by class; empty where an epoch is missing, for its draws would be missing in the sum."""
         lines = [line for line in self._lines("analysis.jsonl") if check_analysis(line) is None]
-        return lines if len(lines) == self.planned_epochs else []
+        return lines if [line["epoch"] for line in lines] == list(range(1, self.planned_epochs + 1)) else []
 
     @property
     def planned_epochs(self) -> int:
@@ -46,7 +49,13 @@ class Run:
         return sum(stage["epochs"] for stage in stages) if stages else int(self.settings["recipe"]["epochs"])
 
     def _lines(self, name: str) -> list[dict[str, Any]]:
-        return lines_of(self.path / name)
+        """Each epoch once, as it was recorded last; what is wrong with the file is kept in words."""
+        lines = lines_of(self.path / name)
+        known = sum(stage["epochs"] for stage in self.result.get("stages") or [])  # 0 in older records
+        if flaw := flaw_of_records(self.path / name, lines, known, (self.result.get("files") or {}).get(name)):
+            self.flaws.append(flaw)
+        by_epoch = {line["epoch"]: line for line in lines}
+        return [by_epoch[epoch] for epoch in sorted(by_epoch)]
 
     @property
     def top1(self) -> float:
@@ -154,7 +163,7 @@ def unfinished(path: Path) -> str:
     epochs = len(lines_of(path / "metrics.jsonl"))
     state = f"unfinished, {epochs} epochs recorded"
     try:
-        failure = (path / "failure.txt").read_text(errors="replace").strip().splitlines()
+        failure = text_of(path / "failure.txt").strip().splitlines()
     except OSError:
         return state
     return f"{state}; it failed: {failure[-1]}" if failure else state
@@ -163,7 +172,7 @@ def unfinished(path: Path) -> str:
 def read_settings(path: Path) -> Any:
     loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # ten times as fast where it is built in
     try:
-        return yaml.load(path.read_text(), Loader=loader)
+        return yaml.load(text_of(path), Loader=loader)
     except (OSError, ValueError, RecursionError, yaml.YAMLError):
         return None
 

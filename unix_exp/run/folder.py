@@ -13,8 +13,8 @@ from omegaconf import OmegaConf
 
 from unix_exp import config
 from unix_exp.config import Settings
-from unix_exp.run.checkpoint import previous, write_whole
-from unix_exp.run.foreign import json_of, parsed
+from unix_exp.run.checkpoint import previous, remove_leftovers, write_whole
+from unix_exp.run.foreign import json_of, parsed, text_of
 from unix_exp.run.seal import checked, verify
 from unix_exp.types import Mistake
 
@@ -77,12 +77,12 @@ class RunFolder:
         """Record what ended a run, for people and for reports."""
         with suppress(OSError):  # the note may fail for the reason that the run failed
             if self.path.is_dir():
-                self._failure.write_text(why)
+                write_whole(self._failure, lambda part: part.write_text(why))
 
     def failure(self) -> str | None:
         """What ended the run, in a line; None where nothing did."""
         try:
-            lines = self._failure.read_text(errors="replace").strip().splitlines()
+            lines = text_of(self._failure).strip().splitlines()
         except OSError:
             return None
         return lines[-1] if lines else "no cause was recorded"  # the last line of a traceback is the error
@@ -119,8 +119,7 @@ class RunFolder:
                 wait()
                 lock.acquire()
             self._lock = self._lock_file()
-            for left in self.path.glob(".*.part"):  # of a process that was killed
-                left.unlink(missing_ok=True)
+            remove_leftovers(self.path)
         except OSError as error:
             raise Mistake(
                 f"cannot write to {self.path}: {error.strerror or error}; choose another folder with runs=PATH"
