@@ -117,7 +117,7 @@ def content_of(paths: list[Path], out: Path) -> tuple[int, Content]:
     content = Content(contents.TITLE, contents.lead(runs, skipped), contents.sections(runs, skipped))
     for run in runs:
         for flaw in run.flaws:
-            print(f"{run.path}: {flaw}; it is drawn as it is", file=sys.stderr)
+            print(f"note {run.path}: {flaw}; it is drawn as it is", file=sys.stderr)
     return len(runs), content
 
 

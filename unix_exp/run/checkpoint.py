@@ -84,6 +84,7 @@ def keep_previous(path: Path) -> None:
     except OSError:  # a file system without links
         shutil.copyfile(path, part)
     part.replace(previous(path))
+    part.unlink(missing_ok=True)  # where both were one file, as a kill in the middle leaves them, nothing was renamed
 
 
 def save_weights(path: Path, network: nn.Module) -> None:
