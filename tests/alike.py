@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from unix_exp.run.checkpoint import read_state
+from unix_exp.types import Mistake
 
 # Locks, what was printed, notes of the sweep's own and of Hydra, and what a kill may leave behind without any harm.
 ASIDE = (".lock", "said.txt", ".sweeps", ".hydra", "checkpoint.previous.pt")
@@ -32,8 +33,12 @@ def half(path: Path) -> bool:
 
 
 def same_file(one: Path, other: Path) -> bool:
-    of = READERS.get(one.suffix, Path.read_bytes)
-    return bool(of(one) == of(other))
+    if one.read_bytes() == other.read_bytes():
+        return True
+    try:
+        return one.suffix in READERS and bool(READERS[one.suffix](one) == READERS[one.suffix](other))
+    except (ValueError, KeyError, TypeError, AttributeError, Mistake):
+        return False  # one of them is damaged
 
 
 def of_json(path: Path) -> Any:
