@@ -47,6 +47,12 @@ def teachers(train: Starter, tmp_path_factory: pytest.TempPathFactory) -> str:
     return f"teachers={folder / 'teachers'}"
 
 
+@pytest.fixture(scope="module")
+def plain(train: Starter, tmp_path_factory: pytest.TempPathFactory, teachers: str) -> Path:
+    """The run that most of these signals come in, without them."""
+    return undisturbed(train, tmp_path_factory.mktemp("plain"), (*WORDS, teachers, *PLAIN))
+
+
 def undisturbed(train: Starter, tmp_path: Path, words: tuple[str, ...]) -> Path:
     folder = tmp_path / "undisturbed"
     folder.mkdir()
@@ -66,10 +72,10 @@ def undisturbed(train: Starter, tmp_path: Path, words: tuple[str, ...]) -> Path:
     ids=["in steps and in evaluation", "two stages and a memory", "a sampler that chooses", "while answers are made"],
 )
 def test_a_signal_at_any_moment_changes_no_bit(
-    train: Starter, tmp_path: Path, teachers: str, words: tuple[str, ...], stops: list[tuple[str, int]]
+    train: Starter, tmp_path: Path, teachers: str, plain: Path, words: tuple[str, ...], stops: list[tuple[str, int]]
 ) -> None:
     command = (*WORDS, teachers, *words)
-    whole = undisturbed(train, tmp_path, command)
+    whole = plain if words is PLAIN else undisturbed(train, tmp_path, command)
     stopped = tmp_path / "stopped"
     stopped.mkdir()
     for at, call in stops:
@@ -117,15 +123,15 @@ def test_a_signal_while_the_teacher_is_trained_saves_the_teacher(train: Starter,
     assert same_run(whole, stopped)
 
 
-def test_a_killed_run_goes_on_from_the_middle_of_its_epoch(train: Starter, tmp_path: Path, teachers: str) -> None:
-    command = (*WORDS, teachers, "runtime.checkpoint_minutes=0.00001")  # after every step
-    whole = undisturbed(train, tmp_path, command)
-    killed = tmp_path / "killed"
-    killed.mkdir()
+def test_a_killed_run_goes_on_from_the_middle_of_its_epoch(
+    train: Starter, tmp_path: Path, teachers: str, plain: Path
+) -> None:
+    command = (*WORDS, teachers, *PLAIN, "runtime.checkpoint_minutes=0.00001")  # after every step
+    killed = tmp_path
     assert train(killed, command, at=STEP, call=STEPS + 4, send=[signal.SIGKILL]).code == -9
     ended = train(killed, command)
     assert ended.code == 0 and "continuing in epoch 2 after 3 of its steps" in ended.said
-    assert same_run(whole, killed)
+    assert same_run(plain, killed)
 
 
 @pytest.mark.parametrize(

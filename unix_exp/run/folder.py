@@ -16,7 +16,7 @@ from omegaconf import OmegaConf
 from unix_exp import config
 from unix_exp.config import Settings
 from unix_exp.config.paths import at_home
-from unix_exp.run.checkpoint import previous, write_whole
+from unix_exp.run.checkpoint import previous, remove_leftovers, write_whole
 from unix_exp.run.foreign import json_of, parsed, text_of
 from unix_exp.run.record import check_finished
 from unix_exp.run.seal import checked, verify
@@ -87,7 +87,7 @@ class RunFolder:
         """Record what ended a run, for people and for reports."""
         with suppress(OSError):  # the note may fail for the reason that the run failed
             if self.path.is_dir():
-                self._failure.write_text(why)
+                write_whole(self._failure, lambda part: part.write_text(why))
 
     def failure(self) -> str | None:
         """What ended the run, in a line; None where nothing did."""
@@ -129,8 +129,7 @@ class RunFolder:
                 wait()
                 lock.acquire()
             self._lock = self._lock_file()
-            for left in self.path.glob(".*.part"):  # of a process that was killed
-                left.unlink(missing_ok=True)
+            remove_leftovers(self.path)
         except OSError as error:
             raise Mistake(
                 f"cannot write to {self.path}: {error.strerror or error}; choose another folder with runs=PATH"
