@@ -25,6 +25,8 @@ def flaw_of_records(path: Path, lines: Sequence[dict[str, Any]], planned: int, h
         found.append(f"has no {stretches(missing)}")
     if twice := sorted(epoch for epoch, count in counts.items() if count > 1):
         found.append(f"has {stretches(twice)} more than once")
+    if not found and list(counts) != sorted(counts):
+        found.append("has epochs out of order")
     if not found and hashed is not None and hashed != hash_of(path):
         found.append("is not what the run wrote")
     return f"{path.name} {' and '.join(found)}" if found else None
