@@ -43,7 +43,7 @@ class Progressive(Distiller):
 
     def smaller(self, batch: Batch) -> Batch:
         side = max(1, round(self.scale * batch.images.shape[-1]))
-        images = F.interpolate(batch.images, (side, side), mode="bilinear", align_corners=False, antialias=True)
+        images = F.interpolate(batch.images, (side, side), mode="bilinear", align_corners=False)
         return batch._replace(images=images.contiguous(memory_format=layout_of(batch.images)))
 
 
