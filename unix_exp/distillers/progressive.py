@@ -1,14 +1,16 @@
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import Annotated
 
 import torch
 from torch.nn import functional as F
 
 from unix_exp.distillers.distiller import Distiller, Parts
+from unix_exp.distillers.in_two import in_two
+from unix_exp.ranges import Range
 from unix_exp.recipe import Recipe
 from unix_exp.registry import distillers
-from unix_exp.types import Batch, Losses, Mistake, Stage
+from unix_exp.types import Batch, Losses, Stage
 
 SMALL, WHOLE = "small images", "whole images"
 
@@ -17,23 +19,19 @@ SMALL, WHOLE = "small images", "whole images"
 class Progressive(Distiller):
     """Show the student smaller images in the first epochs; the teacher's answers are of the whole ones throughout."""
 
-    in_names: ClassVar[bool] = True
-
-    def __init__(self, parts: Parts, share: float = 0.5, scale: float = 0.75) -> None:
+    def __init__(
+        self,
+        parts: Parts,
+        share: Annotated[float, Range(0, 1, above=True, below=True)] = 0.5,
+        scale: Annotated[float, Range(0, 1, above=True, below=True)] = 0.75,
+    ) -> None:
         super().__init__(parts)
-        for name, value in (("share", share), ("scale", scale)):
-            if not 0 < value < 1:
-                raise Mistake(f"distiller.{name} is {value}; choose a number between 0 and 1")
-        self.share, self.scale = share, scale
+        self.share = share  # the part of the epochs with smaller images
+        self.scale = scale  # their side, as a part of the whole one
         self.train()
 
     def stages(self, recipe: Recipe) -> tuple[Stage, ...]:
-        """Both follow the recipe's one schedule."""
-        small = min(max(1, round(self.share * recipe.epochs)), recipe.epochs - 1)
-        if not small:
-            raise Mistake("recipe.epochs is 1; distiller 'progressive' needs 2 or more, one at each side of the images")
-        parts = ((SMALL, small), (WHOLE, recipe.epochs - small))
-        return tuple(Stage(name, recipe.shortened(epochs), follows=recipe) for name, epochs in parts)
+        return in_two(recipe, self.share, SMALL, WHOLE)
 
     def forward(self, batch: Batch, stage: str = SMALL) -> Losses:
         batch = self.sampler(batch, self.look)
@@ -44,9 +42,6 @@ class Progressive(Distiller):
     def smaller(self, batch: Batch) -> Batch:
         side = max(1, round(self.scale * batch.images.shape[-1]))
         images = F.interpolate(batch.images, (side, side), mode="bilinear", align_corners=False)
-        return batch._replace(images=images.contiguous(memory_format=layout_of(batch.images)))
-
-
-def layout_of(images: torch.Tensor) -> torch.memory_format:
-    last = images.is_contiguous(memory_format=torch.channels_last)
-    return torch.channels_last if last else torch.contiguous_format
+        last = batch.images.is_contiguous(memory_format=torch.channels_last)
+        layout = torch.channels_last if last else torch.contiguous_format
+        return batch._replace(images=images.contiguous(memory_format=layout))
