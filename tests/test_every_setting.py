@@ -29,7 +29,7 @@ from unix_exp.run.plan import check, locate
 from unix_exp.types import Mistake
 
 BOUNDED = settings(
-    derandomize=True, database=None, deadline=None, suppress_health_check=list(HealthCheck), max_examples=80
+    derandomize=True, database=None, deadline=None, suppress_health_check=list(HealthCheck), max_examples=50
 )
 VALUES = st.recursive(
     st.one_of(
@@ -179,7 +179,23 @@ def test_a_command_that_cannot_work_is_one_line(words: str, tmp_path: Path) -> N
     assert not list(tmp_path.iterdir()), "nothing is made"
 
 
-@settings(BOUNDED, max_examples=10)
+FOUND = {
+    "removed with a value": ["~sampler=5"], "a line break": ["criterion.kd.tau=\n,{a:{b:c}}"],
+    "a long line": ["sampler.uncertainty=[" + "x," * 3000], "no text": ["--config-dir=mine", "experiment=own"],
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("what", FOUND)
+def test_what_the_fuzzer_found_is_one_line(what: str, tmp_path: Path) -> None:
+    own = tmp_path / "mine" / "experiment" / "own.yaml"
+    own.parent.mkdir(parents=True)
+    own.write_bytes(b"# @package _global_\nmethod: \xab\n")
+    said = said_of([*TINY, *FOUND[what]], tmp_path)
+    assert wrong_with(said, tmp_path) is None and said.code == 2 and not is_right(said), said
+    assert what != "no text" or "own.yaml cannot be read" in said.err
+
+
+@settings(BOUNDED, max_examples=6)
 @given(data=st.data())
 def test_a_word_is_right_or_refused_in_one_line(data: st.DataObject, tmp_path_factory: pytest.TempPathFactory) -> None:
     whole = OmegaConf.to_container(tiny())
@@ -190,7 +206,7 @@ def test_a_word_is_right_or_refused_in_one_line(data: st.DataObject, tmp_path_fa
     assert wrong_with(said, folder) is None
 
 
-@settings(BOUNDED, max_examples=10)
+@settings(BOUNDED, max_examples=3)
 @given(data=st.data())
 def test_a_yaml_is_right_or_refused_in_one_line(data: st.DataObject, tmp_path_factory: pytest.TempPathFactory) -> None:
     folder = tmp_path_factory.mktemp("yaml")

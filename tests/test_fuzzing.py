@@ -46,6 +46,9 @@ def test_each_way_to_fail_is_counted_and_its_first_input_kept(tmp_path: Path) ->
 
 @pytest.mark.parametrize("name", targets())
 def test_nothing_is_found_in_a_few_inputs(name: str, tmp_path: Path) -> None:
+    begun = time.process_time()
     for number in range(12):
+        if number > 3 and time.process_time() > begun + 2:
+            break
         verdict = one(targets()[name], 1, number, tmp_path / str(number))
         assert verdict in (FINE, REFUSED), (number, verdict)

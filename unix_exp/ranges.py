@@ -9,6 +9,7 @@ nothing is protected too.
 from __future__ import annotations
 
 import inspect
+import sys
 import types
 import typing
 import unicodedata
@@ -184,7 +185,7 @@ def parameters_of(constructor: Callable[..., Any]) -> Mapping[str, inspect.Param
     except NameError:
         found = inspect.signature(constructor).parameters
         code: Any = getattr(constructor, "func", constructor)  # of a partial its function
-        names = getattr(inspect.unwrap(code) if inspect.isroutine(code) else code.__init__, "__globals__", {})
+        names = vars(sys.modules[module]) if (module := getattr(code, "__module__", None)) in sys.modules else {}
         return {key: one.replace(annotation=known(one.annotation, names)) for key, one in found.items()}
 
 
