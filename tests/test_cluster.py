@@ -20,7 +20,7 @@ from unix_exp.cluster.job import Job, Run
 
 SWEEP = (*TINY, "experiment=random", "recipe.epochs=5", "seed=0,1", "-m")
 LOCAL = ("hydra/launcher=slurm_local", "hydra.launcher.wait=false", "hydra.launcher.at_once=2")
-PATIENCE = 120  # seconds
+PATIENCE = 300  # seconds
 
 
 def until(true: Any, what: str) -> None:
