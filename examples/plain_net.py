@@ -4,10 +4,12 @@ python -m unix_exp.train plugins=examples/plain_net.py student=plain_net student
 """
 
 from itertools import pairwise
+from typing import Annotated
 
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from unix_exp.ranges import Range
 from unix_exp.registry import models
 from unix_exp.types import Output
 
@@ -16,7 +18,7 @@ from unix_exp.types import Output
 class PlainNet(nn.Module):
     """A stem and three stages of one convolution each, without shortcuts."""
 
-    def __init__(self, width: int = 16, num_classes: int = 100) -> None:
+    def __init__(self, width: Annotated[int, Range(1, 4096)] = 16, num_classes: int = 100) -> None:
         super().__init__()
         widths = (3, width, width, 2 * width, 4 * width)
         self.convolutions = nn.ModuleList(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import struct
+import zlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -56,3 +58,34 @@ def same(these: Iterator[Any], those: Iterator[Any]) -> bool:
         for ours, theirs in pairs
         for one, other in zip(ours, theirs, strict=True)
     )
+
+
+def png(path: Path, width: int, height: int, bits: int, colour: int, rows: bytes, **chunks: bytes) -> None:
+    """A PNG of a kind that Pillow cannot write: `colour` 0 is grey, 2 RGB, 4 grey and 6 RGB with alpha."""
+    header = struct.pack(">IIBBBBB", width, height, bits, colour, 0, 0, 0)
+    named = [(b"IHDR", header), *((name.encode(), some) for name, some in chunks.items())]
+    named += [(b"IDAT", zlib.compress(rows)), (b"IEND", b"")]
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(
+        b"\x89PNG\r\n\x1a\n"
+        + b"".join(
+            struct.pack(">I", len(some)) + name + some + struct.pack(">I", zlib.crc32(name + some))
+            for name, some in named
+        )
+    )
+
+
+def of_equal_size(path: Path, shade: int, side: int = 16) -> None:
+    """Like `paint`, but as many bytes for any shade."""
+    pixels = np.random.default_rng(shade).integers(0, 256, (side, side, 3), np.uint8)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.fromarray(pixels).save(path, compress_level=0)
+
+
+def paint_folder(root: Path, train: int = 4, test: int = 2, side: int = 16) -> Path:
+    """Two classes for dataset=folder, every file as long as every other."""
+    for half, count in (("train", train), ("test", test)):
+        for label, name in enumerate(("cat", "dog")):
+            for number in range(count):
+                of_equal_size(root / half / name / f"{number}.png", 100 * (half == "test") + 10 * label + number, side)
+    return root

@@ -195,7 +195,7 @@ class Plain(nn.Module):
     [
         ({}, {}, "distiller.paths is empty"),
         ({"at": 1, "stt": 1}, {}, "no path 'stt'; did you mean 'st'"),
-        ({"at": 0}, {}, "distiller.paths.at is 0"),
+        ({"at": 0}, {}, "for 'at' choose a number above 0"),
         ({"st": 1}, {"tau": 0.0}, "distiller.tau is 0"),
         ({"st": 1}, {"alpha": -1.0}, "distiller.alpha is -1"),
     ],

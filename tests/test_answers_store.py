@@ -191,6 +191,18 @@ def test_the_commands_list_make_and_remove(command: Command, typed: Callable[[Ca
     assert answers("remove", key).code == 0 and not list(Path("answers").glob("*/view-*"))
 
 
+def test_answers_are_made_for_those_runs_of_a_sweep_that_store_them(
+    command: Command, typed: Callable[[Callable[[], None]], Command]
+) -> None:
+    answers = typed(main)
+    made = answers("make", *TINY, "experiment=scratch,kd,kd_stored", "answers.views=1")
+    assert made.code == 0 and "without stored answers: 2 of 3 runs" in made.out, made.err
+    assert "1 view," in made.out and len(list(Path("answers").glob("*/view-*-logits.npy"))) == 1
+    refused = answers("make", *TINY, "experiment=scratch")
+    assert refused.code == 2 and "this method has no teacher" in refused.err
+    assert "answers=live stores nothing" in answers("make", *TINY, "answers=live").err
+
+
 def test_half_precision_never_holds_infinity(tmp_path: Path) -> None:
     made = prepared(tmp_path)
     with torch.no_grad():

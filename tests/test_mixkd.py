@@ -189,8 +189,8 @@ def test_teacher_and_student_see_the_same_mix() -> None:
     [
         (samplers, "pairmix", {"share": 1.5}, "sampler.share is 1.5; choose a number from 0 to 1"),
         (samplers, "pairmix", {"alpha": 0.0}, "sampler.alpha is 0.0"),
-        (criteria, "mixkd", {"gamma": -1.0}, "criterion.mixkd.gamma is -1.0"),
-        (criteria, "ce", {"smoothing": 1.0}, "criterion.ce.smoothing is 1.0"),
+        (criteria, "mixkd", {"gamma": -1.0}, "criterion.gamma is -1.0"),
+        (criteria, "ce", {"smoothing": 1.0}, "criterion.smoothing is 1.0; choose a number from 0 on, below 1"),
     ],
 )
 def test_settings_out_of_range_are_refused_in_one_line(registry: Any, name: str, settings: Any, what: str) -> None:

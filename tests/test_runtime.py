@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 import torch
 
+from unix_exp.engine import runtime
+from unix_exp.engine.cpu import computes_bf16
 from unix_exp.engine.evaluate import evaluation_batch
 from unix_exp.engine.runtime import Runtime
 from unix_exp.types import Mistake
@@ -59,7 +63,7 @@ def test_a_cpu_run_is_saved_after_every_epoch_and_a_gpu_run_now_and_then(two_gpu
 
 
 def test_no_checkpoints_at_all_is_refused() -> None:
-    with pytest.raises(Mistake, match="runtime.checkpoint_every is 0; choose auto, or 1 or more epochs"):
+    with pytest.raises(Mistake, match="runtime.checkpoint_every is 0; choose 1 or more, or auto"):
         Runtime(device="cpu", checkpoint_every=0)
 
 
@@ -71,3 +75,20 @@ def test_a_gpu_evaluates_more_images_at_once_unless_they_are_large() -> None:
     assert evaluation_batch(64, 64, gpu) == 500
     assert evaluation_batch(64, 224, gpu) == 250
     assert evaluation_batch(256, 224, gpu) == 256
+
+
+@pytest.mark.parametrize(
+    ("flags", "computes"), [("flags : fpu avx512f\n", False), ("flags : avx512_bf16 fpu\n", True), ("none\n", True)]
+)
+def test_a_processor_says_whether_it_computes_bf16(flags: str, computes: bool, tmp_path: Path) -> None:
+    (tmp_path / "cpuinfo").write_text("model name : a processor\n" + flags)
+    assert computes_bf16(str(tmp_path / "cpuinfo")) is computes
+    assert computes_bf16(str(tmp_path / "gone")) is True  # no complaint on a system that has no such file
+
+
+def test_emulated_bf16_is_remarked_upon(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(runtime, "computes_bf16", lambda: False)
+    assert not Runtime(device="cpu").remarks()
+    for asked in ("precision", "teacher_precision", "scout_precision"):
+        (remark,) = Runtime(device="cpu", **{asked: "bf16"}).remarks()  # type: ignore[arg-type]
+        assert "slower than float32" in remark

@@ -13,7 +13,7 @@ from unix_exp.registry import REGISTRIES
 
 PACKAGE = Path(unix_exp.__file__).parent
 LAYERS = [
-    {"types", "words", "recipe", "stopping"},
+    {"types", "words", "ranges", "recipe", "stopping"},
     {"registry"},
     {"config", "paper"},
     {"models", "data", "samplers", "criteria"},
@@ -26,6 +26,7 @@ LAYERS = [
     {"report"},
     {"cli"},
     {"sweeps"},
+    {"cluster"},
     {"train", "dashboard", "bench", "probes", "answers"},
 ]
 LEVEL = {name: level for level, names in enumerate(LAYERS) for name in names}

@@ -5,11 +5,12 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import torch
 from torch import nn
 
+from unix_exp.ranges import Count, Number, Range, Share, check_fields
 from unix_exp.types import Mistake
 
 
@@ -17,29 +18,20 @@ from unix_exp.types import Mistake
 class Recipe:
     """Epochs, batch, schedule and optimiser; a milestone below 1 is a fraction of the epochs."""
 
-    epochs: int
-    batch: int
-    lr: float
-    milestones: list[float]
-    gamma: float = 0.1
+    epochs: Annotated[int, Range(1, 1_000_000)]
+    batch: Annotated[int, Range(1, 1_000_000)]
+    lr: Annotated[float, Range(0, 1000, above=True)]
+    milestones: list[Annotated[float, Range(0, above=True)]]
+    gamma: Share = 0.1
     schedule: Literal["steps", "cosine"] = "steps"
-    warmup_epochs: int = 0
-    momentum: float = 0.9
+    warmup_epochs: Number = 0
+    momentum: Annotated[float, Range(0, 1, below=True)] = 0.9
     nesterov: bool = False
-    weight_decay: float = 5e-4
-    evaluate_every: int = 1
+    weight_decay: Share = 5e-4
+    evaluate_every: Count = 1
 
     def __post_init__(self) -> None:
-        for name in ("epochs", "batch", "evaluate_every"):
-            if getattr(self, name) < 1:
-                raise Mistake(f"{name} is {getattr(self, name)}; choose 1 or more")
-        if not 0 < self.lr < math.inf:
-            raise Mistake(f"lr is {self.lr}; choose a number above 0")
-        for name in ("momentum", "weight_decay", "gamma", "warmup_epochs"):
-            if not getattr(self, name) >= 0:
-                raise Mistake(f"{name} is {getattr(self, name)}; choose 0 or more")
-        if any(milestone <= 0 for milestone in self.milestones):
-            raise Mistake(f"milestones is {list(self.milestones)}; each must be above 0")
+        check_fields(self)
         if self.warmup_epochs >= self.epochs:
             raise Mistake(f"warmup_epochs is {self.warmup_epochs}; choose less than the {self.epochs} epochs")
         if self.nesterov and not self.momentum:

@@ -6,11 +6,10 @@ import importlib
 import inspect
 import pkgutil
 import sys
-import types
-import typing
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, TypeVar
 
+from unix_exp.ranges import check_value, describe, parameters_of, shown
 from unix_exp.types import Mistake
 from unix_exp.words import nearest
 
@@ -55,9 +54,9 @@ class Registry:
 
     def __getitem__(self, name: str) -> Callable[..., Any]:
         self._import_package()
-        if name not in self.constructors:
+        if not isinstance(name, str) or name not in self.constructors:
             raise Mistake(
-                f"no {self.kind} '{name}' is registered; {nearest(str(name), self.constructors)} "
+                f"no {self.kind} {shown(name)} is registered; {nearest(str(name), self.constructors)} "
                 "(plugins=FILE.py loads code of your own)"
             )
         return self.constructors[name]
@@ -103,56 +102,18 @@ def check_settings(
         if key not in free:
             owner = role if name == role else f"{role} '{name}'"
             raise Mistake(f"{owner} has no setting '{key}'; {nearest(key, free)}")
-        wanted = parameters[key].annotation
-        if wanted is not inspect.Parameter.empty and not fits(value, wanted):
-            raise Mistake(f"{role}.{key} is {value!r}; it must be {describe(wanted)}")
+        wanted = Any if parameters[key].annotation is inspect.Parameter.empty else parameters[key].annotation
+        if not same(value, parameters[key].default):
+            check_value(f"{role}.{key}", value, wanted)
     for key in free - set(settings):
         parameter = parameters[key]
         if parameter.default is inspect.Parameter.empty:
             raise Mistake(f"{role}.{key} is missing; it must be {describe(parameter.annotation)}")
 
 
-def parameters_of(constructor: Callable[..., Any]) -> Mapping[str, inspect.Parameter]:
-    """By name, with annotations as types; one that is imported for type checkers alone stays text."""
-    try:
-        return inspect.signature(constructor, eval_str=True).parameters
-    except NameError:
-        return inspect.signature(constructor).parameters
-
-
-def fits(value: Any, wanted: Any) -> bool:
-    """Whether a value of a config has the annotated type."""
-    origin, arguments = typing.get_origin(wanted), typing.get_args(wanted)
-    if wanted is Any or isinstance(wanted, str):  # text: a type that is not known here
-        return True
-    if origin in (typing.Union, types.UnionType):
-        return any(fits(value, one) for one in arguments)
-    if origin is typing.Literal:
-        return value in arguments
-    if origin in (list, tuple):
-        return isinstance(value, (list, tuple)) and all(fits(one, arguments[0]) for one in value)
-    if origin is not None:
-        return isinstance(value, origin)
-    if wanted is None or wanted is type(None):
-        return value is None
-    if wanted is float:
-        return isinstance(value, (int, float)) and not isinstance(value, bool)
-    if wanted is int:
-        return isinstance(value, int) and not isinstance(value, bool)
-    return isinstance(value, wanted)
-
-
-def describe(wanted: Any) -> str:
-    """An annotation in plain words."""
-    origin, arguments = typing.get_origin(wanted), typing.get_args(wanted)
-    if origin in (typing.Union, types.UnionType):
-        return " or ".join(describe(one) for one in arguments)
-    if origin is typing.Literal:
-        return "one of " + ", ".join(map(str, arguments))
-    if origin in (list, tuple):
-        return f"a list, each {describe(arguments[0])}"
-    words = {int: "a whole number", float: "a number", bool: "true or false", str: "text", type(None): "null"}
-    return words.get(wanted, getattr(wanted, "__name__", str(wanted)))
+def same(value: Any, default: Any) -> bool:
+    """Whether a value is what its component chose itself, which may be infinite."""
+    return type(value) is type(default) and bool(value == default)
 
 
 models = Registry("model", "unix_exp.models", supplied=("num_classes",))

@@ -9,7 +9,6 @@ from contextlib import suppress
 from pathlib import Path
 
 import hydra
-from hydra._internal.utils import get_args_parser
 from hydra.conf import HydraConf
 from hydra.core.hydra_config import HydraConfig
 from hydra.errors import HydraException
@@ -18,30 +17,37 @@ from omegaconf import DictConfig
 
 from unix_exp import __version__, config, stopping
 from unix_exp.cli.errors import in_one_line
+from unix_exp.cli.flags import given
 from unix_exp.cli.help import help_text
-from unix_exp.cli.outcomes import VARIABLE, Outcomes
+from unix_exp.cli.outcomes import OF_A_SWEEP, VARIABLE, Outcomes, of_this_process_alone
+from unix_exp.cluster.launcher import offer
 from unix_exp.config import compose
 from unix_exp.config.choices import checked
 from unix_exp.sweeps.grid import check_one_sweep
-from unix_exp.types import Mistake, Relayed
+from unix_exp.sweeps.size import check_size
+from unix_exp.types import Mistake
 from unix_exp.words import first_line
 
 
 @hydra.main(version_base="1.3", config_path=str(config.choices_folder()), config_name="config")
 def run(whole: DictConfig) -> None:
-    from unix_exp.run.perform import perform  # here, because torch takes seconds to import and --help does not need it
+    from unix_exp.engine.world import World  # here, because torch takes seconds to import and --help does not need it
+    from unix_exp.run.perform import perform
 
     stopping.check()  # a signal in the job before ends the sweep
     job, outcomes = HydraConfig.get(), Outcomes.of_this_sweep()
     if job.mode != RunMode.MULTIRUN or outcomes is None:
         with Outcomes.deferring_errors():  # Hydra would print its own remarks
             check_choices(job, whole)
-            perform(whole)
+            perform(whole, wait=OF_A_SWEEP in os.environ)
         return
     words = " ".join(job.overrides.task)
+    if whole.get("fail_fast") is True and outcomes.one_failed():
+        outcomes.note_left(job.job.num, words)
+        return
     print(f"\njob {job.job.num + 1}: {words}", flush=True)
     with outcomes.noting(job.job.num, words) as note:
-        check_choices(job, whole)
+        World.here().in_turn(lambda: check_choices(job, whole))
         note(perform(whole, wait=True))  # another sweep may have the same job
 
 
@@ -67,13 +73,18 @@ def command() -> None:
     # Hydra's parser wants flags such as -m before all overrides, and its grammar has no ~ for home.
     sys.argv[1:] = sorted((at_home(word) for word in sys.argv[1:]), key=is_override)
     os.environ.pop(VARIABLE, None)  # the command may have been started by another sweep
+    words: list[str] = []
+    config_dir = None
     try:
-        words, config_dir = given()
+        flags = given()
+        words, config_dir = flags.overrides, Path(flags.config_dir) if flags.config_dir else None
         compose.prepare(words, config_dir)
         if {"--help", "-h"} & set(sys.argv[1:]):
             print(help_text(words, config_dir))  # Hydra reads all hundred choices for its own, which takes seconds
             return
         check_one_sweep(words)
+        check_size(words, config_dir)
+        offer()
         launch(words, config_dir)
         Outcomes.raise_deferred()
     except KeyboardInterrupt as stopped:
@@ -82,7 +93,7 @@ def command() -> None:
             print(f"\n{str(stopped) or 'interrupted'}; the same command continues", file=sys.stderr)
         sys.exit(getattr(stopped, "code", stopping.INTERRUPTED))
     except Exception as error:
-        message = in_one_line(error, *given())
+        message = in_one_line(error, words, config_dir)
         if message is None:
             traceback.print_exc()  # a bug in the framework or in a launcher
         elif rank == 0 or of_this_process_alone(error):
@@ -96,6 +107,8 @@ def launch(words: list[str], config_dir: Path | None) -> None:
     """Run Hydra; the jobs' errors are recorded, so an error that is raised here is Hydra's or the launcher's."""
     try:
         start(words, config_dir)
+    except RecursionError:
+        raise Mistake("the configuration is nested too deeply; write it with fewer brackets and indents") from None
     except OSError as error:
         if error.filename is None:
             raise
@@ -123,21 +136,9 @@ def start(words: list[str], config_dir: Path | None) -> None:
             raise first from None  # of the words that were typed
 
 
-def of_this_process_alone(error: Exception) -> bool:
-    """Whether the first process doesn't print it too: it happened after they met, and here."""
-    together = sys.modules.get("torch.distributed")
-    return together is not None and together.is_initialized() and not isinstance(error, Relayed)
-
-
 def conclude(interrupted: bool = False) -> int:
     outcomes = Outcomes.of_this_sweep()
     return outcomes.conclude(interrupted) if outcomes is not None else 0
-
-
-def given() -> tuple[list[str], Path | None]:
-    """The command's overrides, and the folder where it has choices of its own."""
-    parsed, _ = get_args_parser().parse_known_args()
-    return parsed.overrides, Path(parsed.config_dir) if parsed.config_dir else None
 
 
 def is_override(word: str) -> bool:

@@ -155,7 +155,12 @@ class Criterion(Protocol):
 class Dataset(Protocol):
     """A training set that augments itself and a test set in a fixed order.
 
-    One made by the registry is light: it has only looked whether its files are there. `load` does the work.
+    One made by the registry is light: it has only looked whether its files are there. `load` does the work. A data set
+    of files that may change may also have
+
+        examine(watch) -> list[str]           before a run has a folder: look into every file; notes to print
+        content_hash() -> str                 of what is in the files, beyond what the fingerprint says
+        changed_since(hash) -> list[str]      the names of the images that are not what they were then
     """
 
     classes: tuple[str, ...]  # names, in the order of the targets

@@ -17,6 +17,10 @@ def nearest(name: str, known: Iterable[str]) -> str:
     return "choose one of " + ", ".join(known)
 
 
+def counted(count: int, thing: str) -> str:
+    return f"{count:,} {thing}" if count == 1 else f"{count:,} {thing}s"
+
+
 def duration(seconds: float) -> str:
     minutes, seconds = divmod(round(seconds), 60)
     hours, minutes = divmod(minutes, 60)
@@ -28,6 +32,11 @@ def duration(seconds: float) -> str:
 def first_line(error: BaseException) -> str:
     """The first line of an error's message; its type where it has none."""
     return next(iter(str(error).strip().splitlines()), type(error).__name__)
+
+
+def as_line(text: str) -> str:
+    """Text from anywhere as a line that does nothing to a terminal."""
+    return " ".join("".join(one if one.isprintable() else " " for one in text).split())
 
 
 def listed(items: list[str], most: int = 6) -> str:

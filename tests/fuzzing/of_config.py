@@ -22,7 +22,8 @@ from .mutations import changed, odd, spoiled
 
 FLAGS = (
     "-m", "--multirun", "--run", "-r", "--resolve", "--cfg=job", "--cfg=all", "--cfg=hydra", "--package=recipe",
-    "--info", "--info=all", "--hydra-help", "--experimental-rerun=x", "--config-name=x", "--config-path=x", "--config-dir=x",
+    "--info", "--info=all", "--hydra-help", "--experimental-rerun=x",
+    "--config-name=x", "--config-path=x", "--config-dir=x",
     "-sc=x", "--help", "--version", "-x", "--nothing",
 )  # fmt: skip
 

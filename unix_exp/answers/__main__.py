@@ -9,7 +9,7 @@ from pathlib import Path
 
 from unix_exp import stopping
 from unix_exp.types import Mistake
-from unix_exp.words import size_in_words
+from unix_exp.words import counted, size_in_words
 
 
 def main() -> None:
@@ -69,20 +69,25 @@ def show(given: argparse.Namespace) -> None:
 
 def make(given: argparse.Namespace) -> None:
     from unix_exp.config import compose
-    from unix_exp.run.answers.beforehand import make_for
+    from unix_exp.run.answers.beforehand import make_for, stores_answers
+    from unix_exp.run.answers.store import Store
 
-    words = (
-        given.words if any(word.startswith("answers=") for word in given.words) else ["answers=stored", *given.words]
-    )
-    for word in words:
+    for word in given.words:
         if "=" not in word and not word.startswith("~"):
             raise Mistake(f"cannot read '{word}'; write a setting as key=value, such as answers.views=24")
-    compose.prepare(words, given.config_dir)
+    compose.prepare(given.words, given.config_dir)
     with compose.hydra_ready(given.config_dir):
-        wholes = [compose.composed(job) for job in compose.jobs_of(words)]
-    for whole in wholes:
-        store = make_for(whole)
-        print(f"{store.path}: {len(store.views())} views, {size_in_words(store.bytes())}")
+        wholes = [compose.composed(job) for job in compose.jobs_of(given.words)]
+        if not any(stores_answers(whole) for whole in wholes):  # the words leave it to this command
+            wholes = [compose.composed(job) for job in compose.jobs_of(["answers=stored", *given.words])]
+    storing = [whole for whole in wholes if stores_answers(whole)]
+    if not storing:
+        raise Mistake("answers=live stores nothing; leave it out")
+    if len(storing) < len(wholes):
+        print(f"without stored answers: {len(wholes) - len(storing)} of {len(wholes)} runs")
+    for store in dict.fromkeys(make_for(whole).path for whole in storing):
+        made = Store(store)
+        print(f"{store}: {counted(len(made.views()), 'view')}, {size_in_words(made.bytes())}")
 
 
 def remove(given: argparse.Namespace) -> None:

@@ -135,6 +135,8 @@ def timed(case: Case, given: argparse.Namespace) -> dict[str, Any]:
     from unix_exp.bench.measure import alternate, waiting_for
     from unix_exp.sinks.console import Console
 
+    for remark in case.runtime.remarks():
+        print(remark, file=sys.stderr)
     device = case.runtime.place()
     case.data.load(device)
     workers = WORKERS[device.type] if given.workers is None else given.workers

@@ -27,6 +27,7 @@ OF_METHOD = ("distiller", "sampler")
 class Case(NamedTuple):
     """A pair, a method, a batch and a machine."""
 
+    words: tuple[str, ...]  # of the command line
     settings: Settings
     conventional: Settings  # the same with conventional distillation, where both networks see the whole batch
     recipe: Recipe
@@ -83,7 +84,7 @@ def read(words: Sequence[str]) -> Case:
     runtime.settle()
     trial = tried(settings, networks(settings, len(data.classes)), data, recipe)
     conventional = {**settings, **{key: control[key] for key in (*OF_METHOD, "answers")}}
-    return Case(settings, conventional, recipe, runtime, data, trial)
+    return Case(tuple(words), settings, conventional, recipe, runtime, data, trial)
 
 
 def networks(settings: Settings, classes: int) -> dict[str, nn.Module]:

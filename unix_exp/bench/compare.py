@@ -7,11 +7,11 @@ and only if the same was timed on the same hardware.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from unix_exp.run.foreign import json_of
 from unix_exp.types import Mistake
 
 KNOWN = Path(__file__).parent / "known"
@@ -30,11 +30,11 @@ class Change(NamedTuple):
 
 def read(path: Path) -> dict[str, Any]:
     try:
-        figures: dict[str, Any] = json.loads(path.read_text())
+        figures: dict[str, Any] = json_of(path)
         if not {"what", "where", "ms_per_step", "ratios"} <= set(figures):
             raise ValueError
     except OSError as error:
-        raise Mistake(f"cannot read {path}: {error.strerror}") from None
+        raise Mistake(f"cannot read {path}: {error.strerror or error}") from None
     except (ValueError, TypeError):
         raise Mistake(f"{path} is not from the bench; give a file that --json wrote, without --together") from None
     return figures

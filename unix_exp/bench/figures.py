@@ -31,7 +31,12 @@ def result(case: Case, seconds: Seconds, block: int, memory: Mapping[str, int]) 
             "versions": provenance.versions(),
             "commit": provenance.commit(),
         },
-        "how": {"block": block, "warm": WARM, "finished": time.strftime("%Y-%m-%dT%H:%M:%S%z")},
+        "how": {
+            "words": list(case.words),
+            "block": block,
+            "warm": WARM,
+            "finished": time.strftime("%Y-%m-%dT%H:%M:%S%z"),
+        },
         "ms_per_step": {name: Spread.of(values).times(1000)._asdict() for name, values in seconds.items()},
         "images_per_second": {
             name: case.recipe.batch / Spread.of(values).median for name, values in seconds.items() if name != rows.LOOK

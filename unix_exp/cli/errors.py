@@ -14,7 +14,7 @@ from unix_exp.config import compose
 from unix_exp.types import Mistake
 from unix_exp.words import first_line, nearest
 
-EXTRAS = {"joblib": "joblib", "submitit_local": "slurm", "submitit_slurm": "slurm"}  # which launcher comes with which
+EXTRAS = {"joblib": "joblib"}  # which launcher comes with which
 
 
 def in_one_line(error: BaseException, words: Sequence[str] = (), config_dir: Path | None = None) -> str | None:
@@ -79,6 +79,8 @@ def unknown_setting(full_key: str, words: Sequence[str], config_dir: Path | None
     if isinstance(node, DictConfig) and isinstance(name := node.get("name"), str):
         owner = f"{owner_path} '{name}' has"
         known = [one for one in known if one not in ("name", "pace")]
+    if key in known:  # it is there without the word that removes it
+        return f"{full_key} is left out with ~{full_key}, and another word or setting needs it; choose one instead"
     groups_with_it = [str(group) for group in whole if isinstance(whole.get(group), DictConfig) and key in whole[group]]
     if groups_with_it and not owner_path:
         return f"{owner} no setting '{key}'; did you mean '{groups_with_it[0]}.{key}'?"

@@ -13,6 +13,7 @@ from importlib.metadata import entry_points
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from unix_exp.config.paths import at_home
 from unix_exp.config.source import files_of
 from unix_exp.registry import REGISTRIES, Registry, criteria, datasets, distillers, models, samplers
 from unix_exp.types import Mistake
@@ -111,7 +112,7 @@ def find(word: str) -> Found:
     """The module that a word names; a file inside a package is found as part of it."""
     here = Path.cwd()
     if word.endswith(".py") or "/" in word or "\\" in word:
-        path = Path(word).expanduser().resolve()
+        path = at_home(word).resolve()
         if path.is_dir():
             path = path / "__init__.py"
         if not path.is_file():

@@ -9,6 +9,7 @@ from typing import Any
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import MissingMandatoryValue, OmegaConfBaseException
 
+from unix_exp.ranges import printable, shown, wrong
 from unix_exp.types import Mistake
 from unix_exp.words import nearest
 
@@ -17,6 +18,7 @@ KEYS = (
     "teacher_distiller", "teacher_sampler", "teacher_criterion", "answers", "runtime", "logger", "seed", "method",
     "plugins", "runs", "teachers",
 )  # fmt: skip
+OF_SWEEPS = ("fail_fast",)  # say nothing about a run
 
 # Settings of a network that say where its weights come from; a teacher has them before it is chosen.
 OF_WEIGHTS = ("checkpoint", "seed", "decay")
@@ -47,16 +49,36 @@ def resolve(config: DictConfig) -> Settings:
     """A plain, complete configuration of the right outer shape; each component checks its own settings."""
     register_resolvers()
     for key in config:
-        if key not in KEYS:
-            raise Mistake(f"there is no setting '{key!s}'; {nearest(str(key), KEYS)}")
+        if key not in (*KEYS, *OF_SWEEPS):
+            raise Mistake(f"there is no setting '{key!s}'; {nearest(str(key), (*KEYS, *OF_SWEEPS))}")
+    for key in ("recipe", "teacher_recipe"):  # that other settings refer to
+        if not isinstance(config.get(key), DictConfig):
+            raise Mistake(f"{key} is not chosen; give {key}=NAME")
+    if not isinstance(fail_fast := config.get("fail_fast", False), bool):
+        raise Mistake(f"fail_fast is {fail_fast!r}; it must be true or false")
     try:
-        settings = by_name(OmegaConf.to_container(config, resolve=True, throw_on_missing=True))
+        settings = without(by_name(OmegaConf.to_container(config, resolve=True, throw_on_missing=True)), *OF_SWEEPS)
     except MissingMandatoryValue as error:
         raise Mistake(f"{error.full_key} is missing; give {error.full_key}=...") from None
     except OmegaConfBaseException as error:
         raise Mistake(f"{error.full_key or 'the configuration'}: {str(error).splitlines()[0]}") from None
+    check_texts(settings)
     check_shape(settings)
     return settings
+
+
+def check_texts(value: Any, path: str = "") -> None:
+    """Names and texts end up in folders' names, lines and tables: none may break one."""
+    if isinstance(value, str) and (why := wrong(value)) is not None:
+        raise Mistake(f"{path} is {shown(value)}; {why}")
+    if isinstance(value, Mapping):
+        for key, one in value.items():
+            if not printable(str(key)):
+                raise Mistake(f"{path or 'the configuration'} has a setting {shown(key)}; choose a name in one line")
+            check_texts(one, f"{path}.{key}" if path else str(key))
+    if isinstance(value, list):
+        for one in value:
+            check_texts(one, path)
 
 
 def check_shape(settings: Settings) -> None:
@@ -70,24 +92,34 @@ def check_shape(settings: Settings) -> None:
     for key in ("teacher_sampler", "teacher_criterion"):  # earlier records have none
         if not isinstance(settings.get(key, {}), dict):
             group = key.removeprefix("teacher_")
-            raise Mistake(f"{key} is {settings[key]!r}; choose one with {group}@{key}=NAME")
+            raise Mistake(f"{key} is {shown(settings[key])}; choose one with {group}@{key}=NAME")
     if not isinstance(settings.setdefault("answers", {}), dict):  # earlier records have none
-        raise Mistake(f"answers is {settings['answers']!r}; choose live or stored")
+        raise Mistake(f"answers is {shown(settings['answers'])}; choose live or stored")
     if not isinstance(settings.get("teacher_distiller", {}), dict):
-        raise Mistake(f"teacher_distiller is {settings['teacher_distiller']!r}; give teacher_distiller.name=NAME")
+        raise Mistake(f"teacher_distiller is {shown(settings['teacher_distiller'])}; give teacher_distiller.name=NAME")
     for key in ("runs", "teachers"):
         if not isinstance(settings.get(key), str) or not settings[key]:
-            raise Mistake(f"{key} is {settings.get(key)!r}; give the path of a folder")
+            raise Mistake(f"{key} is {shown(settings.get(key))}; give the path of a folder")
+    for key in ("teacher", "networks"):
+        check_networks(key, settings.get(key) or {})
     named = settings.get("plugins") or []
     settings["plugins"] = [named] if isinstance(named, str) else named
     if not isinstance(settings["plugins"], list):
-        raise Mistake(f"plugins is {named!r}; give a module or a file, or a list of them, such as plugins=my.py")
+        raise Mistake(f"plugins is {shown(named)}; give a module or a file, or a list of them, such as plugins=my.py")
     if not isinstance(settings.setdefault("method", None), str | None):
-        raise Mistake(f"method is {settings['method']!r}; it must be text or null")
+        raise Mistake(f"method is {shown(settings['method'])}; it must be text or null")
     teacher = settings.setdefault("teacher", {}) or {}
     for name, seed in (("seed", settings.setdefault("seed", 0)), ("teacher.seed", teacher.get("seed", 0))):
         if not isinstance(seed, int) or isinstance(seed, bool) or not 0 <= seed < 2**31:
-            raise Mistake(f"{name} is {seed!r}; it must be a whole number from 0 on, below 2^31")
+            raise Mistake(f"{name} is {shown(seed)}; it must be a whole number from 0 on, below 2^31")
+
+
+def check_networks(key: str, given: Any) -> None:
+    if not isinstance(given, dict):
+        raise Mistake(f"{key} is {shown(given)}; choose one with {key}=NAME")
+    for role, one in given.items() if key == "networks" else ():
+        if not isinstance(one, dict):
+            raise Mistake(f"networks.{role} is {shown(one)}; choose one with +model@networks.{role}=NAME")
 
 
 def raw(node: DictConfig) -> Settings:

@@ -1,11 +1,14 @@
 from __future__ import annotations
 
+from typing import Annotated
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from unix_exp.ranges import Range
 from unix_exp.registry import criteria
-from unix_exp.types import Batch, Mistake, Output
+from unix_exp.types import Batch, Output
 
 
 @criteria.register("ce")
@@ -15,9 +18,7 @@ class CE:
     needs_teacher = False
     plain_supervision = True  # so the names of methods without a teacher leave it out
 
-    def __init__(self, smoothing: float = 0.0) -> None:
-        if not 0 <= smoothing < 1:
-            raise Mistake(f"criterion.ce.smoothing is {smoothing}; choose a number from 0 on, below 1")
+    def __init__(self, smoothing: Annotated[float, Range(0, 1, below=True)] = 0.0) -> None:
         self.smoothing = float(smoothing)  # the part of a label that is spread over all classes
 
     def __call__(self, student: Output, teacher: Output | None, batch: Batch) -> Tensor:

@@ -1,12 +1,13 @@
 from __future__ import annotations
 
-import math
+from typing import Annotated
 
 import torch.nn.functional as F
 from torch import Tensor
 
+from unix_exp.ranges import Range
 from unix_exp.registry import criteria
-from unix_exp.types import Batch, Mistake, Output
+from unix_exp.types import Batch, Output
 
 
 @criteria.register("kd")
@@ -16,9 +17,7 @@ class KD:
     needs_teacher = True
     plain_distillation = True  # so the names of methods leave it out
 
-    def __init__(self, tau: float = 4.0) -> None:
-        if not 0 < tau < math.inf:
-            raise Mistake(f"criterion.kd.tau is {tau}; choose a temperature above 0")
+    def __init__(self, tau: Annotated[float, Range(0.01, 1000)] = 4.0) -> None:
         self.tau = tau
 
     def __call__(self, student: Output, teacher: Output, batch: Batch) -> Tensor:

@@ -1,13 +1,12 @@
 from __future__ import annotations
 
-import math
-
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from unix_exp.ranges import Weight
 from unix_exp.registry import criteria
-from unix_exp.types import Batch, Mistake, Output
+from unix_exp.types import Batch, Output
 
 
 @criteria.register("mixkd")
@@ -20,10 +19,7 @@ class MixKD:
 
     needs_teacher = True
 
-    def __init__(self, gamma: float = 0.1, alpha: float = 0.9) -> None:
-        for name, value in (("gamma", gamma), ("alpha", alpha)):
-            if not 0 <= value < math.inf:
-                raise Mistake(f"criterion.mixkd.{name} is {value}; choose a number from 0 on")
+    def __init__(self, gamma: Weight = 0.1, alpha: Weight = 0.9) -> None:
         self.gamma, self.alpha = gamma, alpha
 
     def __call__(self, student: Output, teacher: Output, batch: Batch) -> Tensor:

@@ -3,20 +3,25 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from functools import cached_property
+from io import BytesIO
+from pathlib import Path
 
 import numpy as np
 import torch
 from PIL import Image, ImageOps
 
-from unix_exp.data.files import Files, identify, open_image
+from unix_exp.data.files import Files
+from unix_exp.data.keeping import hash_of
+from unix_exp.data.of_files import OfFiles
+from unix_exp.data.opening import content, decoded, shown
+from unix_exp.data.pixels import Kept, Pixels
 from unix_exp.data.resident import Images, Resident
 from unix_exp.types import Mistake, Watch
 
 
-class Decoded(Resident):
+class Decoded(OfFiles, Resident):
     """Image files small enough to live on the device together."""
 
     def __init__(
@@ -32,41 +37,51 @@ class Decoded(Resident):
         augment: bool,
         flip: bool,
     ) -> None:
-        self.root, self.cache = root, os.path.expanduser(cache)
+        self.root, self.cache = root, Path(cache).expanduser()
         self.classes, self.train, self.test, self.size = classes, train, test, size
         self.train_count, self.test_count = len(train.paths), len(test.paths)
         self.given_mean, self.given_std = mean, std
         self.augment, self.flip = augment, flip
 
-    def fingerprint(self) -> str:
-        return f"{self.identity}-{self.size}"
+    def examine(self, watch: Watch | None = None) -> list[str]:
+        """Also decode what is not in the cache: a file that cannot be is found here."""
+        notes = super().examine(watch)
+        if not self.kept(watch).there():
+            self.pixels(watch)
+        return notes
 
-    @cached_property
-    def identity(self) -> str:
-        return identify(self.root, self.train, self.test)
+    def kept(self, watch: Watch | None = None) -> Kept:
+        return Kept(self.cache, self.content_hash(watch), self.train_count + self.test_count, self.size)
+
+    def pixels(self, watch: Watch | None = None) -> Pixels:
+        def make() -> Pixels:
+            hashes = self.contents().hashes
+            values = decode(self.train.paths + self.test.paths, self.size, watch, hashes)
+            return Pixels(values, statistics(values[: self.train_count]))
+
+        return self.kept(watch).made(make)
 
     def read(self, watch: Watch | None) -> tuple[Images, Images]:
-        paths = self.train.paths + self.test.paths
-        kept = os.path.join(self.cache, f"{self.identity[:16]}-{self.size}")
-        shape = (len(paths), self.size, self.size, 3)
-        pixels = remembered(f"{kept}.npy", shape, np.uint8, lambda: decode(paths, self.size, watch))
-        train, test = np.split(pixels, [self.train_count])
-        if self.given_mean is None or self.given_std is None:
-            mean, std = remembered(f"{kept}-statistics.npy", (2, 3), np.float64, lambda: statistics(train))
+        values, (mean, std) = self.pixels(watch)
         self.mean = self.given_mean or mean.tolist()
         self.std = self.given_std or std.tolist()
-        halves = (train, self.train.labels), (test, self.test.labels)
-        first, second = (Images(torch.from_numpy(some), torch.tensor(labels)) for some, labels in halves)
-        return first, second
+        halves = zip(np.split(values, [self.train_count]), (self.train.labels, self.test.labels), strict=True)
+        train, test = (Images(torch.from_numpy(some), torch.tensor(labels)) for some, labels in halves)
+        return train, test
 
 
-def decode(paths: Sequence[str], size: int, watch: Watch | None = None, piece: int = 64) -> np.ndarray:
+def decode(
+    paths: Sequence[str], size: int, watch: Watch | None = None, hashes: np.ndarray | None = None, piece: int = 64
+) -> np.ndarray:
     """Files to [M, size, size, 3] uint8; Pillow decodes outside the interpreter's lock, so threads are enough."""
     pixels = np.empty((len(paths), size, size, 3), np.uint8)
 
     def fill(start: int) -> None:
         for row, path in enumerate(paths[start : start + piece], start):
-            pixels[row] = np.asarray(fitted(open_image(path), size))
+            data, _ = content(path)
+            if hashes is not None and hash_of(data) != hashes[row].tobytes():
+                raise Mistake(f"'{shown(path)}' was changed while it was read; the same command begins again")
+            pixels[row] = np.asarray(fitted(decoded(BytesIO(data), path), size))
 
     starts = range(0, len(paths), piece)
     pool = ThreadPoolExecutor(os.cpu_count())
@@ -93,27 +108,3 @@ def statistics(pixels: np.ndarray) -> np.ndarray:
     mean = counts @ values / counts.sum(1)
     variance = counts @ values**2 / counts.sum(1) - mean**2
     return np.stack([mean, np.sqrt(variance.clip(1e-6))])  # pixels are divided by it; of one colour it would be 0
-
-
-def remembered(path: str, shape: tuple[int, ...], dtype: type, make: Callable[[], np.ndarray]) -> np.ndarray:
-    """The array kept at `path`; where there is none of that shape, make it and keep it."""
-    try:
-        with open(path, "rb") as file:
-            kept = np.lib.format.read_array(file, allow_pickle=False)
-            if kept.shape == shape and kept.dtype == dtype:
-                return kept
-    except (OSError, ValueError, EOFError):
-        pass  # missing, incomplete or another file: it is made anew
-    made = make()
-    unfinished = f"{path}.{os.getpid()}"
-    try:
-        os.makedirs(os.path.dirname(path), exist_ok=True)
-        with open(unfinished, "wb") as file:
-            np.save(file, made)
-        os.replace(unfinished, path)  # whole or not at all, also when two runs start together
-    except OSError as error:
-        raise Mistake(f"dataset.cache can't be written at '{path}' ({error.strerror}); choose another") from error
-    finally:
-        if os.path.exists(unfinished):
-            os.remove(unfinished)
-    return made

@@ -1,18 +1,21 @@
-"""Folders of image files: finding them, identifying them, decoding one."""
+"""Folders of image files: finding them, and identifying them by name and size."""
 
 from __future__ import annotations
 
 import hashlib
 import os
+import re
+import stat
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from PIL import Image
+import numpy as np
 
+from unix_exp.data.opening import Stamp, looked_up, shown, unreadable
 from unix_exp.types import Mistake
 
-# All compressed, so that a file with other pixels has another size, by which it is identified.
 ENDINGS = (".png", ".jpg", ".jpeg", ".webp")
+UNFIT = re.compile("[\0-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")  # in names: controls, and bytes that are not UTF-8
 
 
 class Files(NamedTuple):
@@ -20,6 +23,11 @@ class Files(NamedTuple):
 
     paths: list[str]
     labels: list[int]
+    stamps: np.ndarray  # [N, 4] int64, each file's Stamp when it was found
+
+    @classmethod
+    def of(cls, paths: list[str], labels: list[int], stamps: Sequence[Stamp]) -> Files:
+        return cls(paths, labels, np.array(stamps, np.int64).reshape(-1, 4))
 
 
 def existing_folder(path: str, setting: str) -> str:
@@ -34,43 +42,65 @@ def find_classes(folder: str) -> tuple[str, ...]:
     """The class names: the sorted subfolders."""
     if not os.path.isdir(folder):
         raise Mistake(f"'{folder}' is missing; images belong in {os.path.basename(folder)}/<class>/")
-    with os.scandir(folder) as entries:
-        names = sorted(entry.name for entry in entries if entry.is_dir() and not entry.name.startswith("."))
+    names = [name for name in names_in(folder) if is_folder(os.path.join(folder, name))]
     if len(names) < 2:
         raise Mistake(f"'{folder}' has {len(names)} class folders; it needs two or more")
+    for name in names:
+        check_name(name, folder)
     return tuple(names)
+
+
+def names_in(folder: str) -> list[str]:
+    """The sorted names of what is not hidden there."""
+    try:
+        return sorted(name for name in os.listdir(folder) if not name.startswith("."))
+    except OSError as error:
+        raise unreadable(folder, error) from None
+
+
+def is_folder(path: str) -> bool:
+    try:
+        return stat.S_ISDIR(os.stat(path).st_mode)
+    except OSError as error:  # a link that leads nowhere or in a circle may have been a class
+        raise unreadable(path, error) from None
+
+
+def check_name(name: str, folder: str) -> None:
+    """Names are printed, recorded and drawn: here is where odd ones are stopped."""
+    if UNFIT.search(name):
+        raise Mistake(f"{name!a} in '{shown(folder)}' has bytes that are no text in UTF-8, or controls; rename it")
 
 
 def find_images(folder: str, classes: Sequence[str], inside: str = ".") -> Files:
     """Every image of every class in sorted order; files that aren't images are passed over."""
-    paths, labels = [], []
+    paths: list[str] = []
+    labels: list[int] = []
     for label, name in enumerate(classes):
         subfolder = os.path.normpath(os.path.join(folder, name, inside))
-        names = sorted(os.listdir(subfolder)) if os.path.isdir(subfolder) else []
-        images = [one for one in names if one.lower().endswith(ENDINGS) and not one.startswith(".")]
+        names = names_in(subfolder) if os.path.isdir(subfolder) else []
+        images = [one for one in names if one.lower().endswith(ENDINGS)]
         if not images:
             raise Mistake(f"'{subfolder}' has no images ({', '.join(ENDINGS)}); add some or remove class '{name}'")
+        for one in images:
+            check_name(one, subfolder)
         paths += [os.path.join(subfolder, one) for one in images]
         labels += [label] * len(images)
-    return Files(paths, labels)
+    return Files.of(paths, labels, [looked_up(path) for path in paths])
 
 
 def identify(root: str, *halves: Files) -> str:
-    """A hash of names, sizes and labels: the same wherever the files are and whenever they were copied."""
+    """A hash of names, sizes and labels: the same wherever the files are and whenever they were copied.
+
+    It names a run before anything is read; what is in the files is compared when a run begins (contents.py).
+    """
     digest = hashlib.sha256()
     for half in halves:
         digest.update(b"half\n")
-        for path, label in zip(*half, strict=True):
-            name = path[len(root) :].replace(os.sep, "/").lstrip("/")
-            digest.update(f"{name} {os.path.getsize(path)} {label}\n".encode())
+        for path, label, size in zip(half.paths, half.labels, half.stamps[:, 0].tolist(), strict=True):
+            digest.update(f"{below(root, path)} {size} {label}\n".encode())
     return digest.hexdigest()
 
 
-def open_image(path: str) -> Image.Image:
-    """Decode a file to RGB."""
-    try:
-        with Image.open(path) as image:
-            colours: Image.Image = image.convert("RGB")
-            return colours
-    except (OSError, SyntaxError, ValueError) as error:  # Pillow raises any of these for a broken file
-        raise Mistake(f"'{path}' can't be read as an image ({type(error).__name__}); repair or remove it") from error
+def below(root: str, path: str) -> str:
+    """A file's name within its data set, the same on every system."""
+    return path[len(root) :].replace(os.sep, "/").lstrip("/")

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+from typing import Annotated
 
 from unix_exp.data.files import existing_folder, find_classes, find_images
-from unix_exp.data.streamed import IMAGENET_MEAN, IMAGENET_STD, Streamed
+from unix_exp.data.streamed import IMAGENET_MEAN, IMAGENET_STD, Streamed, Workers
+from unix_exp.ranges import Range
 from unix_exp.registry import datasets
 from unix_exp.types import Mistake
 
@@ -15,7 +17,13 @@ class ImageNet(Streamed):
     """Random parts resized to 224 px and mirrored; tested on the middle 224 px of 256."""
 
     def __init__(
-        self, path: str = "data/imagenet", size: int = 224, augment: bool = True, flip: bool = True, workers: int = 4
+        self,
+        path: str = "data/imagenet",
+        size: Annotated[int, Range(32, 2048)] = 224,
+        cache: str = "data/cache",
+        augment: bool = True,
+        flip: bool = True,
+        workers: Workers = 4,
     ) -> None:
         if size < 32:
             raise Mistake(f"dataset.size is {size}; choose 32 or more")
@@ -23,4 +31,4 @@ class ImageNet(Streamed):
         folders = [os.path.join(root, half) for half in ("train", "val")]
         classes = find_classes(folders[0])
         train, test = (find_images(folder, classes) for folder in folders)
-        super().__init__(root, classes, train, test, size, IMAGENET_MEAN, IMAGENET_STD, augment, flip, workers)
+        super().__init__(root, classes, train, test, size, IMAGENET_MEAN, IMAGENET_STD, augment, flip, workers, cache)

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from math import cos, pi, sin, tau
+from typing import Annotated, TypeAlias
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
 from unix_exp.data.resident import Images, Resident
+from unix_exp.ranges import Range, Seed
 from unix_exp.registry import datasets
 from unix_exp.types import Mistake, Watch
 
@@ -130,6 +132,8 @@ TURNED: dict[str, Figure] = {
 }
 FIGURES = {**UPRIGHT, **TURNED}
 
+Drawn: TypeAlias = Annotated[int, Range(len(FIGURES), 1_000_000)]  # at most 3 GB
+
 
 @datasets.register("shapes")
 class Shapes(Resident):
@@ -141,7 +145,12 @@ class Shapes(Resident):
     std = (0.25, 0.25, 0.25)
 
     def __init__(
-        self, train_count: int = 6000, test_count: int = 2400, seed: int = 0, augment: bool = True, flip: bool = True
+        self,
+        train_count: Drawn = 6000,
+        test_count: Drawn = 2400,
+        seed: Seed = 0,
+        augment: bool = True,
+        flip: bool = True,
     ) -> None:
         for name, count in (("train_count", train_count), ("test_count", test_count)):
             if count < len(FIGURES):

@@ -5,24 +5,30 @@ from __future__ import annotations
 import hashlib
 import time
 from collections.abc import Iterator, Sequence
-from functools import cached_property
-from typing import Any
+from pathlib import Path
+from typing import Annotated, Any, TypeAlias
 
 import numpy as np
 import torch
+from PIL import Image
 from torch import Tensor
 from torch.utils.data import DataLoader
 
 from unix_exp import stopping
-from unix_exp.data.files import Files, identify, open_image
+from unix_exp.data.files import Files
+from unix_exp.data.keeping import hash_of
+from unix_exp.data.of_files import OfFiles
+from unix_exp.data.opening import content, decoded, opened, shown
 from unix_exp.data.resident import Normalise, check_batch
+from unix_exp.ranges import Range
 from unix_exp.types import Answers, Batch, Mistake, Others, View, Watch
 
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_STD = (0.229, 0.224, 0.225)
+Workers: TypeAlias = Annotated[int, Range(0, 512)]
 
 
-class Streamed:
+class Streamed(OfFiles):
     """Image files read anew each epoch: a random part of each, resized, to train on; the middle to test on."""
 
     def __init__(
@@ -37,21 +43,16 @@ class Streamed:
         augment: bool,
         flip: bool,
         workers: int,
+        cache: str = "data/cache",
     ) -> None:
         if workers < 0:
             raise Mistake(f"dataset.workers is {workers}; choose 0 or more")
-        self.root, self.classes, self.train, self.test, self.size = root, classes, train, test, size
+        self.root, self.cache = root, Path(cache).expanduser()
+        self.classes, self.train, self.test, self.size = classes, train, test, size
         self.train_count, self.test_count = len(train.paths), len(test.paths)
         self.mean, self.std = mean, std
         self.augment, self.flip, self.workers = augment, flip, workers
         self.others: Others | None = None  # the processes that each read a part of every batch
-
-    def fingerprint(self) -> str:
-        return f"{self.identity}-{self.size}"
-
-    @cached_property
-    def identity(self) -> str:
-        return identify(self.root, self.train, self.test)
 
     def load(self, device: Any, watch: Watch | None = None) -> None:
         from torchvision.transforms import v2  # here: it takes a second, which other data sets save
@@ -74,7 +75,7 @@ class Streamed:
             order = only.cpu()[order]
         batches = order.split(batch)[: count // batch]
         view = view or View()
-        reader = Reader(self.train, self.augmented, seed if view.seed is None else view.seed, view.answers)
+        reader = self.reader(self.train, self.augmented, seed if view.seed is None else view.seed, view.answers)
         moves = torch.Generator(self.device).manual_seed(seed + 1)
         flip = self.augment and self.flip
         if view.jitter:  # the batches before the first are not read, and their moves are drawn for those after
@@ -89,14 +90,20 @@ class Streamed:
 
     def view_batches(self, batch: int, view: View, first: int = 0) -> Iterator[Tensor]:
         assert view.seed is not None
-        reader = Reader(self.train, self.augmented, view.seed)
+        reader = self.reader(self.train, self.augmented, view.seed)
         for pixels, *_ in self._stream(reader, torch.arange(first, self.train_count).split(batch)):
             yield self.normalise(pixels)
 
     def test_batches(self, batch: int) -> Iterator[tuple[Tensor, Tensor]]:
         batches = torch.arange(self.test_count).split(batch)
-        for pixels, labels, _ in self._shared(Reader(self.test, self.centred, 0), batches):
+        for pixels, labels, _ in self._shared(self.reader(self.test, self.centred, 0), batches):
             yield self.normalise(pixels), labels
+
+    def reader(self, files: Files, transform: Any, seed: int, answers: Answers | None = None) -> Reader:
+        """Of one half; it compares every file with what was hashed, where it was."""
+        first = 0 if files is self.train else self.train_count
+        hashes = None if self._contents is None else self._contents.hashes[first : first + len(files.paths)]
+        return Reader(files, transform, seed, answers, hashes)
 
     def divide(self, others: Others | None) -> None:
         """From now on each process reads its rows of a batch and is given the others'; None: each reads all."""
@@ -128,6 +135,7 @@ class Streamed:
             time.sleep(0.2)  # PyTorch says so itself as soon as the system has told it
             raise RuntimeError(f"DataLoader worker was killed: {error}") from None
         except Mistake as mistake:  # a worker's comes wrapped in its traceback; what the user needs is the last line
+            mistake.__traceback__ = None  # it keeps the loader, and with it workers that this process would wait for
             raise Mistake(str(mistake).strip().splitlines()[-1].removeprefix("unix_exp.types.Mistake: ")) from None
 
 
@@ -139,20 +147,40 @@ def begin_worker(number: int) -> None:
 class Reader:
     """One image by its number, augmented as a function of seed and number only, whichever worker reads it."""
 
-    def __init__(self, files: Files, transform: Any, seed: int, answers: Answers | None = None) -> None:
+    def __init__(
+        self,
+        files: Files,
+        transform: Any,
+        seed: int,
+        answers: Answers | None = None,
+        hashes: np.ndarray | None = None,
+    ) -> None:
         self.files, self.transform, self.seed, self.answers = files, transform, seed, answers
+        self.hashes = hashes  # of the files, as they were when the run began
 
     def __len__(self) -> int:
         return len(self.files.paths)
 
     def __getitem__(self, number: int) -> tuple[Any, ...]:
-        image = open_image(self.files.paths[number])
+        image = self.opened(number)
         digest = hashlib.sha256(f"{self.seed} {number}".encode()).digest()
         with torch.random.fork_rng(devices=[]):  # without workers this is the program's own generator
             torch.default_generator.manual_seed(int.from_bytes(digest[:4], "little"))
             image = self.transform(image)
         rows = () if self.answers is None else self.answers.row(number)
         return torch.from_numpy(np.array(image)), self.files.labels[number], number, *rows
+
+    def opened(self, number: int) -> Image.Image:
+        path = self.files.paths[number]
+        file, stamp = opened(path)
+        with file:
+            if self.hashes is not None and stamp != tuple(self.files.stamps[number].tolist()):
+                self.compare(path, self.hashes[number])  # its stamp costs nothing; its content a second reading
+            return decoded(file, path)
+
+    def compare(self, path: str, hashed: np.ndarray) -> None:
+        if hash_of(content(path)[0]) != hashed.tobytes():
+            raise Mistake(f"'{shown(path)}' was changed while a run reads it; put it back and start again")
 
 
 def jittered(images: Tensor, pixels: int, flip: bool, generator: torch.Generator) -> Tensor:

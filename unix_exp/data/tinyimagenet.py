@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 
 from unix_exp.data.decoded import Decoded
-from unix_exp.data.files import Files, existing_folder, find_classes, find_images
+from unix_exp.data.files import Files, check_name, existing_folder, find_classes, find_images
+from unix_exp.data.opening import content, looked_up
 from unix_exp.registry import datasets
 from unix_exp.types import Mistake
 
@@ -35,12 +36,15 @@ def find_annotated(folder: str, classes: tuple[str, ...]) -> Files:
     annotations = os.path.join(folder, "val_annotations.txt")
     if not os.path.isfile(annotations):
         raise Mistake(f"'{annotations}' is missing; unpack the archive again")
-    with open(annotations) as lines:
-        rows = sorted(line.split("\t")[:2] for line in lines if line.strip())
+    text = content(annotations)[0].decode(errors="surrogateescape")
+    rows = sorted(line.split("\t")[:2] for line in text.splitlines() if line.strip())
     unknown = sorted({row[-1] for row in rows} - set(classes))
     if unknown:
-        raise Mistake(f"'{annotations}' names class '{unknown[0]}', which train/ lacks; unpack the archive again")
-    missing = next((name for name, _ in rows if not os.path.isfile(os.path.join(folder, "images", name))), None)
-    if missing:
-        raise Mistake(f"'{folder}/images/{missing}' is missing; unpack the archive again")
-    return Files([os.path.join(folder, "images", name) for name, _ in rows], [classes.index(one) for _, one in rows])
+        raise Mistake(f"'{annotations}' names class {unknown[0]!a}, which train/ lacks; unpack the archive again")
+    images = os.path.join(folder, "images")
+    for name, _ in rows:
+        check_name(name, images)
+        if not os.path.lexists(os.path.join(images, name)):
+            raise Mistake(f"'{folder}/images/{name}' is missing; unpack the archive again")
+    paths = [os.path.join(images, name) for name, _ in rows]
+    return Files.of(paths, [classes.index(one) for _, one in rows], [looked_up(path) for path in paths])

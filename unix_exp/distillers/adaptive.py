@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from functools import partial
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import torch
 from torch import Tensor, nn
@@ -14,6 +13,7 @@ from unix_exp.criteria.weighted import mean_over_images
 from unix_exp.distillers.adaptive_paths import PATHS, Path, soft_target
 from unix_exp.distillers.distiller import Distiller, Parts
 from unix_exp.models.parts import classify
+from unix_exp.ranges import Range
 from unix_exp.registry import distillers
 from unix_exp.types import Batch, Facts, Losses, Mistake, Output, Terms
 from unix_exp.words import nearest
@@ -32,14 +32,14 @@ class Adaptive(Distiller):
         self,
         parts: Parts,
         facts: Facts,
-        paths: dict[str, float] | None = None,
+        paths: dict[str, Annotated[float, Range(0, 1_000_000, above=True)]] | None = None,
         weights: Literal["adaptive", "layerwise", "fixed"] = "adaptive",
-        alpha: float = 1.0,
-        tau: float = 4.0,
+        alpha: Annotated[float, Range(0, 1_000_000, above=True)] = 1.0,
+        tau: Annotated[float, Range(0.01, 1000)] = 4.0,
     ) -> None:
         super().__init__(parts)
         paths = AT_AND_ST if paths is None else paths
-        self.paths = chosen(paths, tau, alpha)
+        self.paths = chosen(paths, tau)
         self.w, self.weights, self.alpha = dict(paths), weights, alpha
         student, teacher = facts.shapes["student"], facts.shapes["teacher"]
         check_maps(self.paths, student, teacher)
@@ -99,18 +99,13 @@ class Adaptive(Distiller):
         return terms, values
 
 
-def chosen(paths: Mapping[str, Any], tau: float, alpha: float) -> dict[str, Path]:
+def chosen(paths: Mapping[str, Any], tau: float) -> dict[str, Path]:
     """The paths by name, always in the same order: a checkpoint knows the parameters by their order."""
     if not paths:
         raise Mistake(f"distiller.paths is empty; give a weight to one or more of {', '.join(PATHS)}")
-    for name, weight in paths.items():
+    for name in paths:
         if name not in PATHS:
             raise Mistake(f"distiller.paths has no path '{name}'; {nearest(str(name), PATHS)}")
-        if isinstance(weight, bool) or not isinstance(weight, (int, float)) or not 0 < weight < math.inf:
-            raise Mistake(f"distiller.paths.{name} is {weight!r}; it must be a number above 0")
-    for name, value in (("tau", tau), ("alpha", alpha)):
-        if not 0 < value < math.inf:
-            raise Mistake(f"distiller.{name} is {value}; it must be a number above 0")
     warm = {"st": PATHS["st"]._replace(distance=partial(soft_target, tau=tau))}
     return {name: warm.get(name, path) for name, path in PATHS.items() if name in paths}
 

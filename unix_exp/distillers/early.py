@@ -1,8 +1,11 @@
 from __future__ import annotations
 
+from typing import Annotated
+
 from unix_exp.criteria.ce import CE
 from unix_exp.criteria.weighted import Weighted
 from unix_exp.distillers.distiller import Distiller, Parts
+from unix_exp.ranges import Range
 from unix_exp.recipe import Recipe
 from unix_exp.registry import distillers
 from unix_exp.types import Batch, Losses, Mistake, Stage
@@ -14,11 +17,9 @@ TAUGHT, ALONE = "taught", "labels alone"
 class Early(Distiller):
     """Distil for the first epochs, then train on the labels alone: the teacher's compute is spent where it is early."""
 
-    def __init__(self, parts: Parts, share: float = 0.1) -> None:
+    def __init__(self, parts: Parts, share: Annotated[float, Range(0, 1, above=True, below=True)] = 0.1) -> None:
         super().__init__(parts)
-        if not 0 < share < 1:
-            raise Mistake(f"distiller.share is {share}; choose a number between 0 and 1: the part that is distilled")
-        self.share = share
+        self.share = share  # the part of the epochs that is distilled
         self.labels = Weighted({"labels": CE()}, {"labels": 1.0})
         self.train()
 

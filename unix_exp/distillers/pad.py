@@ -1,7 +1,6 @@
 from __future__ import annotations
 
-import math
-from typing import Literal
+from typing import Annotated, Literal
 
 import torch
 from torch import nn
@@ -9,6 +8,7 @@ from torch import nn
 from unix_exp.criteria.weighted import mean_over_images
 from unix_exp.distillers.distiller import Distiller, Parts
 from unix_exp.distillers.pad_weighting import Hardest, LearnedVariance, Power, SharedVariance, Unweighted, distance
+from unix_exp.ranges import Range, Weight
 from unix_exp.recipe import Recipe
 from unix_exp.registry import distillers
 from unix_exp.types import Batch, Facts, Losses, Mistake, Stage
@@ -26,18 +26,14 @@ class Pad(Distiller):
         self,
         parts: Parts,
         facts: Facts,
-        beta: float = 15.0,
+        beta: Weight = 15.0,
         weighting: Weighting = "learned",
-        keep: float = 0.5,
-        gamma: float = 1.0,
+        keep: Annotated[float, Range(0, 1, above=True)] = 0.5,
+        gamma: Annotated[float, Range(0, 1000)] = 1.0,
         epochs: int | None = None,
         lr: float | None = None,
     ) -> None:
         super().__init__(parts)
-        if not 0 <= beta < math.inf:
-            raise Mistake(f"distiller.beta is {beta}; choose a number from 0 on")
-        if not 0 <= gamma < math.inf:
-            raise Mistake(f"distiller.gamma is {gamma}; choose a number from 0 on")
         self.beta, self.epochs, self.lr = beta, epochs, lr
         mine, theirs = (facts.shapes[role].embedding.shape[1] for role in ("student", "teacher"))
         self.adapter = nn.Identity() if mine == theirs else nn.Linear(mine, theirs)

@@ -82,9 +82,7 @@ class Hardest(ByDistance):
 
     def __init__(self, beta: float, keep: float) -> None:
         super().__init__(beta)
-        if not 0 < keep <= 1:
-            raise Mistake(f"distiller.keep is {keep}; it is a share of the batch, above 0 and at most 1")
-        self.keep = keep
+        self.keep = keep  # a share of the batch
 
     def weight(self, apart: Tensor) -> Tensor:
         count = max(1, int(self.keep * len(apart)))

@@ -1,12 +1,13 @@
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import Annotated, ClassVar
 
 from unix_exp.distillers.distiller import Parts
 from unix_exp.distillers.offline import Offline
+from unix_exp.ranges import Range
 from unix_exp.recipe import Recipe
 from unix_exp.registry import distillers
-from unix_exp.types import Mistake, Stage
+from unix_exp.types import Stage
 
 
 @distillers.register("shortened")
@@ -15,11 +16,9 @@ class Shortened(Offline):
 
     in_names: ClassVar[bool] = True
 
-    def __init__(self, parts: Parts, share: float = 0.5) -> None:
+    def __init__(self, parts: Parts, share: Annotated[float, Range(0, 1, above=True)] = 0.5) -> None:
         super().__init__(parts)
-        if not 0 < share <= 1:
-            raise Mistake(f"distiller.share is {share}; choose a number above 0, up to 1: the part of recipe.epochs")
-        self.share = share
+        self.share = share  # the part of recipe.epochs
 
     def stages(self, recipe: Recipe) -> tuple[Stage, ...]:
         return (Stage("train", recipe.shortened(max(1, round(self.share * recipe.epochs)))),)

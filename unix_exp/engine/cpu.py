@@ -7,15 +7,28 @@ import ctypes
 import torch
 from torch import Tensor, nn
 
+CPUINFO = "/proc/cpuinfo"
+BF16 = frozenset(("avx512_bf16", "avx_ne_convert", "amx_bf16", "bf16"))  # Linux's names; the last is ARM's
+
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3  # glibc's names and numbers, malloc.h
 
 
 def cpu_name() -> str:
     try:
-        with open("/proc/cpuinfo") as lines:
+        with open(CPUINFO) as lines:
             return next(line.split(":", 1)[1].strip() for line in lines if line.startswith("model name"))
     except (OSError, StopIteration):
         return "CPU"
+
+
+def computes_bf16(told: str = CPUINFO) -> bool:
+    """Whether the processor has instructions for bf16; without them PyTorch emulates it. True where nobody can tell."""
+    try:
+        with open(told) as lines:
+            flags = next(line.split(":", 1)[1].split() for line in lines if line.startswith(("flags", "Features")))
+    except (OSError, StopIteration):
+        return True
+    return not BF16.isdisjoint(flags)
 
 
 def keep_freed_memory() -> None:

@@ -5,13 +5,14 @@ from __future__ import annotations
 import os
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from typing import Literal
+from typing import Annotated, Literal
 
 import torch
 from torch import Tensor, nn
 
-from unix_exp.engine.cpu import cpu_name, keep_freed_memory, without_slow_kernels
+from unix_exp.engine.cpu import computes_bf16, cpu_name, keep_freed_memory, without_slow_kernels
 from unix_exp.engine.world import expected
+from unix_exp.ranges import Count, Range, check_fields
 from unix_exp.stopping import GRACE
 from unix_exp.types import Mistake
 
@@ -32,23 +33,16 @@ class Runtime:
     memory_format: Literal["channels_last", "contiguous"] = "channels_last"
     compile: bool = False
     capture: Literal["auto", True, False] = "auto"
-    threads: int | None = None
-    checkpoint_every: int | Literal["auto"] = "auto"
-    checkpoint_minutes: float | None = 10.0
-    grace_seconds: float = GRACE
+    threads: Annotated[int, Range(1, MOST_THREADS)] | None = None
+    checkpoint_every: Count | Literal["auto"] = "auto"
+    checkpoint_minutes: Annotated[float, Range(0, above=True)] | None = 10.0
+    grace_seconds: Annotated[float, Range(0, DAY, above=True)] = GRACE
     analysis: bool = True
     agreement: bool = False
     sync_batch_norm: bool = True
 
     def __post_init__(self) -> None:
-        if self.threads is not None and not 1 <= self.threads <= MOST_THREADS:
-            raise Mistake(f"runtime.threads is {self.threads}; choose 1 to {MOST_THREADS}, or null for all cores")
-        if self.checkpoint_every != "auto" and self.checkpoint_every < 1:
-            raise Mistake(f"runtime.checkpoint_every is {self.checkpoint_every}; choose auto, or 1 or more epochs")
-        if self.checkpoint_minutes is not None and not self.checkpoint_minutes > 0:
-            raise Mistake(f"runtime.checkpoint_minutes is {self.checkpoint_minutes}; choose minutes above 0, or null")
-        if not 0 < self.grace_seconds <= DAY:
-            raise Mistake(f"runtime.grace_seconds is {self.grace_seconds}; choose seconds above 0, up to a day")
+        check_fields(self, "runtime.")
         kind = self.place().type  # a device that isn't there is found before anything is built
         if self.capture is True and kind != "cuda":
             raise Mistake(f"runtime.capture is true, which needs a GPU, but this runs on {kind}; choose auto or false")
@@ -133,6 +127,13 @@ class Runtime:
         # No cache: older PyTorch would train with the weights that it cast while scouting, without gradient.
         enabled = precision == "bf16"
         return torch.autocast(self.place().type, torch.bfloat16, enabled=enabled, cache_enabled=False)
+
+    def remarks(self) -> list[str]:
+        """What a user of these settings on this machine should know."""
+        asked = "bf16" in (self.precision, self.precision_of_teacher, self.scout_precision)
+        if asked and self.place().type == "cpu" and not computes_bf16():
+            return ["this processor has no bf16 instructions: bf16 is emulated, and slower than float32"]
+        return []
 
     def hardware(self) -> str:
         device = self.place()

@@ -6,6 +6,7 @@ from typing import Any, ClassVar
 import torch
 from torch import nn
 
+from unix_exp.ranges import Count
 from unix_exp.registry import probes
 from unix_exp.types import Dataset
 
@@ -16,7 +17,7 @@ class Agreement:
 
     networks: ClassVar[tuple[str, ...]] = ("student", "teacher")
 
-    def __init__(self, batch: int = 250) -> None:
+    def __init__(self, batch: Count = 250) -> None:
         self.batch = batch
 
     @torch.no_grad()

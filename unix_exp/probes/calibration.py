@@ -1,15 +1,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import Annotated, Any, NamedTuple
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from unix_exp.probes.pictures import curves
+from unix_exp.ranges import Count, Range
 from unix_exp.registry import probes
-from unix_exp.types import Dataset, Mistake
+from unix_exp.types import Dataset
 
 
 @probes.register("calibration")
@@ -20,10 +21,7 @@ class Calibration:
     confidence: their means, in per cent. nll: the mean negative log-likelihood of the labels.
     """
 
-    def __init__(self, bins: int = 15, batch: int = 250) -> None:
-        for name, value in (("bins", bins), ("batch", batch)):
-            if value < 1:
-                raise Mistake(f"probe.{name} is {value}; choose 1 or more")
+    def __init__(self, bins: Annotated[int, Range(1, 10_000)] = 15, batch: Count = 250) -> None:
         self.bins, self.batch = bins, batch
 
     @torch.no_grad()

@@ -7,6 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from unix_exp.probes.pictures import points
+from unix_exp.ranges import Count
 from unix_exp.registry import probes
 from unix_exp.types import Dataset, Mistake
 from unix_exp.words import nearest
@@ -22,10 +23,7 @@ class Features:
     that is within classes, in per cent; it is small where classes form clusters.
     """
 
-    def __init__(self, classes: list[str] | None = None, images: int = 50, batch: int = 250) -> None:
-        for name, value in (("images", images), ("batch", batch)):
-            if value < 1:
-                raise Mistake(f"probe.{name} is {value}; choose 1 or more")
+    def __init__(self, classes: list[str] | None = None, images: Count = 50, batch: Count = 250) -> None:
         if classes is not None and len(set(classes)) < 2:
             raise Mistake(f"probe.classes is {classes}; name two classes or more")
         self.classes = classes  # by name; null: the first six

@@ -1,16 +1,18 @@
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any
+from typing import Annotated, Any, TypeAlias
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from unix_exp.probes.pictures import curves
+from unix_exp.ranges import Count, Range, Seed
 from unix_exp.registry import probes
 from unix_exp.types import Dataset, Mistake
+
+Level: TypeAlias = Annotated[float, Range(0, 255, above=True)]  # of a pixel
 
 
 @probes.register("robustness")
@@ -24,21 +26,16 @@ class Robustness:
 
     def __init__(
         self,
-        eps: list[float] = [1.0, 2.0, 4.0, 8.0],  # noqa: B006
-        steps: int = 10,
-        step: float | None = None,
+        eps: list[Level] = [1.0, 2.0, 4.0, 8.0],  # noqa: B006
+        steps: Annotated[int, Range(1, 10_000)] = 10,
+        step: Level | None = None,
         random_start: bool = True,
-        seed: int = 0,
-        images: int | None = None,
-        batch: int = 250,
+        seed: Seed = 0,
+        images: Count | None = None,
+        batch: Count = 250,
     ) -> None:
-        if not eps or not all(0 < one <= 255 for one in eps):
+        if not eps:
             raise Mistake(f"probe.eps is {eps}; give numbers above 0 and up to 255, levels of a pixel")
-        for name, value in (("steps", steps), ("images", images), ("batch", batch)):
-            if value is not None and value < 1:
-                raise Mistake(f"probe.{name} is {value}; choose 1 or more")
-        if step is not None and not 0 < step < math.inf:
-            raise Mistake(f"probe.step is {step}; choose a number above 0, levels of a pixel")
         self.eps = [float(one) for one in eps]
         self.steps, self.step = steps, step  # null: 2.5 eps / steps, as Madry et al. do
         self.random_start, self.seed = random_start, seed

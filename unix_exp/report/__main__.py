@@ -15,8 +15,10 @@ from unix_exp.report.blocks import Section, csv_of, figures_in
 from unix_exp.report.filling import filled
 from unix_exp.report.markdown import markdown
 from unix_exp.report.page import page
-from unix_exp.report.runs import read
+from unix_exp.report.runs import Run, Skipped, read
+from unix_exp.report.sound import sound
 from unix_exp.types import Mistake
+from unix_exp.words import as_line
 
 
 def main() -> None:
@@ -49,7 +51,7 @@ def main() -> None:
         else:
             write(given.runs, given.out)
     except Mistake as mistake:
-        print(f"error: {mistake}", file=sys.stderr)
+        print(f"error: {as_line(str(mistake))}", file=sys.stderr)
         sys.exit(2)
     if given.open:
         shown = given.markdown or given.out / "index.html"
@@ -110,15 +112,30 @@ def text_of(file: Path | None) -> str:
 def content_of(paths: list[Path], out: Path) -> tuple[int, Content]:
     """How many runs were read, and what is written about them."""
     runs, skipped = read(paths, out)
+    try:
+        content = content_from(runs, skipped)
+    except Mistake:
+        content = None
+    except Exception:
+        runs, broken = sound(runs, lambda some: content_from(some, []))
+        if not broken:
+            raise  # a bug
+        skipped += broken
+        content = content_from(runs, skipped) if runs else None
     for one in skipped:
-        print(f"skipped {one.path}: {one.why}", file=sys.stderr)
-    if not runs:
-        raise Mistake(f"no finished run in {', '.join(map(str, paths))}")
-    content = Content(contents.TITLE, contents.lead(runs, skipped), contents.sections(runs, skipped))
+        print(as_line(f"skipped {one.path}: {one.why}"), file=sys.stderr)
     for run in runs:
         for flaw in run.flaws:
-            print(f"note {run.path}: {flaw}; it is drawn as it is", file=sys.stderr)
+            print(as_line(f"not whole {run.path}: {flaw}"), file=sys.stderr)
+    if content is None:
+        raise Mistake(f"no finished run in {', '.join(map(str, paths))}")
     return len(runs), content
+
+
+def content_from(runs: list[Run], skipped: list[Skipped]) -> Content:
+    if not runs:
+        raise Mistake("no finished run")
+    return Content(contents.TITLE, contents.lead(runs, skipped), contents.sections(runs, skipped))
 
 
 def write_files(files: dict[Path, str], option: str) -> None:

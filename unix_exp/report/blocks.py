@@ -141,18 +141,27 @@ def slug(text: str) -> str:
     return re.sub(r"[^a-z0-9]+", "-", text.lower())[:100].strip("-") or "unnamed"
 
 
+FIGURES = re.compile(r"[+-]?\d([\d.,±%()+ -]|to|pp|e[+-]?\d)*")  # such as -0.31 to +1.20
+
+
+def inert(text: str) -> str:
+    """A cell that no spreadsheet takes for a formula: names and commits of runs come from whoever made them."""
+    text = " ".join(text.split())
+    return f"'{text}" if text.startswith(("=", "+", "-", "@")) and not FIGURES.fullmatch(text) else text
+
+
 def csv_of(table: Table) -> str:
     """The table for a spreadsheet: a missing cell is empty, and the heading between rows is a column of its own."""
     grouped = any(isinstance(row, Heading) for row in table.rows)
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     titles = [f"{column.group}: {column.title}" if column.group else column.title for column in table.columns]
-    writer.writerow(["group", *titles] if grouped else titles)
+    writer.writerow(map(inert, ["group", *titles] if grouped else titles))
     group = ""
     for row in table.rows:
         if isinstance(row, Heading):
             group = row.title
         else:
             cells = ["" if cell == MISSING else cell_of(cell).text for cell in row]
-            writer.writerow([group, *cells] if grouped else cells)
+            writer.writerow(map(inert, [group, *cells] if grouped else cells))
     return clean(text.getvalue())

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import statistics
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -14,6 +13,7 @@ from unix_exp.plots.pictures import Picture, pictures
 from unix_exp.report.arms import Arm, Group, same_length, share_of_kd
 from unix_exp.report.blocks import Block, Cell, Column, Figure, Figures, Table, Text, slug
 from unix_exp.report.tables import number, schedule_notes
+from unix_exp.run.foreign import bytes_of, json_of
 
 NONE_AT_HAND = "no published figure at hand"
 SHARES = (0, 5, 25, 50, 75, 95, 100)  # per cent of the images, of the quantiles that every epoch records
@@ -107,9 +107,9 @@ def extremes(arm: Arm, group: Group, name: str, what: str) -> Figure | None:
 def pictures_of(folder: Path, name: str, what: str) -> list[Picture]:
     """Empty where the files are not there or not whole: a report is made of what there is."""
     try:
-        described: dict[str, list[dict[str, Any]]] = json.loads((folder / f"{name}.json").read_text())
+        described: dict[str, list[dict[str, Any]]] = json_of(folder / f"{name}.json")
         found = [
-            Picture(f"{end} {what}, {limits(described[end])}", (folder / f"{name}-{end}.png").read_bytes(),
+            Picture(f"{end} {what}, {limits(described[end])}", bytes_of(folder / f"{name}-{end}.png"),
                     classes(described[end]))
             for end in ENDS
         ]  # fmt: skip

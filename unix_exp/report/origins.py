@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shlex
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -9,6 +10,8 @@ from typing import NamedTuple
 from unix_exp.report.arms import Arm, Group
 from unix_exp.report.blocks import Code, Table
 from unix_exp.report.runs import Run
+
+SETTING = re.compile(r"(\+\+?|~)?\w[\w.@/-]*")
 
 
 class Origin(NamedTuple):
@@ -77,5 +80,12 @@ def words_of(command: str | None) -> list[str] | None:
         words = shlex.split(command or "")
     except ValueError:
         return None
-    ours = words[:3] == ["python", "-m", "unix_exp.train"]
-    return words if ours and all(word.isprintable() for word in words) else None
+    ours = words[:3] == ["python", "-m", "unix_exp.train"] and all(word.isprintable() for word in words)
+    return words if ours and all(map(harmless, words[3:])) else None
+
+
+def harmless(word: str) -> bool:
+    """A setting or a choice of a group; flags and Hydra's own settings can name files elsewhere, and run them."""
+    key, equals, _ = word.partition("=")
+    named = SETTING.fullmatch(key) is not None and (equals or key.startswith("~"))
+    return word == "-m" or bool(named and not key.lstrip("+~").startswith("hydra"))

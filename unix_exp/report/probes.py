@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -24,6 +23,7 @@ from unix_exp.report.blocks import (
 )
 from unix_exp.report.methods import first_figures
 from unix_exp.report.runs import Run
+from unix_exp.run.foreign import json_of
 from unix_exp.run.record import finite
 
 
@@ -47,7 +47,7 @@ def sections(runs: Sequence[Run]) -> list[Section]:
             for run in arm.runs:
                 for path in sorted((run.path / "probes").glob("*.json")):
                     try:
-                        kept = json.loads(path.read_text())
+                        kept = json_of(path)
                         values, settings = dict(kept["found"]), dict(kept.get("settings", {}))
                     except (OSError, ValueError, KeyError, TypeError, AttributeError):
                         damaged.append(str(path))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
@@ -10,15 +9,15 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import yaml
-
 from unix_exp.config import Settings
 from unix_exp.report.gaps import flaw_of_records
-from unix_exp.run.foreign import json_of, text_of
+from unix_exp.run.foreign import json_of, parsed, text_of, yaml_of
 from unix_exp.run.record import FILES, Result, check, check_analysis, check_settings, finite
 from unix_exp.run.seal import verify
 from unix_exp.types import Mistake
 from unix_exp.words import first_line
+
+FEW = 50  # runs, of which each is tried beside all before it; of more only alone
 
 
 @dataclass(frozen=True)
@@ -143,7 +142,7 @@ def read_run(path: Path) -> Run:
         result = json_of(path / "result.json")
     except FileNotFoundError:
         raise Mistake(unfinished(path)) from None
-    except (OSError, ValueError, RecursionError) as error:
+    except (OSError, ValueError) as error:
         raise Mistake(f"result.json is damaged: {first_line(error)}") from None
     if flaw := check(result):
         raise Mistake(f"result.json is damaged: {flaw}")
@@ -166,14 +165,13 @@ def unfinished(path: Path) -> str:
         failure = text_of(path / "failure.txt").strip().splitlines()
     except OSError:
         return state
-    return f"{state}; it failed: {failure[-1]}" if failure else state
+    return f"{state}; it failed: {failure[-1][:500]}" if failure else state
 
 
 def read_settings(path: Path) -> Any:
-    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # ten times as fast where it is built in
     try:
-        return yaml.load(text_of(path), Loader=loader)
-    except (OSError, ValueError, RecursionError, yaml.YAMLError):
+        return yaml_of(path)
+    except (OSError, ValueError):
         return None
 
 
@@ -186,8 +184,8 @@ def lines_of(path: Path) -> list[dict[str, Any]]:
     records = []
     for line in lines:
         try:
-            record = json.loads(line)
-        except (ValueError, RecursionError):
+            record = parsed(line)
+        except ValueError:
             continue
         if isinstance(record, dict) and isinstance(record.get("epoch"), int):
             records.append(record)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -12,6 +11,7 @@ from torch import nn
 from unix_exp import config
 from unix_exp.criteria.weighted import Weighted
 from unix_exp.engine.runtime import Runtime
+from unix_exp.ranges import Weight, check_value
 from unix_exp.recipe import Recipe
 from unix_exp.registry import check_settings, criteria, datasets, models, samplers
 from unix_exp.types import Dataset, Facts, Mistake
@@ -68,8 +68,7 @@ def criterion(settings: Mapping[str, Any], facts: Facts) -> Weighted:
         role = f"criterion.{name}"
         terms[name] = criteria.make(name, config.without(term, "weight"), role=role, facts=facts)
         weight = term.get("weight", 1.0)
-        if isinstance(weight, bool) or not isinstance(weight, (int, float)) or not 0 <= weight < math.inf:
-            raise Mistake(f"{role}.weight is {weight!r}; it must be a number from 0 on")
+        check_value(f"{role}.weight", weight, Weight)
         weights[name] = float(weight)
     if not terms:
         raise Mistake("criterion is empty; choose one, such as criterion=kd")

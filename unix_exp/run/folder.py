@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -13,10 +15,14 @@ from omegaconf import OmegaConf
 
 from unix_exp import config
 from unix_exp.config import Settings
+from unix_exp.config.paths import at_home
 from unix_exp.run.checkpoint import previous, remove_leftovers, write_whole
 from unix_exp.run.foreign import json_of, parsed, text_of
+from unix_exp.run.record import check_finished
 from unix_exp.run.seal import checked, verify
 from unix_exp.types import Mistake
+
+LONGEST_NAME = 200  # bytes; file systems take 255, and temporary files have longer names
 
 
 class RunFolder:
@@ -39,28 +45,32 @@ class RunFolder:
     @classmethod
     def of(cls, settings: Settings, identity: str) -> RunFolder:
         """The folder of a run; of its name, people read pair and method, the program the identity."""
-        runs = Path(settings["runs"]).expanduser()
+        runs = at_home(settings["runs"])
         pair, ending = config.pair_name(settings), f"-s{settings['seed']}-{identity}"
         name = f"{pair}-{config.dataset_name(settings)}-{config.method_name(settings)}{ending}"
         own = runs / name.replace("/", "-")
-        if not own.exists():
-            for same in sorted(runs.glob(f"*{ending}")):  # the same run under another name for its method
-                if same.name.startswith(f"{pair}-".replace("/", "-")):  # a copy, such as backup-NAME, is not
-                    return cls(same, identity)
+        if len(os.fsencode(own.name)) > LONGEST_NAME:
+            raise Mistake(f"the run's folder would be called {own.name[:100]}..., too long; give a short method=NAME")
+        try:
+            alike = [] if own.exists() else ending_in(identity, runs)
+        except OSError as error:
+            raise Mistake(f"cannot read {runs}: {error.strerror}; choose another folder with runs=PATH") from None
+        for same in alike:  # the same run under another name for its method; a copy, such as backup-NAME, is not
+            if same.startswith(f"{pair}-".replace("/", "-")) and same.endswith(ending):
+                return cls(runs / same, identity)
         return cls(own, identity)
 
     def result(self) -> dict[str, Any] | None:
         """The content of result.json, or None while the run isn't finished."""
         try:
             result: dict[str, Any] = json_of(self._result)
-            missing = {"last", "best", "cost", "time", "steps"} - set(result)
+            if flaw := check_finished(result):
+                raise ValueError(flaw)
             verify(result)
         except (FileNotFoundError, NotADirectoryError):
             return None
         except (OSError, ValueError, TypeError) as error:
             raise Mistake(f"{self._result} is damaged ({error}); delete it to finish the run again") from None
-        if missing:
-            raise Mistake(f"{self._result} is damaged (no {min(missing)}); delete it to finish the run again")
         if self.identity is not None and result.get("identity", self.identity) != self.identity:
             raise Mistake(
                 f"{self._result} is of another run, {str(result['identity'])[:40]!r}; move it away to finish this one"
@@ -128,6 +138,27 @@ class RunFolder:
             yield
         finally:
             lock.release()
+
+
+INDEXED: dict[Path, tuple[int, dict[str, list[str]]]] = {}  # by folder, when it was changed and what it holds
+SETTLED = 2 * 10**9  # nanoseconds; a change within a tick of the disk's clock would not show
+
+
+def ending_in(identity: str, runs: Path) -> list[str]:
+    """The names in a folder that end so. It may hold thousands, so it is listed again only when it was changed."""
+    try:
+        changed = runs.stat().st_mtime_ns
+        known = INDEXED.get(runs)
+        if known is None or known[0] != changed:
+            index: dict[str, list[str]] = {}
+            for name in sorted(os.listdir(runs)):
+                index.setdefault(name.rpartition("-")[2], []).append(name)
+            known = changed, index
+            if time.time_ns() - changed > SETTLED:
+                INDEXED[runs] = known
+    except (FileNotFoundError, NotADirectoryError):
+        return []  # there is none yet
+    return known[1].get(identity, [])
 
 
 def epoch_of(line: str) -> int:

@@ -18,6 +18,7 @@ from unix_exp.run.checkpoint import content_hash, save_state, save_tensors, save
 from unix_exp.run.continuing import kept_state, load_state, state_of
 from unix_exp.run.folder import RunFolder
 from unix_exp.run.history import History
+from unix_exp.run.images import check_same, examined, recorded_of
 from unix_exp.run.mishaps import in_words
 from unix_exp.run.networks import TEACHER, setting_of
 from unix_exp.run.pictures import save_extremes
@@ -59,13 +60,14 @@ def performing(whole: DictConfig, wait: bool = False, command: str | None = None
     The outcome is the generator's value. `command` is the line that repeats this run, where it was not typed in a
     shell.
     """
-    located = locate(whole)
+    located = World.here().in_turn(lambda: locate(whole))
     console = Console(located.recipe.epochs)
     world = join(located.runtime.place())
-    if world.chosen(lambda: located.folder.result() is not None):
+    if world.chosen(lambda: is_finished(located)):
         return nothing_left(finished(located.folder, console))
     located.runtime.settle()
     plan = world.in_turn(lambda: check(located))  # its mistake is printed once
+    world.in_turn(lambda: examined(located.data, console))
     return alone(plan, console, wait, command, world)
 
 
@@ -93,6 +95,13 @@ def alone(
             if mishap is not None and not isinstance(error, Mistake):
                 raise mishap from None
             raise
+
+
+def is_finished(located: Located) -> bool:
+    result = located.folder.result()
+    if result is not None:
+        check_same(result, located.data, located.folder.path)
+    return result is not None
 
 
 def finished(folder: RunFolder, console: Console) -> Outcome | None:
@@ -129,9 +138,8 @@ def carry_out(plan: Plan, console: Console, command: str | None, world: World) -
         chosen = stack.enter_context(sink.opened(settings["logger"], about(located, console.say)))
         sinks.append(chosen)
         stack.enter_context(stopping.deferred(located.runtime.grace_seconds))
-        run.save = lambda run: save_state(
-            folder.checkpoint, state_of(run) | {"identity": located.identity, "history": history.state()}
-        )
+        fixed = {"identity": located.identity, **recorded_of(located.data)}
+        run.save = lambda run: save_state(folder.checkpoint, state_of(run) | fixed | {"history": history.state()})
         saved_at = run.progress.seconds
         for record in train(run, console.watch):
             folder.still_alone()
@@ -182,6 +190,15 @@ def train_missing(located: Located, say: Callable[[str], None], world: World = A
             perform(source.recipe, wait=True)
         if not world.chosen(source.ready):
             raise Mistake(f"{source.folder.weights} is gone; delete {source.folder.path} to train this {role} again")
+    world.chosen(lambda: check_trained_on(located))
+
+
+def check_trained_on(located: Located) -> None:
+    """The networks of the store have seen the images that this run sees."""
+    for network in located.networks:
+        if isinstance(network.source, FromStore):
+            folder = network.source.folder
+            check_same(folder.result(), located.data, folder.path)
 
 
 def begin_or_continue(
@@ -199,6 +216,7 @@ def begin_or_continue(
     )  # fmt: skip
     state = world.in_turn(lambda: kept_state(located.folder, history, say))
     if state is not None:
+        world.chosen(lambda: check_same(state, located.data, located.folder.path))
         load_state(run, state, located.folder)
     return run
 
@@ -222,6 +240,8 @@ def introduce(plan: Plan, ready: Ready, run: Training, say: Callable[[str], None
     say(seen + (f"; {share:.2f} % of conventional KD" if share is not None else ""))
     if ledger.unpriced:
         say(f"not in this cost, because these operations have no price: {', '.join(ledger.unpriced)}")
+    for remark in located.runtime.remarks():
+        say(remark)
     if run.part is not None:
         say(f"continuing in epoch {run.progress.epoch + 1} after {run.part.steps} of its steps")
     elif 0 < run.progress.epoch < run.epochs:

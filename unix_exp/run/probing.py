@@ -12,21 +12,25 @@ from torch import nn
 
 from unix_exp.config import plugins
 from unix_exp.engine.runtime import Runtime
-from unix_exp.registry import parameters_of, probes
+from unix_exp.ranges import parameters_of
+from unix_exp.registry import probes
 from unix_exp.run import components
 from unix_exp.run.checkpoint import write_whole
+from unix_exp.run.images import check_same
 from unix_exp.run.load import load, read_result
 from unix_exp.run.networks import STUDENT
 
 
 def probe(run: Path, name: str, settings: Mapping[str, Any], device: str = "auto") -> dict[str, Any]:
     """Call a probe on a run; what it finds is kept in RUN/probes/NAME.json and returned."""
-    recorded = read_result(run)["settings"]
+    result = read_result(run)
+    recorded = result["settings"]
     plugins.load(recorded.get("plugins"))
     made = probes.make(name, settings)
     used = Runtime(device=device).place()
     networks: dict[str, nn.Module] = {role: load(run, role).to(used) for role in getattr(made, "networks", (STUDENT,))}
     data = components.dataset(recorded["dataset"])
+    check_same(result, data, run)
     data.load(used)
     found = {
         "probe": name, "about": inspect.getdoc(probes[name]) or "", "settings": complete(name, settings),

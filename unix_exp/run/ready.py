@@ -17,6 +17,7 @@ from unix_exp.engine.folding import frozen
 from unix_exp.engine.runtime import Runtime
 from unix_exp.run.checkpoint import HOUR, content_hash, read_state, remove_leftovers, write_whole
 from unix_exp.run.foreign import json_of
+from unix_exp.run.images import recorded_of
 from unix_exp.run.networks import STUDENT, TEACHER, Network
 from unix_exp.run.plan import Located, Plan
 from unix_exp.run.seal import CHECK, checked, verify
@@ -111,7 +112,7 @@ def measure(
     """Measured once for the same weights, images and arithmetic, then remembered."""
     settings, data = located.settings, located.data
     images = config.what_determines(settings, data.fingerprint(), None)["dataset"]
-    what = {"teacher": network.source.identity, "dataset": images, "precision": arithmetic}
+    what = {"teacher": network.source.identity, "dataset": images, "precision": arithmetic} | recorded_of(data)
     code = plugins.used({"teacher": network.settings, "dataset": settings["dataset"]})
     key = config.identity(what | ({"plugins": code} if code else {}))
     accuracy = Path(settings["teachers"]).expanduser() / ".accuracy" / f"{key}.json"

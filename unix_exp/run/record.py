@@ -107,6 +107,7 @@ class Time(TimeDetails):
 class ResultDetails(TypedDict, total=False):
     teacher: Teacher | None
     fingerprint: str | None  # of the images
+    images: str  # the hash of what is in their files; missing where the fingerprint says all
     plugins: dict[str, str]  # hash by name
     networks: dict[str, Network]  # by role
     answers: StoredAnswers  # missing where the teacher was asked live
@@ -122,7 +123,17 @@ class ResultDetails(TypedDict, total=False):
     check: str  # the hash of all the rest
 
 
-class Result(ResultDetails):
+class Finished(TypedDict):
+    """What training itself reads of a finished run."""
+
+    last: Evaluation
+    best: Evaluation
+    cost: Cost
+    time: Time
+    steps: int
+
+
+class Result(ResultDetails, Finished):
     """result.json: the result of a finished run."""
 
     identity: str
@@ -131,11 +142,6 @@ class Result(ResultDetails):
     seed: int
     dataset: str
     student: str
-    last: Evaluation
-    best: Evaluation
-    cost: Cost
-    time: Time
-    steps: int
     hardware: str
 
 
@@ -207,6 +213,10 @@ def check(result: object) -> str | None:
     # A run with a teacher always has a share of conventional distillation, which uses the same teacher.
     missing = [key for key in ("percent_of_kd", "percent_of_kd_backward_2") if result["cost"][key] is None]
     return f"{missing[0]} is missing" if missing else None
+
+
+def check_finished(result: object) -> str | None:
+    return mismatch(result, Finished, "the record")
 
 
 def check_settings(settings: object) -> str | None:

@@ -9,6 +9,7 @@ from typing import Any
 from unix_exp import config
 from unix_exp.engine.loop import Training
 from unix_exp.run import provenance
+from unix_exp.run.images import recorded_of
 from unix_exp.run.networks import Network
 from unix_exp.run.plan import Located, Plan
 from unix_exp.run.ready import Ready
@@ -28,6 +29,7 @@ def result_of(
         "seed": settings["seed"],
         "dataset": config.dataset_name(settings),
         "fingerprint": located.data.fingerprint(),
+        **recorded_of(located.data),
         "classes": len(located.data.classes),
         "student": located.networks[0].name,
         "teacher": teacher_of(located, ready),
@@ -128,4 +130,5 @@ def summary(result: dict[str, Any]) -> str:
     share = result["cost"]["percent_of_kd"]
     compute = f", {share:.2f} % of KD's compute" if share is not None else ""
     last, best = result["last"], result["best"]
-    return f"test {last['top1']:.2f} % (best {best['top1']:.2f} % in epoch {best['epoch']}){compute}"
+    when = f" in epoch {best['epoch']}" if "epoch" in best else ""
+    return f"test {last['top1']:.2f} % (best {best['top1']:.2f} %{when}){compute}"

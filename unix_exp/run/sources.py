@@ -11,6 +11,7 @@ from omegaconf import DictConfig
 from torch import nn
 
 from unix_exp import config
+from unix_exp.config.paths import at_home
 from unix_exp.run.checkpoint import begin_from, content_hash, load_weights
 from unix_exp.run.folder import RunFolder
 from unix_exp.types import Mistake
@@ -96,7 +97,7 @@ Source: TypeAlias = Fresh | FromFile | FromStore | Published | Average
 
 def checkpoint_path(given: str, role: str) -> Path:
     """The file that a setting names; of a run's folder, the student in it."""
-    path = Path(given).expanduser()
+    path = at_home(given)
     if path.is_dir() and (path / "student.safetensors").is_file():
         path = path / "student.safetensors"
     if path.is_dir():

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-import math
+from typing import Annotated, TypeAlias
 
 import torch
 from torch import Tensor
 from torch.utils._pytree import tree_map
 
-from unix_exp.types import Batch, Mistake
+from unix_exp.ranges import Range
+from unix_exp.types import Batch
+
+Alpha: TypeAlias = Annotated[float, Range(0.001, 1000)]  # of Beta(alpha, alpha), which draws how much is mixed
 
 
 def mix(batch: Batch, partner: Batch, share: Tensor) -> Batch:
@@ -45,9 +48,3 @@ def betas(alpha: float, count: int, device: torch.device) -> Tensor:
     """Independent lambdas [count] ~ Beta(alpha, alpha), drawn like `beta`."""
     first, second = torch._standard_gamma(torch.full((2, count), float(alpha), device=device)).unbind()
     return first / (first + second).clamp_min(torch.finfo(first.dtype).tiny)
-
-
-def check_alpha(alpha: float) -> float:
-    if not 0 < alpha < math.inf:
-        raise Mistake(f"sampler.alpha is {alpha}; choose a number above 0")
-    return alpha

@@ -3,7 +3,7 @@ from __future__ import annotations
 from typing import ClassVar
 
 from unix_exp.registry import samplers
-from unix_exp.samplers.mixing import beta, check_alpha, mix
+from unix_exp.samplers.mixing import Alpha, beta, mix
 from unix_exp.samplers.selection import how_many, shuffled, take
 from unix_exp.types import Batch, Scout
 
@@ -14,9 +14,9 @@ class Mixup:
 
     mixes: ClassVar[bool] = True
 
-    def __init__(self, k: int | None = None, alpha: float = 1.0) -> None:
+    def __init__(self, k: int | None = None, alpha: Alpha = 1.0) -> None:
         self.k = k
-        self.alpha = check_alpha(alpha)
+        self.alpha = alpha
 
     def __call__(self, batch: Batch, scout: Scout) -> Batch:
         k = how_many(self.k, batch.images.shape[0])

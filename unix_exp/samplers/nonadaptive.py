@@ -3,7 +3,7 @@ from __future__ import annotations
 from typing import ClassVar
 
 from unix_exp.registry import samplers
-from unix_exp.samplers.mixing import beta, check_alpha, mix
+from unix_exp.samplers.mixing import Alpha, beta, mix
 from unix_exp.samplers.selection import how_many, shuffled, take
 from unix_exp.samplers.uncertainty import UNCERTAINTIES, ScoutMode, Uncertainty
 from unix_exp.types import Batch, Scout
@@ -18,12 +18,12 @@ class Nonadaptive:
     def __init__(
         self,
         k: int | None = None,
-        alpha: float = 1.0,
+        alpha: Alpha = 1.0,
         uncertainty: Uncertainty = "entropy",
         scout_mode: ScoutMode = "train",
     ) -> None:
         self.k = k
-        self.alpha = check_alpha(alpha)
+        self.alpha = alpha
         self.uncertainty = UNCERTAINTIES[uncertainty]
         self.scout_mode = scout_mode
 

@@ -7,10 +7,11 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
+from unix_exp.ranges import Share
 from unix_exp.registry import samplers
-from unix_exp.samplers.mixing import betas, check_alpha, mix
+from unix_exp.samplers.mixing import Alpha, betas, mix
 from unix_exp.samplers.selection import shuffled, take
-from unix_exp.types import Batch, Mistake, Scout
+from unix_exp.types import Batch, Scout
 
 
 @samplers.register("pairmix")
@@ -22,11 +23,9 @@ class Pairmix:
 
     mixes: ClassVar[bool] = True
 
-    def __init__(self, share: float = 1.0, alpha: float = 1.0, with_replacement: bool = False) -> None:
-        if not 0 <= share <= 1:
-            raise Mistake(f"sampler.share is {share}; choose a number from 0 to 1, the part of a batch that is mixed")
-        self.share = float(share)
-        self.alpha = check_alpha(alpha)
+    def __init__(self, share: Share = 1.0, alpha: Alpha = 1.0, with_replacement: bool = False) -> None:
+        self.share = float(share)  # the part of a batch that is mixed
+        self.alpha = alpha
         self.with_replacement = with_replacement
 
     def __call__(self, batch: Batch, scout: Scout) -> Batch:

@@ -6,11 +6,11 @@ import torch
 from torch import Tensor
 
 from unix_exp.registry import samplers
-from unix_exp.samplers.mixing import beta, check_alpha, mix
+from unix_exp.samplers.mixing import Alpha, beta, mix
 from unix_exp.samplers.recall import Recall
 from unix_exp.samplers.selection import how_many, shuffled, take
 from unix_exp.samplers.uncertainty import Uncertainty
-from unix_exp.samplers.unix import check_correction, correction
+from unix_exp.samplers.unix import Rank, Slope, correction
 from unix_exp.types import Batch, Facts, Scout
 
 
@@ -29,14 +29,13 @@ class RecallMixed(Recall):
         self,
         facts: Facts,
         k: int | None = None,
-        w: float = 10.0,
-        b: float | None = None,
-        alpha: float = 1.0,
+        w: Slope = 10.0,
+        b: Rank | None = None,
+        alpha: Alpha = 1.0,
         uncertainty: Uncertainty = "entropy",
     ) -> None:
         super().__init__(facts, k, uncertainty)
-        check_correction(w, b)
-        self.alpha = check_alpha(alpha)
+        self.alpha = alpha
         shares = correction(facts.batch, w, b, torch.device("cpu"))
         self.register_buffer("correction", shares, persistent=False)  # follows from the settings
 

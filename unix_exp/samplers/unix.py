@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-import math
-from typing import ClassVar
+from typing import Annotated, ClassVar, TypeAlias
 
 import torch
 from torch import Tensor
 
+from unix_exp.ranges import Range
 from unix_exp.registry import samplers
-from unix_exp.samplers.mixing import beta, check_alpha, mix
+from unix_exp.samplers.mixing import Alpha, beta, mix
 from unix_exp.samplers.selection import how_many, shuffled, take
 from unix_exp.samplers.uncertainty import UNCERTAINTIES, ScoutMode, Uncertainty
-from unix_exp.types import Batch, Facts, Mistake, Scout
+from unix_exp.types import Batch, Facts, Scout
+
+Slope: TypeAlias = Annotated[float, Range(-1_000_000, 1_000_000)]  # of the correction, over the whole batch
+Rank: TypeAlias = Annotated[float, Range(-1_000_000, 1_000_000)]  # whose partner's share the correction halves
 
 
 @samplers.register("unix")
@@ -24,18 +27,17 @@ class Unix:
     def __init__(
         self,
         k: int | None = None,
-        w: float = 10.0,
-        b: float | None = None,
-        alpha: float = 1.0,
+        w: Slope = 10.0,
+        b: Rank | None = None,
+        alpha: Alpha = 1.0,
         uncertainty: Uncertainty = "entropy",
         scout_mode: ScoutMode = "train",
         facts: Facts | None = None,
     ) -> None:
-        check_correction(w, b)
         self.k = k
         self.w = w
         self.b = b
-        self.alpha = check_alpha(alpha)
+        self.alpha = alpha
         self.uncertainty = UNCERTAINTIES[uncertainty]
         self.scout_mode = scout_mode
         # The same in every step of a run, which moves it to its device; computed anew it is six small kernels on a GPU.
@@ -54,12 +56,6 @@ class Unix:
         if self.of_run is not None and len(self.of_run) == size and self.of_run.device == device:
             return self.of_run
         return correction(size, self.w, self.b, device)
-
-
-def check_correction(w: float, b: float | None) -> None:
-    for name, value in (("w", w), ("b", b)):
-        if value is not None and not math.isfinite(value):
-            raise Mistake(f"sampler.{name} is {value}; choose a finite number")
 
 
 def correction(size: int, w: float, b: float | None, device: torch.device) -> Tensor:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from unix_exp.config import compose
 from unix_exp.sweeps import grid
+from unix_exp.sweeps.size import check_size
 from unix_exp.types import Mistake
 from unix_exp.words import duration
 
@@ -46,6 +47,7 @@ def main() -> None:
         if given.command != "list":
             grid.check_one_sweep(words_of(given))
         compose.prepare(given.words, given.config_dir)
+        check_size(words_of(given), given.config_dir)
         with compose.hydra_ready(given.config_dir):
             {"list": list_sweeps, "plan": show_plan, "wandb": show_wandb}[given.command](given)
         sys.stdout.flush()

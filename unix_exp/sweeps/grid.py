@@ -11,6 +11,7 @@ import yaml
 
 from unix_exp.config import compose
 from unix_exp.config.compose import expanded, parsed, typed
+from unix_exp.run.foreign import text_of, yaml_of
 from unix_exp.types import Mistake
 from unix_exp.words import nearest
 
@@ -50,12 +51,14 @@ def read(name: str, folders: Sequence[Path] = ()) -> Sweep:
     path = files(folders).get(name)
     if path is None:
         raise Mistake(f"sweep '{name}' does not exist; {nearest(name, names(folders))}")
-    text = path.read_text()
-    comments = [line.lstrip("# ") for line in text.splitlines() if line.startswith("#") and "@package" not in line]
     try:
-        parameters = yaml.safe_load(text)["hydra"]["sweeper"]["params"]
+        lines = text_of(path).splitlines()
+        comments = [line.lstrip("# ") for line in lines if line.startswith("#") and "@package" not in line]
+        parameters = yaml_of(path)["hydra"]["sweeper"]["params"]
         return Sweep(name, " ".join(comments), {key: str(value) for key, value in parameters.items()})
-    except (yaml.YAMLError, KeyError, TypeError, AttributeError):
+    except OSError as error:
+        raise Mistake(f"{path} cannot be read: {error.strerror or error}") from None
+    except (ValueError, KeyError, TypeError, AttributeError):
         raise Mistake(f"{path} varies nothing; list what it varies under hydra.sweeper.params") from None
 
 

@@ -6,8 +6,9 @@ import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
+from unix_exp.ranges import Count, Range, Seed, check_fields
 from unix_exp.registry import check_settings
 from unix_exp.types import Dataset, Mistake, View
 
@@ -19,27 +20,20 @@ class Choice:
     """Whether the teacher's answers are stored, and how each epoch shows the images."""
 
     stored: bool = False
-    views: int | Literal["all"] | None = None
-    seed: int = 0
-    jitter: int = 0
+    views: Count | Literal["all"] | None = None
+    seed: Seed = 0
+    jitter: Annotated[int, Range(0, 1024)] = 0
     precision: Literal["float16", "float32"] = "float16"
-    top: int | None = None
+    top: Count | None = None
     features: bool = False
     folder: str = "answers"
 
     def __post_init__(self) -> None:
-        if isinstance(self.views, int) and self.views < 1:
-            raise Mistake(f"answers.views is {self.views}; choose 1 or more, or all")
+        check_fields(self, "answers.")
         if self.stored and self.views is None:
             raise Mistake("answers.views is null, but stored answers need a number of views; give answers.views=N")
-        if self.jitter < 0:
-            raise Mistake(f"answers.jitter is {self.jitter}; choose 0 or more pixels")
         if self.jitter and self.views is None:
             raise Mistake("answers.jitter shifts fixed views; give answers.views=N, or leave it out")
-        if self.top is not None and self.top < 1:
-            raise Mistake(f"answers.top is {self.top}; choose 1 or more, or null to keep every logit")
-        if not 0 <= self.seed < 2**31:
-            raise Mistake(f"answers.seed is {self.seed}; choose a whole number from 0 on, below 2^31")
         if not self.folder:
             raise Mistake("answers.folder is empty; give the path of a folder")
 

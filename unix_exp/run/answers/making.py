@@ -19,6 +19,7 @@ from unix_exp.run.answers.choice import Choice
 from unix_exp.run.answers.parts import encode
 from unix_exp.run.answers.store import Store, check_room, read_json, write_json
 from unix_exp.types import Dataset, Mistake, Watch
+from unix_exp.words import counted
 
 SECONDS_BETWEEN_SAVES = 20.0
 
@@ -53,12 +54,12 @@ def make_missing(work: Work, watch: Watch, say: Callable[[str], None]) -> None:
         total = sum(-(-(work.data.train_count - piece.done) // size) for piece in pieces)
         began = time.monotonic()
         if missing:
-            say(f"asking the teacher about {len(missing)} views of {work.data.train_count:,} images first")
+            say(f"asking the teacher about {counted(len(missing), 'view')} of {work.data.train_count:,} images first")
         with stopping.deferred(work.runtime.grace_seconds):
             for _ in watch(batches(pieces, size), "asking the teacher", total):
                 pass
         if missing:
-            say(f"stored the teacher's answers to {len(missing)} views in {time.monotonic() - began:.0f} s")
+            say(f"stored the teacher's answers to {counted(len(missing), 'view')} in {time.monotonic() - began:.0f} s")
 
 
 def batches(pieces: list[Piece], size: int) -> Iterator[None]:

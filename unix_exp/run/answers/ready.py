@@ -11,6 +11,7 @@ from unix_exp.run.answers.making import Work, make_missing
 from unix_exp.run.answers.parts import bytes_of
 from unix_exp.run.answers.store import Store
 from unix_exp.run.answers.views import Live, Stored
+from unix_exp.run.images import check_same, recorded_of
 from unix_exp.run.networks import TEACHER
 from unix_exp.run.plan import Located, Plan
 from unix_exp.run.ready import Ready
@@ -35,6 +36,7 @@ def work_of(plan: Plan, ready: Ready) -> Work:
     choice, parts = located.answers, plan.trial.parts
     store = Store(choice.root / key_of(located, ready.hashes.get(TEACHER)))
     store.begin(about(located, store.key))
+    check_same(store.about().get("contents"), located.data, store.path)
     image_bytes = bytes_of(plan.trial.shapes[TEACHER], parts, choice)
     views = choice.used(located.data, plan.trial.ledger.epochs)
     return Work(
@@ -71,6 +73,7 @@ def about(located: Located, key: str) -> dict[str, Any]:
         "teacher": located.teacher.name,
         "dataset": config.dataset_name(located.settings),
         "images": located.data.train_count,
+        "contents": recorded_of(located.data),
         "of": depends(located),
     }
 

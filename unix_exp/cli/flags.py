@@ -1,0 +1,43 @@
+"""Hydra's own flags: those that cannot work together, or that would run a file, are refused in one line."""
+
+from __future__ import annotations
+
+from argparse import Namespace
+from typing import NoReturn
+
+from hydra._internal.utils import get_args_parser
+
+from unix_exp.ranges import shown
+from unix_exp.types import Mistake
+
+
+def given() -> Namespace:
+    """What the command line says beside its overrides, and these; a flag that does not exist is a mistake."""
+    parser = get_args_parser()
+    parser.error = refuse  # type: ignore[method-assign]
+    found, unknown = parser.parse_known_args()
+    if unknown:
+        raise Mistake(f"there is no flag {shown(unknown[0])}; --help lists what there is")
+    check(found)
+    return found
+
+
+def refuse(message: str) -> NoReturn:
+    raise Mistake(f"{message}; --help lists what there is")
+
+
+def check(found: Namespace) -> None:
+    if found.experimental_rerun is not None:
+        raise Mistake(
+            "--experimental-rerun would execute the file that it reads; type the run's own command again, which is in "
+            "its result.json"
+        )
+    asked = {
+        "--run": found.run, "--multirun": found.multirun, "--cfg": found.cfg is not None,
+        "--info": found.info is not None, "--shell-completion": found.shell_completion,
+    }  # fmt: skip
+    several = [flag for flag, given in asked.items() if given]
+    if len(several) > 1:
+        raise Mistake(f"{' and '.join(several)} exclude each other; give one of them")
+    if found.resolve and found.cfg is None and not found.help:
+        raise Mistake("--resolve shows a configuration with its references filled in; add --cfg job")
