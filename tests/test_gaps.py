@@ -52,7 +52,7 @@ def test_records_that_are_not_whole_are_named(report: Command, flaw: str) -> Non
     if not flaw:
         assert said.err == "" and "not whole" not in page
         return
-    assert said.err == f"not whole {path.parent}: metrics.jsonl {flaw}; it is drawn as it is\n"
+    assert said.err == f"not whole {path.parent}: metrics.jsonl {flaw}\n"
     assert "Records that are not whole" in page and f"metrics.jsonl {flaw}" in page
 
 

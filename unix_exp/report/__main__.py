@@ -126,7 +126,7 @@ def content_of(paths: list[Path], out: Path) -> tuple[int, Content]:
         print(as_line(f"skipped {one.path}: {one.why}"), file=sys.stderr)
     for run in runs:
         for flaw in run.flaws:
-            print(as_line(f"not whole {run.path}: {flaw}; it is drawn as it is"), file=sys.stderr)
+            print(as_line(f"not whole {run.path}: {flaw}"), file=sys.stderr)
     if content is None:
         raise Mistake(f"no finished run in {', '.join(map(str, paths))}")
     return len(runs), content

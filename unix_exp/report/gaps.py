@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
@@ -13,7 +14,7 @@ MOST = 5  # stretches that are named
 
 def flaw_of_records(path: Path, lines: Sequence[dict[str, Any]], planned: int, hashed: str | None) -> str | None:
     """In words; None where nothing is. `planned` epochs are 0 and `hashed` None where older records do not say."""
-    if not path.exists() and hashed is None:
+    if not os.path.exists(path) and hashed is None:  # False where it may not be looked at
         return None  # a run without analysis has no file of it
     counts = Counter(line["epoch"] for line in lines)
     last = max([planned, *counts])
@@ -25,8 +26,8 @@ def flaw_of_records(path: Path, lines: Sequence[dict[str, Any]], planned: int, h
         found.append(f"has no {stretches(missing)}")
     if twice := sorted(epoch for epoch, count in counts.items() if count > 1):
         found.append(f"has {stretches(twice)} more than once")
-    if not found and list(counts) != sorted(counts):
-        found.append("has epochs out of order")
+    if not found and [line["epoch"] for line in lines] != sorted(counts):
+        found.append("has its epochs out of order")
     if not found and hashed is not None and hashed != hash_of(path):
         found.append("is not what the run wrote")
     return f"{path.name} {' and '.join(found)}" if found else None
