@@ -6,7 +6,7 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help demo results test check fuzz clean
+.PHONY: help demo results test check chaos fuzz clean
 
 help: ## this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -28,11 +28,14 @@ check: $(VENV)/.ready ## lint and type-check
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
+chaos: $(VENV)/.ready ## kill and stop a sweep at 70 random moments: it has to end as an undisturbed one, bit for bit; minutes
+	$(BIN)/python -m tests.chaos --kills 50 --terms 20
+
 fuzz: $(VENV)/.ready ## give every reader spoiled files and words, ten minutes each; inputs that failed are kept in .fuzz/
 	$(BIN)/python -m tests.fuzzing --seconds 600
 
 clean: ## remove .venv and caches; runs/ and teachers/ stay
-	rm -rf $(VENV) .tmp .fuzz build *.egg-info .pytest_cache .ruff_cache .mypy_cache
+	rm -rf $(VENV) .tmp .fuzz .chaos build *.egg-info .pytest_cache .ruff_cache .mypy_cache
 
 # A .venv whose installation was interrupted has no .ready and is made again.
 $(VENV)/.ready: setup.cfg pyproject.toml

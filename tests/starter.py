@@ -14,9 +14,10 @@ import random
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stdout
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
@@ -47,16 +48,19 @@ class Starter:
         pause: float = 0,
         to: Literal["self", "workers", "all"] = "self",
         most_bytes: int | None = None,
+        after: tuple[int, float] | None = None,
     ) -> Ended:
         """Wait for its end. `kill_after` is in epochs: 2.3 is 0.3 of an epoch's time after the second was recorded.
 
         `send` are signals that it, or its workers, get in a certain call of the function `at`, "module:name", which
-        then pauses; from then on no file may get longer than `most_bytes`, as on a full disk.
+        then pauses; from then on no file may get longer than `most_bytes`, as on a full disk. With `after` they come
+        so many seconds after so many events of its folder.
         """
         said = folder / "said.txt"
         order = {
             "folder": str(folder), "words": list(words), "said": str(said), "kill_after": kill_after,
             "at": at, "call": call, "send": list(send), "pause": pause, "to": to, "most_bytes": most_bytes,
+            "after": after,
         }  # fmt: skip
         assert self.process.stdin is not None and self.process.stdout is not None
         print(json.dumps(order), file=self.process.stdin, flush=True)
@@ -91,6 +95,22 @@ def lines_in(path: Path) -> list[dict[str, Any]]:
 
 def records(folder: Path) -> list[dict[str, Any]]:
     return [line for path in folder.glob("runs/*/metrics.jsonl") for line in lines_in(path)]
+
+
+def count_lines(path: Path) -> int:
+    try:
+        return path.read_bytes().count(b"\n")
+    except FileNotFoundError:  # in this moment
+        return 0
+
+
+def events(folder: Path) -> list[str]:
+    """What was recorded below a folder so far: epochs of teachers and of runs, views of answers, results."""
+    epochs = {"teacher": "teachers/*/metrics.jsonl", "run": "runs/*/metrics.jsonl"}
+    counts = {kind: sum(count_lines(path) for path in folder.glob(pattern)) for kind, pattern in epochs.items()}
+    found = [kind for kind, count in counts.items() for _ in range(count)]
+    found += ["view" for _ in folder.glob("answers/*/view-*.json")]
+    return found + ["result" for _ in folder.glob("*/*/result.json")]
 
 
 def same_run(one: Path, other: Path) -> bool:
@@ -143,6 +163,16 @@ def train_in_a_fork(order: dict[str, Any]) -> None:
         time.sleep(part * (found[-1]["time/epoch_seconds"] if found else 0.1))
         os.kill(os.getpid(), signal.SIGKILL)
 
+    def strike() -> None:
+        count, seconds = order["after"]
+        while len(events(Path())) < count:
+            time.sleep(0.02)  # seldom enough not to slow down what it watches
+        time.sleep(seconds)
+        for number in order["send"]:
+            os.kill(os.getpid(), number)
+
+    if order["after"] is not None:
+        threading.Thread(target=strike, daemon=True).start()
     if order["at"]:
         arrange(order)
     if order["kill_after"] is not None:
@@ -192,11 +222,27 @@ def arrange(order: dict[str, Any]) -> None:
     setattr(owner, name, disturbed)
 
 
+def warm_up() -> None:
+    """Train once, so that the commands find what PyTorch and Hydra prepare when they are first used: seconds each."""
+    import unix_exp
+
+    words = "dataset=shapes dataset.train_count=24 dataset.test_count=24 recipe=smoke recipe.batch=16 logger=none"
+    nets = "teacher=resnet8 student=resnet8 teacher_recipe.batch=16 runtime.threads=1 runtime.device=cpu"
+    here = os.getcwd()
+    with tempfile.TemporaryDirectory() as place, open(os.devnull, "w") as nothing, redirect_stdout(nothing):
+        os.chdir(place)
+        for _ in unix_exp.fit(*words.split(), *nets.split()):
+            pass
+        os.chdir(here)
+
+
 def serve() -> None:
-    import torch._dynamo  # noqa: F401  # what every training imports sooner or later
+    import torch._dynamo  # what every training imports sooner or later
 
     import unix_exp.run.perform
 
+    if not torch.cuda.is_available():  # a process with a GPU's threads cannot be forked
+        warm_up()
     print(Path(unix_exp.__file__).parent, flush=True)
     for line in sys.stdin:
         if (child := os.fork()) == 0:

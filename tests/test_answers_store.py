@@ -60,7 +60,11 @@ def test_more_views_keep_the_first_ones(tmp_path: Path) -> None:
     assert len(set(contents(five.store).values())) == 4, "every view shows the images in another way"
 
 
-def test_a_making_that_is_cut_short_goes_on_where_it_stopped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("damage", ["none", "a row", "the note", "cut", "the kind"])
+def test_a_making_that_is_cut_short_goes_on_where_it_stopped(
+    damage: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """From rows that are what was written; else that view is made anew."""
     small_batches(monkeypatch)
     monkeypatch.setattr(making, "SECONDS_BETWEEN_SAVES", 0.0)
     whole, broken = prepared(tmp_path / "whole"), prepared(tmp_path / "broken")
@@ -75,10 +79,19 @@ def test_a_making_that_is_cut_short_goes_on_where_it_stopped(tmp_path: Path, mon
     with pytest.raises(KeyboardInterrupt):
         make_missing(broken, stopped, silent)
     assert broken.missing == [1]
+    (note,), (part,) = (list(broken.store.path.glob(one)) for one in (".view-001-*.json", ".view-001-*.part"))
+    if damage in ("a row", "the kind", "the note"):
+        path = note if damage == "the note" else part
+        content = bytearray(path.read_bytes())
+        at = content.index(b"<f2") if damage == "the kind" else len(content) // 2 if damage == "the note" else 130
+        content[at : at + 1] = b">" if damage == "the kind" else bytes([content[at] ^ 1])
+        path.write_bytes(content)
+    if damage == "cut":
+        part.write_bytes(part.read_bytes()[:200])
     asked: list[int] = []
     broken.teacher.register_forward_hook(lambda module, inputs, output: asked.append(len(inputs[0])))
     make_missing(broken, unwatched, silent)
-    assert sum(asked) < 64, "images that were asked about are not asked about again"
+    assert (sum(asked) < 64) == (damage == "none"), "images that were asked about are not asked about again"
     assert contents(broken.store) == contents(whole.store)
 
 
@@ -101,6 +114,23 @@ def test_two_processes_make_them_once(tmp_path: Path) -> None:
     for one in both:
         one.join()
     assert sum(asked) == 2 * 64
+
+
+def test_answers_to_another_view_or_of_another_teacher_are_noticed(tmp_path: Path) -> None:
+    made = prepared(tmp_path / "ours")
+    make_missing(made, unwatched, silent)
+    first, second = (made.store.manifest(view) for view in (0, 1))
+    content = first.read_bytes()
+    second.write_bytes(content)
+    with pytest.raises(Mistake, match=r"view-001.json is of other answers; make them again after: python -m"):
+        Stored(made)(1)
+    values = json.loads(content)
+    second.write_text(json.dumps({key: values[key] for key in ("arrays", "seconds")}))  # as older ones are
+    with pytest.raises(Mistake, match=r"view-001.json is damaged; delete it, and the answers that it lists are made"):
+        Stored(made)(1)
+    second.write_text(json.dumps(values | {"seconds": 3.0}))
+    with pytest.raises(Mistake, match=r"view-001.json is damaged"):
+        Stored(made)(1)
 
 
 @pytest.mark.parametrize("damage", ["flip", "cut", "gone"])

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import pytest
 import torch
 from assembled import Case, Noise, training
@@ -35,6 +37,21 @@ def test_early_distillation_asks_no_teacher_afterwards() -> None:
     assert "train/kd" not in records[-1].values
     spent = [record.values["cost/teacher_gflops"] for record in records]
     assert spent[0] < spent[1] == spent[2] == spent[3]
+
+
+def test_early_epochs_on_smaller_images_cost_the_student_less_and_the_teacher_the_same() -> None:
+    run = training(Case("progressive", "everything", ("kd",)))
+    sides: dict[str, set[int]] = {"student": set(), "teacher": set()}
+    for role, seen in sides.items():
+        network = run.method.get_submodule(role)
+        network.register_forward_pre_hook(lambda _, given, seen=seen: seen.add(given[0].shape[-1]))
+    run.analysis = None
+    spent = [0.0]
+    for record in train(run):
+        spent.append(record.values["cost/student_forward_gflops"])
+    small, *_, whole = (after - before for before, after in itertools.pairwise(spent))
+    assert sides["teacher"] == {8} and sides["student"] == {6, 8}, "three quarters of 8 pixels"
+    assert small < 0.75 * whole
 
 
 def test_a_shortened_run_is_held_against_the_whole_schedule() -> None:

@@ -1,173 +1,298 @@
-"""Every file of a run and of its teacher, damaged: it is named in one line, or changes no bit of the result."""
+"""Every file of a run, its teacher and its stored answers, damaged: it is named in one line, or changes nothing."""
 
 from __future__ import annotations
 
 import json
 import os
+import random
 import shutil
 from collections.abc import Callable, Iterator
+from itertools import islice
 from pathlib import Path
+from typing import Any
 
 import pytest
+import torch
+from alike import differences
 from conftest import TINY
-from starter import Ended, Starter, moment, records, same_run, starter
+from omegaconf import DictConfig
+from safetensors.torch import load_file
 
 import unix_exp
+from unix_exp.config import compose
+from unix_exp.report.runs import read_run
+from unix_exp.run.checkpoint import save_tensors
+from unix_exp.run.folder import RunFolder
+from unix_exp.run.perform import perform, performing
+from unix_exp.run.trial import Trial, tried
+from unix_exp.types import Mistake
 
-WORDS = (*TINY, "student=resnet8", "runtime.threads=1", "runtime.analysis=true", "recipe.epochs=4")
+# Two stages, values per image, a memory of every image, stored answers and a teacher of its own.
+WORDS = (
+    *TINY, "student=resnet8", "dataset.train_count=32", "dataset.test_count=24", "runtime.threads=1", "distiller=pad",
+    "recipe.epochs=2", "distiller.epochs=2", "sampler=recall", "answers=stored", "answers.views=2",
+)  # fmt: skip
+DONE = 3  # epochs of four, of the run that is continued
+
+
+def composed(*words: str) -> DictConfig:
+    compose.prepare((*WORDS, *words))
+    with compose.hydra_ready():
+        return compose.composed((*WORDS, *words))
 
 
 @pytest.fixture(scope="module")
-def train() -> Iterator[Starter]:
-    with starter(Path(unix_exp.__file__).parents[1]) as made:
-        yield made
+def whole() -> DictConfig:
+    return composed()
+
+
+@pytest.fixture(scope="module", autouse=True)
+def one_trial_each() -> Iterator[None]:
+    """The trial of a run is the same in every test, and takes longer than what is left of the run."""
+    with pytest.MonkeyPatch.context() as patch:
+        known: dict[str, Trial] = {}
+
+        def once(settings: dict[str, Any], *others: Any) -> Trial:
+            key = str(settings["method"])
+            if key not in known:
+                known[key] = tried(settings, *others)
+            return known[key]
+
+        patch.setattr("unix_exp.run.plan.tried", once)
+        yield
 
 
 @pytest.fixture(scope="module")
-def made(train: Starter, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A finished run, one that was killed after its third epoch, and one of another seed, each with a teacher."""
-    folder = tmp_path_factory.mktemp("made")
-    for name in ("whole", "begun", "other"):
-        (folder / name).mkdir()
-    assert train(folder / "whole", WORDS).code == 0
-    shutil.copytree(folder / "whole" / "teachers", folder / "begun" / "teachers")
-    shutil.copytree(folder / "whole" / "teachers", folder / "other" / "teachers")
-    assert train(folder / "begun", WORDS, moment(3.2, 3.5)).code == -9
-    assert train(folder / "other", (*WORDS, "seed=1"), moment(3.2, 3.5)).code == -9
+def made(whole: DictConfig, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A finished run, one that was left after its third epoch, and both of other seeds, with other teachers."""
+    folder, here = tmp_path_factory.mktemp("made"), Path.cwd()
+    other = composed("seed=1", "teacher.seed=7", "answers.seed=5")
+    try:
+        for name, what in (("whole", whole), ("other", other)):
+            (folder / name).mkdir()
+            os.chdir(folder / name)
+            begun = performing(what)
+            list(islice(begun, DONE))
+            begun.close()
+            shutil.copytree(folder / name, folder / f"{name}-begun")
+            perform(what)
+    finally:
+        os.chdir(here)
     return folder
 
 
-def truncated(path: Path) -> None:
+@pytest.fixture
+def begun(made: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    return entered(made / "whole-begun", tmp_path, monkeypatch)
+
+
+@pytest.fixture
+def finished(made: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    return entered(made / "whole", tmp_path, monkeypatch)
+
+
+def entered(made: Path, to: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A copy, as the current folder."""
+    shutil.copytree(made, to / "copy")
+    monkeypatch.chdir(to / "copy")
+    return to / "copy"
+
+
+# What is needed to go on, and what a run goes on without.
+NEEDED = (
+    ("of the run", "checkpoint.pt"), ("of the run", "config.yaml"), ("of the teacher", "result.json"),
+    ("of the teacher", "student.safetensors"), ("of the answers", "view-000.json"),
+    ("of the answers", "view-001-*.npy"),
+)  # fmt: skip
+BESIDE = (
+    ("of the run", "checkpoint.previous.pt"), ("of the run", "metrics.jsonl"), ("of the run", "analysis.jsonl"),
+    ("of the teacher", "checkpoint.pt"), ("of the teacher", "metrics.jsonl"), ("of the teacher", "config.yaml"),
+    ("of its accuracy", "*.json"), ("of its accuracy", "*.safetensors"), ("of the answers", "store.json"),
+)  # fmt: skip
+PLACES = {"of the run": "runs/*-s*", "of the teacher": "teachers/*-s*", "of its accuracy": "teachers/.accuracy",
+          "of the answers": "answers/*"}  # fmt: skip
+
+
+def found(folder: Path, place: str, name: str) -> Path:
+    return sorted(folder.glob(f"{PLACES[place]}/{name}"))[0]
+
+
+def truncated(path: Path, made: Path, place: str, name: str) -> None:
     path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
 
 
-def emptied(path: Path) -> None:
+def emptied(path: Path, made: Path, place: str, name: str) -> None:
     path.write_bytes(b"")
 
 
-def flipped(share: float) -> Callable[[Path], None]:
-    def flip(path: Path) -> None:
-        content = bytearray(path.read_bytes())
-        content[int(share * (len(content) - 1))] ^= 4
-        path.write_bytes(content)
-
-    return flip
+def removed(path: Path, made: Path, place: str, name: str) -> None:
+    path.unlink()
 
 
-DAMAGES = {
-    "truncated": truncated, "emptied": emptied,
-    **{f"flipped at {share}": flipped(share) for share in (0, 0.6, 1)},
-}  # fmt: skip
-every_damage = pytest.mark.parametrize("damage", DAMAGES)
+def flipped(path: Path, made: Path, place: str, name: str) -> None:
+    content = bytearray(path.read_bytes())
+    draw = random.Random(f"{place} {name}")
+    content[draw.randrange(len(content))] ^= 1 << draw.randrange(8)
+    path.write_bytes(content)
 
 
-def copied(made: Path, name: str, to: Path) -> Path:
-    shutil.copytree(made / name, to / name)
-    return to / name
+def swapped(path: Path, made: Path, place: str, name: str) -> None:
+    """With the same file of another run, of other answers, of another teacher."""
+    shutil.copy(found(made / "other-begun", place, name), path)
 
 
-def one_line(ended: Ended) -> bool:
-    return ended.code == 2 and "Traceback" not in ended.said
+def with_its_neighbour(path: Path, made: Path, place: str, name: str) -> None:
+    """Of the same folder: another view, another accuracy."""
+    others = [one for one in sorted(path.parent.glob(f"*{path.suffix}")) if one != path]
+    if others:
+        shutil.copy(others[-1], path)
 
 
-@every_damage
-@pytest.mark.parametrize("name", ["checkpoint.pt", "metrics.jsonl"])
-def test_a_damaged_file_of_a_run_in_progress_changes_no_bit(
-    train: Starter, made: Path, tmp_path: Path, name: str, damage: str
+def a_pipe(path: Path, made: Path, place: str, name: str) -> None:
+    path.unlink()
+    os.mkfifo(path)
+
+
+def a_folder(path: Path, made: Path, place: str, name: str) -> None:
+    path.unlink()
+    path.mkdir()
+
+
+DAMAGES = (truncated, emptied, removed, flipped, swapped, with_its_neighbour, a_pipe, a_folder)
+OF_PEOPLE = ("of the teacher", "store.json")  # what a run reads none of, and so leaves as it is
+
+
+def mistake_of(whole: DictConfig) -> str | None:
+    try:
+        perform(whole)
+    except Mistake as mistake:
+        return str(mistake)
+    return None
+
+
+def by_name(damage: Callable[..., None]) -> str:
+    return damage.__name__
+
+
+@pytest.mark.parametrize("damage", DAMAGES, ids=by_name)
+@pytest.mark.parametrize(("place", "name"), NEEDED)
+def test_a_damaged_file_is_named_or_changes_nothing(
+    begun: Path, made: Path, whole: DictConfig, place: str, name: str, damage: Callable[..., None]
 ) -> None:
-    begun = copied(made, "begun", tmp_path)
-    DAMAGES[damage](next(begun.glob(f"runs/*/{name}")))
-    ended = train(begun, WORDS)
-    assert ended.code == 0, ended.said
-    assert same_run(made / "whole", begun)
-    assert [record["epoch"] for record in records(begun)] == [1, 2, 3, 4]
-    if name == "checkpoint.pt":
-        assert "continuing from the checkpoint before it" in ended.said
+    path = found(begun, place, name)
+    damage(path, made, place, name)
+    if (said := mistake_of(whole)) is None:
+        assert differences(made / "whole", begun) == []
+    else:
+        assert path.name in said or path.parent.name in said, said
+        assert "\n" not in said
 
 
-@every_damage
-@pytest.mark.parametrize("name", ["result.json", "student.safetensors"])
-def test_a_damaged_file_of_a_teacher_is_named(
-    train: Starter, made: Path, tmp_path: Path, name: str, damage: str
+@pytest.mark.parametrize("damage", [one for one in DAMAGES if one is not a_folder], ids=by_name)
+def test_damage_beside_what_is_needed_changes_nothing(
+    begun: Path, made: Path, whole: DictConfig, damage: Callable[..., None]
 ) -> None:
-    begun = copied(made, "begun", tmp_path)
-    path = next(begun.glob(f"teachers/*/{name}"))
-    DAMAGES[damage](path)
-    ended = train(begun, WORDS)
-    if name == "result.json" and ended.code == 0:  # without one the teacher is finished again
-        assert same_run(made / "whole", begun)
+    """In all of these files at once."""
+    paths = [(found(begun, place, name), place, name) for place, name in BESIDE]
+    for path, place, name in paths:
+        damage(path, made, place, name)
+    perform(whole)
+    left = [str(path.relative_to(begun)) for path, place, name in paths if place in OF_PEOPLE or name in OF_PEOPLE]
+    assert [one for one in differences(made / "whole", begun) if one.split()[0] not in left] == []
+
+
+@pytest.mark.parametrize(("place", "name"), [one for one in BESIDE if one[0] != "of the teacher"])
+def test_a_folder_in_place_of_a_file_is_named_or_changes_nothing(
+    begun: Path, made: Path, whole: DictConfig, place: str, name: str
+) -> None:
+    path = found(begun, place, name)
+    a_folder(path, made, place, name)
+    if (said := mistake_of(whole)) is None:
+        assert [one for one in differences(made / "whole", begun) if path.name not in one] == []
     else:
-        assert one_line(ended) and path.name in ended.said, ended.said
+        assert path.name in said or path.parent.name in said, said
 
 
-@every_damage
-def test_a_damaged_result_is_never_reported(train: Starter, made: Path, tmp_path: Path, damage: str) -> None:
-    whole = copied(made, "whole", tmp_path)
-    path = next(whole.glob("runs/*/result.json"))
-    before = json.loads(path.read_text())
-    DAMAGES[damage](path)
-    ended = train(whole, WORDS)
-    if ended.code == 0:
-        now = json.loads(path.read_text())
-        assert {key: now[key] for key in ("weights", "last", "best")} == {
-            key: before[key] for key in ("weights", "last", "best")
-        }
+@pytest.mark.parametrize("damage", [truncated, emptied, flipped, swapped], ids=by_name)
+@pytest.mark.parametrize("name", ["result.json", "metrics.jsonl", "analysis.jsonl", "student.safetensors"])
+def test_a_damaged_file_of_a_finished_run_is_never_shown_without_a_word(
+    finished: Path, made: Path, name: str, damage: Callable[..., None]
+) -> None:
+    path = found(finished, "of the run", name)
+    source = made / "other" / "runs"
+    if damage is swapped:
+        shutil.copy(next(source.glob(f"*-s*/{name}")), path)
     else:
-        assert one_line(ended) and "result.json" in ended.said, ended.said
+        damage(path, made, "of the run", name)
+    if name in ("metrics.jsonl", "analysis.jsonl"):
+        run = read_run(path.parent)
+        assert run.epochs is not None and run.analysis is not None
+        assert len(run.flaws) == 1 and run.flaws[0].startswith(name)
+        return
+    folder = RunFolder(path.parent, path.parent.name.rpartition("-")[2])
+    with pytest.raises(Mistake, match=name):
+        folder.result() if name == "result.json" else unix_exp.load(path.parent)
 
 
-def test_the_checkpoint_of_another_run_is_not_continued(train: Starter, made: Path, tmp_path: Path) -> None:
-    begun = copied(made, "begun", tmp_path)
-    for name in ("checkpoint.pt", "checkpoint.previous.pt"):
-        shutil.copy(next(made.glob(f"other/runs/*/{name}")), next(begun.glob(f"runs/*/{name}")))
-    ended = train(begun, WORDS)
-    assert one_line(ended) and "is of another run" in ended.said, ended.said
+def test_values_of_images_carry_their_hash(finished: Path, made: Path) -> None:
+    folder = next(finished.glob("runs/*-s*"))
+    recorded = json.loads((folder / "result.json").read_text())["files"]
+    assert set(recorded) == {"metrics.jsonl", "analysis.jsonl", "images.safetensors"}
 
 
-def test_the_result_of_another_run_is_refused(train: Starter, made: Path, tmp_path: Path) -> None:
-    begun = copied(made, "begun", tmp_path)
-    folder = next(begun.glob("runs/*"))
-    shutil.copy(next(made.glob("whole/teachers/*/result.json")), folder / "result.json")
-    ended = train(begun, WORDS)
-    assert one_line(ended) and "is of another run" in ended.said, ended.said
+@pytest.mark.parametrize("weights", ["zero", "of another seed"])
+def test_a_teacher_of_the_same_shape_is_not_taken_for_this_one(begun: Path, whole: DictConfig, weights: str) -> None:
+    path = found(begun, "of the teacher", "student.safetensors")
+    torch.manual_seed(3)
+    other = {name: torch.randn(one.shape).to(one.dtype) if weights != "zero" else torch.zeros_like(one)
+             for name, one in load_file(path).items()}  # fmt: skip
+    save_tensors(path, other)
+    with pytest.raises(Mistake, match=r"student.safetensors is not the file that its run wrote; delete \S+ to train"):
+        perform(whole)
 
 
-@pytest.mark.parametrize("content", ['{"top1": 99.9, "top5": 99.9}', "[" * 100_000])
+@pytest.mark.parametrize(
+    "content", ['{"top1": 99.9, "top5": 99.9}', '{"top1": NaN}', '{"top1": 1e400, "check": "0"}', "[" * 100_000, "7"]
+)
 def test_an_accuracy_that_was_not_measured_is_not_believed(
-    train: Starter, made: Path, tmp_path: Path, content: str
+    begun: Path, made: Path, whole: DictConfig, content: str
 ) -> None:
-    begun = copied(made, "begun", tmp_path)
     for path in begun.glob("teachers/.accuracy/*.json"):
         path.write_text(content)
-    assert train(begun, WORDS).code == 0
-    teachers = [
-        json.loads(next(one.glob("runs/*/result.json")).read_text())["teacher"] for one in (made / "whole", begun)
-    ]
-    assert teachers[0] == teachers[1]
+    perform(whole)
+    assert differences(made / "whole", begun) == []
 
 
-def test_a_copy_beside_a_run_is_not_taken_for_it(train: Starter, made: Path, tmp_path: Path) -> None:
-    whole = copied(made, "whole", tmp_path)
-    folder = next(whole.glob("runs/*"))
+def test_a_copy_beside_a_run_is_not_taken_for_it(finished: Path, whole: DictConfig) -> None:
+    folder = next(finished.glob("runs/*-s*"))
     copy = folder.with_name(f"backup-{folder.name}")
     shutil.copytree(folder, copy)
     (copy / "result.json").unlink()
-    ended = train(whole, WORDS)
-    assert ended.code == 0 and "is finished" in ended.said
-    assert not (copy / "result.json").exists()
+    before = (folder / "result.json").stat().st_mtime_ns
+    assert perform(whole).folder.name == folder.name
+    assert (folder / "result.json").stat().st_mtime_ns == before and not (copy / "result.json").exists()
 
 
-def test_files_have_the_permissions_of_the_umask_and_nothing_is_left(
-    train: Starter, made: Path, tmp_path: Path
-) -> None:
-    begun = copied(made, "begun", tmp_path)
-    folder = next(begun.glob("runs/*"))
-    (folder / ".checkpoint.pt.1.part").write_bytes(b"half")
-    assert train(begun, WORDS).code == 0
-    (folder / "plain").touch()
-    modes = {
-        path.name: path.stat().st_mode & 0o777 for path in folder.iterdir() if path.is_file() and path.name != ".lock"
-    }
-    assert set(modes.values()) == {modes["plain"]}, modes
-    assert not list(folder.glob(".*.part"))
-    assert os.path.exists(folder / "result.json")
+def test_the_files_of_another_run_are_refused(begun: Path, made: Path, whole: DictConfig) -> None:
+    """All of them, so that each fits the others."""
+    folder = next(begun.glob("runs/*-s*"))
+    for path in (made / "other-begun").glob("runs/*-s*/*"):
+        shutil.copy(path, folder)
+    with pytest.raises(Mistake, match="is of another run"):
+        perform(whole)
+
+
+def test_files_have_the_permissions_of_the_umask_and_nothing_is_left(begun: Path, whole: DictConfig) -> None:
+    before = os.umask(0o027)
+    try:
+        for left in ("runs/*-s*", "teachers/*-s*"):
+            (next(begun.glob(left)) / ".checkpoint.pt.1.part").write_bytes(b"half")
+        (next(begun.glob("teachers/*-s*")) / "result.json").unlink()  # it is finished again
+        perform(whole)
+        Path("plain").touch()
+    finally:
+        os.umask(before)
+    folders = [next(begun.glob(f"{name}/*-s*")) for name in ("runs", "teachers")]
+    written = [folder / name for folder in folders for name in ("student.safetensors", "result.json")]
+    assert {path.stat().st_mode for path in written} == {Path("plain").stat().st_mode}
+    assert not [left for folder in folders for left in folder.glob(".*.part")]

@@ -1,4 +1,7 @@
-"""kill -9 at random moments, the same command again each time, against a run that nothing disturbed."""
+"""kill -9 at random moments, the same command again each time, against a run that nothing disturbed.
+
+Weighted images, stored answers and the training of a teacher are in tests/test_chaos.py.
+"""
 
 from __future__ import annotations
 
@@ -13,18 +16,14 @@ import unix_exp
 
 ROOT = Path(__file__).parents[1]
 WORDS = (*TINY, "student=resnet8", "runtime.threads=1")
-EPOCHS = 8
+EPOCHS = 6
 TWO_STAGES = (
     f"plugins=[{ROOT}/examples/warmed.py,{ROOT}/examples/memory.py]",
-    "distiller=warmed", "recipe.epochs=4", "distiller.more_epochs=4", "sampler=memory",
+    "distiller=warmed", "recipe.epochs=3", "distiller.more_epochs=3", "sampler=memory",
 )  # fmt: skip
 ADAPTIVE = ("experiment=adaptive_layerwise", f"recipe.epochs={EPOCHS}")
 
 MIXED = (f"recipe.epochs={EPOCHS}", "experiment=mixkd_std", "sampler.share=0.5")
-
-STORED = (f"recipe.epochs={EPOCHS}", "experiment=recall_stored", "answers.views=3", "answers.jitter=1")
-
-PAD = ("experiment=pad", "recipe.epochs=4", "distiller.epochs=4")
 
 
 @pytest.fixture(scope="module")
@@ -35,15 +34,8 @@ def train() -> Iterator[Starter]:
 
 @pytest.mark.parametrize(
     "words",
-    [(f"recipe.epochs={EPOCHS}",), TWO_STAGES, MIXED, ADAPTIVE, PAD, STORED],
-    ids=[
-        "unix",
-        "two stages, a head and a memory",
-        "partial mixup",
-        "adapters and learned weights",
-        "pad",
-        "stored answers",
-    ],
+    [(f"recipe.epochs={EPOCHS}",), TWO_STAGES, MIXED, ADAPTIVE],
+    ids=["unix", "two stages, a head and a memory", "partial mixup", "adapters and learned weights"],
 )
 def test_killing_it_three_times_changes_no_bit(train: Starter, tmp_path: Path, words: tuple[str, ...]) -> None:
     unbroken, broken = tmp_path / "unbroken", tmp_path / "broken"
@@ -53,7 +45,7 @@ def test_killing_it_three_times_changes_no_bit(train: Starter, tmp_path: Path, w
     whole = train(unbroken, command)
     assert whole.code == 0, whole.said
 
-    kills = [moment(epoch, epoch + 1) for epoch in (1, 3, 5)]  # of two stages the last one is in the second
+    kills = [moment(epoch, epoch + 1) for epoch in (1, 2, 4)]  # of two stages the last one is in the second
     for kill in kills:
         killed = train(broken, command, kill)
         assert killed.code == -9, (kill, killed.said)

@@ -21,14 +21,21 @@ from unix_exp.run.checkpoint import Mistake, read_state, save_state, save_weight
 from unix_exp.run.folder import RunFolder
 from unix_exp.sinks.jsonl import Jsonl
 
-WORDS = (*TINY, "student=resnet8", "runtime.threads=1", "distiller=supervised", "criterion=ce", "recipe.epochs=3")
-FAST = (*WORDS[:-1], "recipe.epochs=2")
+WORDS = (*TINY, "student=resnet8", "runtime.threads=1", "distiller=supervised", "criterion=ce", "recipe.epochs=2")
 
 
 @pytest.fixture(scope="module")
 def train() -> Iterator[Starter]:
     with starter(Path(unix_exp.__file__).parents[1]) as made:
         yield made
+
+
+@pytest.fixture(scope="module")
+def whole(train: Starter, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The same run, undisturbed."""
+    folder = tmp_path_factory.mktemp("whole")
+    assert train(folder, WORDS).code == 0
+    return folder
 
 
 def one_line(said: str) -> str:
@@ -39,21 +46,17 @@ def one_line(said: str) -> str:
 
 @pytest.mark.parametrize("most", [0, 100, 4096, 100_000])
 def test_a_disk_that_is_full_at_a_checkpoint_costs_nothing_that_was_saved(
-    train: Starter, tmp_path: Path, most: int
+    train: Starter, tmp_path: Path, whole: Path, most: int
 ) -> None:
-    full, whole = tmp_path / "full", tmp_path / "whole"
-    full.mkdir()
-    whole.mkdir()
-    assert train(whole, WORDS).code == 0
-    ended = train(full, WORDS, at="unix_exp.run.perform:save_state", call=2, most_bytes=most)
+    ended = train(tmp_path, WORDS, at="unix_exp.run.perform:save_state", call=2, most_bytes=most)
     assert ended.code == 2, ended.said
     assert "checkpoint.pt: File too large; free some space" in one_line(ended.said)
-    run = next(full.glob("runs/*"))
+    run = next(tmp_path.glob("runs/*"))
     assert read_state(run / "checkpoint.pt")["progress"]["epoch"] == 1
     assert not list(run.glob(".*.part"))
-    ended = train(full, WORDS)
+    ended = train(tmp_path, WORDS)
     assert ended.code == 0 and "continuing after epoch 1" in ended.said
-    assert same_run(whole, full)
+    assert same_run(whole, tmp_path)
 
 
 @pytest.mark.parametrize(
@@ -61,13 +64,16 @@ def test_a_disk_that_is_full_at_a_checkpoint_costs_nothing_that_was_saved(
     ["unix_exp.run.folder:RunFolder.write_config", "unix_exp.sinks.jsonl:Jsonl.__call__",
      "unix_exp.run.perform:save_weights", "unix_exp.run.folder:RunFolder.finish"],
 )  # fmt: skip
-def test_a_disk_that_is_full_elsewhere_is_one_line_too(train: Starter, tmp_path: Path, at: str) -> None:
-    ended = train(tmp_path, FAST, at=at, most_bytes=10)
+def test_a_disk_that_is_full_elsewhere_costs_nothing_either(
+    train: Starter, tmp_path: Path, whole: Path, at: str
+) -> None:
+    ended = train(tmp_path, WORDS, at=at, most_bytes=10)
     assert ended.code == 2, ended.said
     assert "File too large" in one_line(ended.said)
     assert not list(tmp_path.glob("runs/*/result.json"))
-    ended = train(tmp_path, FAST)
+    ended = train(tmp_path, WORDS)
     assert ended.code == 0, ended.said
+    assert same_run(whole, tmp_path)
 
 
 @pytest.mark.parametrize("when", ["record", "checkpoint", "result"])
@@ -87,7 +93,7 @@ def test_a_run_folder_that_is_removed_is_one_line(
         monkeypatch.setattr(RunFolder, "finish", removing(RunFolder.finish))
     else:
         monkeypatch.setattr("unix_exp.run.perform.save_state", removing(save_state))
-    said = command(*FAST)
+    said = command(*WORDS)
     assert said.code == 2, said
     assert "runs/" in one_line(said.err)
 
@@ -142,12 +148,12 @@ def test_times_that_mean_nothing_are_refused(setting: dict[str, float]) -> None:
 
 
 def test_a_momentum_of_another_shape_is_one_line(command: Command) -> None:
-    assert command(*FAST).code == 0
+    assert command(*WORDS).code == 0
     run = only(Path("runs"))
     (run / "result.json").unlink()
     state = read_state(run / "checkpoint.pt")
     state["progress"]["epoch"] = 1
     state["optimiser"]["state"][0]["momentum_buffer"] = torch.zeros(3, 1)
     save_state(run / "checkpoint.pt", state)  # with the hash of what it holds now
-    said = command(*FAST)
+    said = command(*WORDS)
     assert said.code == 2 and "momentum_buffer of weight 0 is [3, 1]" in one_line(said.err)

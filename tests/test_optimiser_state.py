@@ -69,9 +69,12 @@ def test_an_optimiser_that_counts_steps_is_continued_too() -> None:
     [
         (torch.zeros(16, 4, 1, 1), r"momentum_buffer of weight 0 is \[16, 4, 1, 1\]; its weight is \[16, 4, 3, 3\]"),
         (torch.zeros(16, 4, 3, 3, dtype=torch.bfloat16), "momentum_buffer of weight 0 is torch.bfloat16; its weight"),
+        (torch.tensor(1.0), r"momentum_buffer of weight 0 is \[\]; its weight is \[16, 4, 3, 3\]"),
+        (torch.zeros(16, 4, 3, 3).to_sparse(), "momentum_buffer of weight 0 is no plain tensor"),
+        (5, "momentum_buffer of weight 0 is no plain tensor"),
     ],
 )
-def test_momentum_that_does_not_fit_is_refused(momentum: torch.Tensor, complaint: str) -> None:
+def test_momentum_that_does_not_fit_is_refused(momentum: object, complaint: str) -> None:
     layer, optimiser = made("contiguous")
     step(layer, optimiser, 0)
     state = optimiser.state_dict()
@@ -86,4 +89,29 @@ def test_the_state_of_more_weights_is_refused() -> None:
     state = optimiser.state_dict()
     state["state"][2] = state["state"][1]
     with pytest.raises(Mistake, match="the optimiser's state is for weight 2, but there are 2 weights"):
+        load_optimiser_state(made("contiguous")[1], state)
+
+
+@pytest.mark.parametrize(
+    ("option", "value", "complaint"),
+    [
+        ("params", [1, 0], r"the optimiser's params is \[1, 0\]; this run's is \[0, 1\]"),
+        ("momentum", 5.0, "the optimiser's momentum is 5.0; this run's is 0.9"),
+        ("nesterov", "x", "the optimiser's nesterov is x"),
+        ("lr", "x", "the optimiser's lr is x"),
+    ],
+)
+def test_options_that_are_not_the_recipe_s_are_refused(option: str, value: object, complaint: str) -> None:
+    _, optimiser = made("contiguous")
+    state = optimiser_state(optimiser)
+    state["param_groups"][0][option] = value
+    with pytest.raises(Mistake, match=complaint):
+        load_optimiser_state(made("contiguous")[1], state)
+
+
+def test_a_weight_without_momentum_among_others_is_refused() -> None:
+    _, optimiser = made("contiguous")
+    state = optimiser_state(optimiser)
+    del state["state"][1]
+    with pytest.raises(Mistake, match="the optimiser's state has no momentum_buffer of weight 1"):
         load_optimiser_state(made("contiguous")[1], state)

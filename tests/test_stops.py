@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 from conftest import TINY
+from pictures import paint_imagenet
 from starter import Starter, records, same_run, starter
 
 import unix_exp
@@ -46,6 +47,12 @@ def teachers(train: Starter, tmp_path_factory: pytest.TempPathFactory) -> str:
     return f"teachers={folder / 'teachers'}"
 
 
+@pytest.fixture(scope="module")
+def plain(train: Starter, tmp_path_factory: pytest.TempPathFactory, teachers: str) -> Path:
+    """The run that most of these signals come in, without them."""
+    return undisturbed(train, tmp_path_factory.mktemp("plain"), (*WORDS, teachers, *PLAIN))
+
+
 def undisturbed(train: Starter, tmp_path: Path, words: tuple[str, ...]) -> Path:
     folder = tmp_path / "undisturbed"
     folder.mkdir()
@@ -65,10 +72,10 @@ def undisturbed(train: Starter, tmp_path: Path, words: tuple[str, ...]) -> Path:
     ids=["in steps and in evaluation", "two stages and a memory", "a sampler that chooses", "while answers are made"],
 )
 def test_a_signal_at_any_moment_changes_no_bit(
-    train: Starter, tmp_path: Path, teachers: str, words: tuple[str, ...], stops: list[tuple[str, int]]
+    train: Starter, tmp_path: Path, teachers: str, plain: Path, words: tuple[str, ...], stops: list[tuple[str, int]]
 ) -> None:
     command = (*WORDS, teachers, *words)
-    whole = undisturbed(train, tmp_path, command)
+    whole = plain if words is PLAIN else undisturbed(train, tmp_path, command)
     stopped = tmp_path / "stopped"
     stopped.mkdir()
     for at, call in stops:
@@ -82,6 +89,23 @@ def test_a_signal_at_any_moment_changes_no_bit(
     assert ended.code == 0, ended.said
     assert "continuing in epoch" in ended.said
     assert [one["epoch"] for one in records(stopped)] == [1, 2, 3]
+    assert same_run(whole, stopped)
+
+
+def test_images_read_from_the_disk_go_on_with_the_next_batch(train: Starter, tmp_path: Path) -> None:
+    """Of an epoch that was stopped in the middle: the same images, cut alike, read by other workers."""
+    large = paint_imagenet(tmp_path / "images", train=12)
+    words = tuple(word for word in WORDS if not word.startswith("dataset"))
+    words += (f"dataset.path={large}", "dataset=folder", "dataset.stream=true", "dataset.size=32", "recipe.batch=8",
+              "experiment=random", "distiller=supervised", "criterion=ce", "dataset.workers=0")  # fmt: skip
+    whole = undisturbed(train, tmp_path, words)
+    stopped = tmp_path / "stopped"
+    stopped.mkdir()
+    for call, workers in ((2, 1), (3, 0)):
+        ended = train(stopped, (*words, f"dataset.workers={workers}"), at=STEP, call=call, send=[signal.SIGTERM])
+        assert ended.code == 75 and "all saved" in ended.said, ended.said
+    ended = train(stopped, words)
+    assert ended.code == 0 and "continuing in epoch 2 after 2 of its steps" in ended.said, ended.said
     assert same_run(whole, stopped)
 
 
@@ -99,15 +123,15 @@ def test_a_signal_while_the_teacher_is_trained_saves_the_teacher(train: Starter,
     assert same_run(whole, stopped)
 
 
-def test_a_killed_run_goes_on_from_the_middle_of_its_epoch(train: Starter, tmp_path: Path, teachers: str) -> None:
-    command = (*WORDS, teachers, "runtime.checkpoint_minutes=0.00001")  # after every step
-    whole = undisturbed(train, tmp_path, command)
-    killed = tmp_path / "killed"
-    killed.mkdir()
+def test_a_killed_run_goes_on_from_the_middle_of_its_epoch(
+    train: Starter, tmp_path: Path, teachers: str, plain: Path
+) -> None:
+    command = (*WORDS, teachers, *PLAIN, "runtime.checkpoint_minutes=0.00001")  # after every step
+    killed = tmp_path
     assert train(killed, command, at=STEP, call=STEPS + 4, send=[signal.SIGKILL]).code == -9
     ended = train(killed, command)
     assert ended.code == 0 and "continuing in epoch 2 after 3 of its steps" in ended.said
-    assert same_run(whole, killed)
+    assert same_run(plain, killed)
 
 
 @pytest.mark.parametrize(

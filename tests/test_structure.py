@@ -26,6 +26,7 @@ LAYERS = [
     {"report"},
     {"cli"},
     {"sweeps"},
+    {"cluster"},
     {"train", "dashboard", "bench", "probes", "answers"},
 ]
 LEVEL = {name: level for level, names in enumerate(LAYERS) for name in names}

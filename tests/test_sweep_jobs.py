@@ -124,6 +124,17 @@ def test_a_job_whose_process_died_is_named(tmp_path: Path, capsys: pytest.Captur
     assert "failed: job 2 (seed=1): its process died" in said
 
 
+@pytest.mark.parametrize("fail_fast", ["true", "false"])
+def test_a_failed_run_ends_the_sweep_only_if_asked(command: Command, fail_fast: str) -> None:
+    words = (*SMALL, "experiment=kd,scratch,unix", "teacher.checkpoint=nowhere.pth", f"fail_fast={fail_fast}")
+    said = command(*words)
+    assert said.code == 1 and "failed: job 1 (experiment=kd" in said.err
+    begun = fail_fast == "false"
+    assert ("job 2" in said.out) == ("experiment=unix" in said.err) == begun
+    assert ("not begun, because of fail_fast: 2 jobs; the same command begins them" in said.err) != begun
+    assert len(list(Path("runs").glob("*/result.json"))) == begun
+
+
 def test_a_line_that_a_kill_cut_short_hides_no_other(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     outcomes = Outcomes(tmp_path / "sweep.jsonl")
     outcomes._append({"job": 0, "words": "seed=0"})

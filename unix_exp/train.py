@@ -19,30 +19,35 @@ from unix_exp import __version__, config, stopping
 from unix_exp.cli.errors import in_one_line
 from unix_exp.cli.flags import given
 from unix_exp.cli.help import help_text
-from unix_exp.cli.outcomes import VARIABLE, Outcomes
+from unix_exp.cli.outcomes import OF_A_SWEEP, VARIABLE, Outcomes, of_this_process_alone
+from unix_exp.cluster.launcher import offer
 from unix_exp.config import compose
 from unix_exp.config.choices import checked
 from unix_exp.sweeps.grid import check_one_sweep
 from unix_exp.sweeps.size import check_size
-from unix_exp.types import Mistake, Relayed
+from unix_exp.types import Mistake
 from unix_exp.words import first_line
 
 
 @hydra.main(version_base="1.3", config_path=str(config.choices_folder()), config_name="config")
 def run(whole: DictConfig) -> None:
-    from unix_exp.run.perform import perform  # here, because torch takes seconds to import and --help does not need it
+    from unix_exp.engine.world import World  # here, because torch takes seconds to import and --help does not need it
+    from unix_exp.run.perform import perform
 
     stopping.check()  # a signal in the job before ends the sweep
     job, outcomes = HydraConfig.get(), Outcomes.of_this_sweep()
     if job.mode != RunMode.MULTIRUN or outcomes is None:
         with Outcomes.deferring_errors():  # Hydra would print its own remarks
             check_choices(job, whole)
-            perform(whole)
+            perform(whole, wait=OF_A_SWEEP in os.environ)
         return
     words = " ".join(job.overrides.task)
+    if whole.get("fail_fast") is True and outcomes.one_failed():
+        outcomes.note_left(job.job.num, words)
+        return
     print(f"\njob {job.job.num + 1}: {words}", flush=True)
     with outcomes.noting(job.job.num, words) as note:
-        check_choices(job, whole)
+        World.here().in_turn(lambda: check_choices(job, whole))
         note(perform(whole, wait=True))  # another sweep may have the same job
 
 
@@ -79,6 +84,7 @@ def command() -> None:
             return
         check_one_sweep(words)
         check_size(words, config_dir)
+        offer()
         launch(words, config_dir)
         Outcomes.raise_deferred()
     except KeyboardInterrupt as stopped:
@@ -128,12 +134,6 @@ def start(words: list[str], config_dir: Path | None) -> None:
             run()
         except HydraException:
             raise first from None  # of the words that were typed
-
-
-def of_this_process_alone(error: Exception) -> bool:
-    """Whether the first process doesn't print it too: it happened after they met, and here."""
-    together = sys.modules.get("torch.distributed")
-    return together is not None and together.is_initialized() and not isinstance(error, Relayed)
 
 
 def conclude(interrupted: bool = False) -> int:

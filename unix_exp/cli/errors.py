@@ -17,7 +17,7 @@ from unix_exp.types import Mistake
 from unix_exp.words import as_line, first_line, nearest
 
 LONGEST = 2000  # characters of a line: what is typed and what could be chosen may be longer
-EXTRAS = {"joblib": "joblib", "submitit_local": "slurm", "submitit_slurm": "slurm"}  # which launcher comes with which
+EXTRAS = {"joblib": "joblib"}  # which launcher comes with which
 
 
 def in_one_line(error: BaseException, words: Sequence[str] = (), config_dir: Path | None = None) -> str | None:

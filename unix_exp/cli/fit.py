@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import shlex
 from collections.abc import Generator, Iterator
 from typing import Any
@@ -14,6 +13,7 @@ from unix_exp.cli.errors import in_one_line
 from unix_exp.config import compose
 from unix_exp.config.choices import checked
 from unix_exp.run.folder import RunFolder
+from unix_exp.run.foreign import parsed, text_of
 from unix_exp.run.perform import Outcome, performing
 from unix_exp.types import Mistake, Record
 
@@ -56,4 +56,10 @@ def recorded(folder: RunFolder) -> Iterator[Record]:
 
 
 def lines_of(path: Any) -> list[dict[str, Any]]:
-    return [json.loads(line) for line in path.read_text().splitlines()]
+    try:
+        lines: list[dict[str, Any]] = [parsed(line) for line in text_of(path).splitlines()]
+        if not all("epoch" in line for line in lines):
+            raise ValueError
+        return lines
+    except (OSError, ValueError, TypeError):
+        raise Mistake(f"{path} is damaged; the epochs of this finished run cannot be given back") from None

@@ -4,24 +4,27 @@ from __future__ import annotations
 
 import json
 import os
+import socket
 import sys
 import time
 import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from hydra.experimental.callback import Callback
 from omegaconf import DictConfig
 
 from unix_exp.cli.errors import in_one_line
 from unix_exp.run.foreign import parsed, text_of
+from unix_exp.types import Relayed
 
 if TYPE_CHECKING:
     from unix_exp.run.perform import Outcome
 
 VARIABLE = "UNIX_EXP_OUTCOMES"  # launchers hand the environment on to their processes
+OF_A_SWEEP = "UNIX_EXP_OF_A_SWEEP"  # set where a cluster's job starts a run: another sweep may have the same
 MONTH = 30 * 24 * 3600  # seconds; longer than any job takes, so that no running sweep loses its file
 
 
@@ -31,17 +34,27 @@ class BeginOutcomes(Callback):
     def on_multirun_start(self, config: DictConfig, **_: Any) -> None:
         # Beside the runs, because that folder is what the nodes of a cluster share.
         folder = Path(config.runs).expanduser().absolute() / ".sweeps"
-        os.environ[VARIABLE] = str(folder / f"{time.strftime('%Y%m%d-%H%M%S')}-{os.getpid()}.jsonl")
+        # Nodes of a cluster have processes of the same number.
+        name = f"{time.strftime('%Y%m%d-%H%M%S')}-{socket.gethostname()}-{os.getpid()}"
+        os.environ[VARIABLE] = str(folder / f"{name}.jsonl")
+        if follows():
+            return
         for left in folder.glob("*.jsonl"):  # of sweeps that were killed
             with suppress(OSError):
                 if time.time() - left.stat().st_mtime > MONTH:
                     left.unlink()
 
 
+def follows() -> bool:
+    """Whether another process of torchrun is the one that prints and writes."""
+    return int(os.environ.get("RANK", 0)) > 0
+
+
 class Outcomes:
     """Two lines for every job, one when it begins and one when it ends, in a file that all jobs append to."""
 
     deferred: BaseException | None = None  # a single run is in this process, so its error can wait here
+    unwritten: ClassVar[list[dict[str, Any]]] = []  # of a process that follows another one
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -53,21 +66,35 @@ class Outcomes:
     @contextmanager
     def noting(self, job: int, words: str) -> Iterator[Callable[[Outcome], None]]:
         """Record how a job ends; an error is printed and recorded, and does not stop the other jobs."""
-
-        def note(outcome: Outcome) -> None:
-            self._append({"job": job, "words": words, "folder": str(outcome.folder)})
-
         try:
             self._append({"job": job, "words": words})
-            yield note
+            yield lambda outcome: self.note_done(job, words, outcome.folder)
         except Exception as error:
+            if of_this_process_alone(error):
+                raise  # the other processes still wait for this one, and torchrun ends them
             message = in_one_line(error)
-            if message is None:
-                traceback.print_exc()
-                message = f"{type(error).__name__}: {error}".splitlines()[0]
-            print(f"error: {message}", file=sys.stderr, flush=True)
+            if not follows():
+                if message is None:
+                    traceback.print_exc()
+                print(f"error: {message or named(error)}", file=sys.stderr, flush=True)
             with suppress(OSError):  # the folder of the runs cannot be written to, and the error says so
-                self._append({"job": job, "words": words, "error": message})
+                self.note_failed(job, words, message or named(error))
+
+    def note_done(self, job: int, words: str, folder: Path) -> None:
+        self._append({"job": job, "words": words, "folder": str(folder)})
+
+    def note_failed(self, job: int, words: str, why: str) -> None:
+        self._append({"job": job, "words": words, "error": why})
+
+    def note_left(self, job: int, words: str) -> None:
+        """With fail_fast: it was not begun, because another one had failed."""
+        self._append({"job": job, "words": words, "left": True})
+
+    def note_submitted(self, job: int, words: str, where: str) -> None:
+        self._append({"job": job, "words": words, "submitted": where})
+
+    def one_failed(self) -> bool:
+        return (follows() or self.path.exists()) and any("error" in line for line in self._last_lines())
 
     @classmethod
     @contextmanager
@@ -85,12 +112,17 @@ class Outcomes:
             raise error
 
     def _append(self, line: dict[str, Any]) -> None:
+        if follows():
+            self.unwritten.append(line)
+            return
         self.path.parent.mkdir(parents=True, exist_ok=True)
         with self.path.open("a") as file:
             file.write(json.dumps(line) + "\n")
 
     def _last_lines(self) -> list[dict[str, Any]]:
         """The last line of each job."""
+        if follows():
+            return list({line["job"]: line for line in self.unwritten}.values())
         jobs: dict[int, dict[str, Any]] = {}
         for line in text_of(self.path).splitlines():
             with suppress(ValueError, TypeError, KeyError):  # a killed process may have left half a line
@@ -99,7 +131,9 @@ class Outcomes:
         return [jobs[number] for number in sorted(jobs)]
 
     def conclude(self, interrupted: bool = False) -> int:
-        """Print what became of a sweep's jobs; the exit code: 0 where all are done."""
+        """Print what became of a sweep's jobs; the exit code: 0 where none failed."""
+        if follows():
+            return 0  # what failed ends the first process with its code, once it has told
         if not self.path.exists():
             return 2  # no job could begin, and the reason has been printed
         from unix_exp.report.table import table
@@ -109,12 +143,24 @@ class Outcomes:
         done = [job["folder"] for job in ended if "folder" in job]
         if done:
             print("\n" + table([Path(folder) for folder in dict.fromkeys(done)]))
-        for job in ended:
-            if "folder" in job:
-                continue
+        others = [job for job in ended if not {"folder", "submitted", "left"} & job.keys()]
+        for job in others:
             name = f"job {job['job'] + 1} ({job['words']})"
             if interrupted and "error" not in job:
                 print(f"interrupted: {name}", file=sys.stderr)
             else:
                 print(f"failed: {name}: {job.get('error', 'its process died')}", file=sys.stderr)
-        return 0 if len(done) == len(ended) else 1
+        if left := sum("left" in job for job in ended):
+            print(f"not begun, because of fail_fast: {left} jobs; the same command begins them", file=sys.stderr)
+        return 1 if others or left else 0
+
+
+def named(error: Exception) -> str:
+    return f"{type(error).__name__}: {error}".splitlines()[0]
+
+
+def of_this_process_alone(error: Exception) -> bool:
+    """Whether the other processes that torchrun has started do not know of it: it happened after they met, and here."""
+    together = sys.modules.get("torch.distributed")
+    known = isinstance(error, Relayed) or getattr(error, "relayed", False)
+    return together is not None and together.is_initialized() and not known

@@ -8,8 +8,8 @@ from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import yaml
 from hydra import compose, initialize_config_dir
+from hydra._internal.config_loader_impl import ConfigLoaderImpl
 from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
 from hydra._internal.hydra import Hydra
 from hydra._internal.utils import create_config_search_path
@@ -93,12 +93,19 @@ def as_choices(words: list[str]) -> list[str]:
 
 
 def composed(job: tuple[str, ...]) -> DictConfig:
-    """A job's whole configuration; jobs that differ in the seed alone share the work."""
-    seeds = [word for word in job if word.startswith("seed=")]
-    whole = _composed(tuple(word for word in job if not word.startswith("seed="))).copy()
-    if seeds:
-        whole.seed = yaml.safe_load(seeds[-1].removeprefix("seed="))
+    """A job's whole configuration; jobs that choose the same of each group share the work."""
+    values = [word for word in job if is_value(word)]
+    if any(word.startswith(("+", "~")) for word in job):
+        values = [word for word in values if word.startswith("seed=")]  # what is added or left out may be among these
+    whole = _composed(tuple(word for word in job if word not in values)).copy()
+    ConfigLoaderImpl._apply_overrides_to_config(parsed(values), whole)  # as Hydra does it, after all groups
     return whole
+
+
+def is_value(word: str) -> bool:
+    """Whether a word sets a value in what groups have chosen, and is no choice of a group itself."""
+    key = word.partition("=")[0]
+    return key == "seed" or ("." in key and "@" not in key and not key.startswith(("hydra.", "+", "~")))
 
 
 def choices_of(words: Iterable[str]) -> Mapping[str, Any]:

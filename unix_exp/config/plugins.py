@@ -7,9 +7,10 @@ import importlib
 import importlib.util
 import sys
 import traceback
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
-from importlib.metadata import entry_points
+from functools import cache
+from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -55,8 +56,13 @@ def load(named: str | Iterable[str] | None = ()) -> list[Plugin]:
     for word in words:
         if not isinstance(word, str) or not word.strip():
             raise Mistake(f"plugins has {word!r}; give a module's name or a file, such as plugins=my.py")
-    installed = [entry.module for entry in entry_points(group=GROUP)]
-    return [load_one(find(word)) for word in dict.fromkeys([*installed, *words])]
+    return [load_one(find(word)) for word in dict.fromkeys([*installed(entry_points, tuple(sys.path)), *words])]
+
+
+@cache
+def installed(look: Callable[..., Iterable[EntryPoint]], places: tuple[str, ...]) -> tuple[str, ...]:
+    """Plug-ins that packages announce; reading what all packages announce takes long, for each of thousands of runs."""
+    return tuple(entry.module for entry in look(group=GROUP))
 
 
 def load_one(found: Found) -> Plugin:

@@ -18,6 +18,7 @@ KEYS = (
     "teacher_distiller", "teacher_sampler", "teacher_criterion", "answers", "runtime", "logger", "seed", "method",
     "plugins", "runs", "teachers",
 )  # fmt: skip
+OF_SWEEPS = ("fail_fast",)  # say nothing about a run
 
 # Settings of a network that say where its weights come from; a teacher has them before it is chosen.
 OF_WEIGHTS = ("checkpoint", "seed", "decay")
@@ -48,13 +49,15 @@ def resolve(config: DictConfig) -> Settings:
     """A plain, complete configuration of the right outer shape; each component checks its own settings."""
     register_resolvers()
     for key in config:
-        if key not in KEYS:
-            raise Mistake(f"there is no setting '{key!s}'; {nearest(str(key), KEYS)}")
+        if key not in (*KEYS, *OF_SWEEPS):
+            raise Mistake(f"there is no setting '{key!s}'; {nearest(str(key), (*KEYS, *OF_SWEEPS))}")
     for key in ("recipe", "teacher_recipe"):  # that other settings refer to
         if not isinstance(config.get(key), DictConfig):
             raise Mistake(f"{key} is not chosen; give {key}=NAME")
+    if not isinstance(fail_fast := config.get("fail_fast", False), bool):
+        raise Mistake(f"fail_fast is {fail_fast!r}; it must be true or false")
     try:
-        settings = by_name(OmegaConf.to_container(config, resolve=True, throw_on_missing=True))
+        settings = without(by_name(OmegaConf.to_container(config, resolve=True, throw_on_missing=True)), *OF_SWEEPS)
     except MissingMandatoryValue as error:
         raise Mistake(f"{error.full_key} is missing; give {error.full_key}=...") from None
     except OmegaConfBaseException as error:

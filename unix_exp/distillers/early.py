@@ -5,10 +5,11 @@ from typing import Annotated
 from unix_exp.criteria.ce import CE
 from unix_exp.criteria.weighted import Weighted
 from unix_exp.distillers.distiller import Distiller, Parts
+from unix_exp.distillers.in_two import in_two
 from unix_exp.ranges import Range
 from unix_exp.recipe import Recipe
 from unix_exp.registry import distillers
-from unix_exp.types import Batch, Losses, Mistake, Stage
+from unix_exp.types import Batch, Losses, Stage
 
 TAUGHT, ALONE = "taught", "labels alone"
 
@@ -24,12 +25,7 @@ class Early(Distiller):
         self.train()
 
     def stages(self, recipe: Recipe) -> tuple[Stage, ...]:
-        """Both follow the recipe's one schedule."""
-        taught = min(max(1, round(self.share * recipe.epochs)), recipe.epochs - 1)
-        if not taught:
-            raise Mistake("recipe.epochs is 1; distiller 'early' needs 2 or more, one with the teacher and one without")
-        parts = ((TAUGHT, taught), (ALONE, recipe.epochs - taught))
-        return tuple(Stage(name, recipe.shortened(epochs), follows=recipe) for name, epochs in parts)
+        return in_two(recipe, self.share, TAUGHT, ALONE)
 
     def forward(self, batch: Batch, stage: str = TAUGHT) -> Losses:
         batch = self.sampler(batch, self.look)

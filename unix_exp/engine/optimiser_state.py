@@ -25,14 +25,39 @@ def load_optimiser_state(optimiser: torch.optim.Optimizer, state: Mapping[str, A
     for number, kept in state["state"].items():
         if not 0 <= number < len(weights):
             raise Mistake(f"the optimiser's state is for weight {number}, but there are {len(weights)} weights")
-        for name, value in values_of(kept, weights[number]):
-            wanted = weights[number]
-            if value.shape != wanted.shape:
-                raise Mistake(f"{name} of weight {number} is {list(value.shape)}; its weight is {list(wanted.shape)}")
-            if value.dtype != wanted.dtype:
-                raise Mistake(f"{name} of weight {number} is {value.dtype}; its weight is {wanted.dtype}")
+        check_values(number, kept, weights[number], optimiser.state.get(weights[number], {}))
+    for number, weight in enumerate(weights):
+        if lacking := set(optimiser.state.get(weight, {})) - set(state["state"].get(number, {})):
+            raise Mistake(f"the optimiser's state has no {min(lacking)} of weight {number}")
+    for own, group in zip(optimiser.state_dict()["param_groups"], state["param_groups"], strict=True):
+        check_options(own, group)
     optimiser.load_state_dict(dict(state))
     with_strides_of_weights(optimiser)
+
+
+def check_values(number: int, kept: Mapping[str, Any], wanted: Tensor, own: Mapping[str, Any]) -> None:
+    found = dict(values_of(kept, wanted)) | {name: kept[name] for name in own if name in kept}
+    for name, value in found.items():
+        if not isinstance(value, Tensor) or value.layout != wanted.layout:
+            raise Mistake(f"{name} of weight {number} is no plain tensor")
+        if value.shape != wanted.shape:
+            raise Mistake(f"{name} of weight {number} is {list(value.shape)}; its weight is {list(wanted.shape)}")
+        if value.dtype != wanted.dtype:
+            raise Mistake(f"{name} of weight {number} is {value.dtype}; its weight is {wanted.dtype}")
+
+
+def check_options(own: Mapping[str, Any], group: Mapping[str, Any]) -> None:
+    """They are the recipe's; the learning rate is set anew, and which kernels are used may differ by device."""
+    for name, mine in own.items():
+        theirs = group.get(name, mine)
+        if name == "lr":
+            fits = isinstance(theirs, (int, float))
+        elif isinstance(mine, bool) or mine is None:
+            fits = isinstance(theirs, bool) or theirs is None
+        else:
+            fits = type(theirs) is type(mine) and theirs == mine
+        if not fits:
+            raise Mistake(f"the optimiser's {name} is {str(theirs)[:40]}; this run's is {str(mine)[:40]}")
 
 
 def with_strides_of_weights(optimiser: torch.optim.Optimizer) -> None:

@@ -62,6 +62,7 @@ class World(NamedTuple):
                 found[0] = choose()
             except BaseException as error:
                 failed = error
+                error.__dict__["relayed"] = True  # so that a sweep goes on in all processes, or in none
                 found[1] = str(error) if isinstance(error, Mistake) else f"process 0 failed: {error}"
         dist.broadcast_object_list(found, 0, device=torch.device("cpu"))
         if failed is not None:

@@ -125,8 +125,8 @@ def content_of(paths: list[Path], out: Path) -> tuple[int, Content]:
     for one in skipped:
         print(as_line(f"skipped {one.path}: {one.why}"), file=sys.stderr)
     for run in runs:
-        if run.gap is not None:
-            print(as_line(f"not whole {run.path}: {run.gap}"), file=sys.stderr)
+        for flaw in run.flaws:
+            print(as_line(f"not whole {run.path}: {flaw}; it is drawn as it is"), file=sys.stderr)
     if content is None:
         raise Mistake(f"no finished run in {', '.join(map(str, paths))}")
     return len(runs), content

@@ -8,14 +8,14 @@ from collections.abc import Sequence
 from typing import Any
 
 from unix_exp.plots.charts import Line, lines
-from unix_exp.report.arms import Arm, Group, determining_settings, short
+from unix_exp.report.arms import Arm, Group, short
 from unix_exp.report.blocks import Figure, slug
 from unix_exp.report.learning import band_around
 
 
 def over_settings(group: Group) -> list[Figure]:
     """Accuracy over each number that takes three values or more while all else stays: the ablations."""
-    settings = [(arm, determining_settings(arm.runs[0])) for arm in group.arms]
+    settings = [(arm, arm.determining) for arm in group.arms]
     names = sorted({name for _, own in settings for name, value in own.items() if is_number(value)})
     figures = []
     for name in names:

@@ -126,7 +126,7 @@ def claims(group: Group, study: Mapping[str, Any]) -> Table | None:
 
 def learned_weights(arm: Arm, group: Group) -> list[Figure]:
     """The learned factors over epochs: of paths in one figure, and of the stages of each path in one more."""
-    names = [key.removeprefix(LEARNED) for key in arm.runs[0].epochs[-1] if key.startswith(LEARNED)]
+    names = [key.removeprefix(LEARNED) for key in (arm.runs[0].epochs or [{}])[-1] if key.startswith(LEARNED)]
     charts: dict[str, list[str]] = {}
     for name in names:
         path, _, stage = name.partition("_")

@@ -6,13 +6,14 @@ from collections.abc import Iterator
 from statistics import fmean
 
 from unix_exp import paper
-from unix_exp.report.arms import Arm, Group, determining_settings, share_of_kd
+from unix_exp.report.arms import Arm, Group, share_of_kd
 from unix_exp.report.blocks import MISSING, Cell, Column, Table, slug
 from unix_exp.report.published import matches
 from unix_exp.report.stats import welch
 from unix_exp.report.tables import UNCORRECTED, number, p_of, signed, spread_of
 
 PRECISIONS = {"precision", "teacher_precision", "scout_precision"}
+FLOAT32 = {"precision": "float32"}
 NOTE = f"Welch's t-test. {UNCORRECTED} It needs two runs of each."
 THEIRS = (
     "The paper's gains are those of the same method over KD on its own pairs of the same data set: "
@@ -50,13 +51,15 @@ def against_others(group: Group) -> Table | None:
 
 
 def counterparts(arm: Arm, group: Group) -> Iterator[Arm]:
-    mine = determining_settings(arm.runs[0])
+    mine, plain = arm.determining, arm.runs[0].precisions == FLOAT32
     for other in group.arms:
-        theirs = determining_settings(other.runs[0])
+        if other is arm or (plain and not other.conventional):
+            continue  # of thousands of arms most; to compare the settings takes longer
+        theirs = other.determining
         differing = {key for key in mine.keys() | theirs.keys() if mine.get(key) != theirs.get(key)}
         in_method = other.conventional and all(key.startswith(beside_the_method(arm)) for key in differing)
-        in_precision = differing <= PRECISIONS and other.runs[0].precisions == {"precision": "float32"}
-        if other is not arm and (in_method or in_precision):
+        in_precision = differing <= PRECISIONS and other.runs[0].precisions == FLOAT32
+        if in_method or in_precision:
             yield other
 
 

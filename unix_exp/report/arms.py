@@ -30,6 +30,10 @@ class Arm:
         return [run.top1 for run in self.runs]
 
     @cached_property
+    def determining(self) -> dict[str, Any]:
+        return determining_settings(self.runs[0])
+
+    @cached_property
     def top1(self) -> Summary:
         return summary(self.accuracies)
 
@@ -209,13 +213,22 @@ def determining_settings(run: Run) -> dict[str, Any]:
 
 def labelled(members: Sequence[tuple[str, Mapping[str, Any]]]) -> list[str]:
     """The method's name, with the settings in which others of that name differ."""
+    same: dict[str, list[Mapping[str, Any]]] = {}
+    for method, settings in members:
+        same.setdefault(method, []).append(settings)
+    varied = {method: differing_in(those) for method, those in same.items()}
     labels = []
     for method, settings in members:
-        same = [others for name, others in members if name == method]
-        differing = [key for key in settings if any(others.get(key) != settings[key] for others in same)]
+        differing = [key for key in settings if key in varied[method]]
         named = ", ".join(f"{short(key)}={'null' if settings[key] is None else settings[key]}" for key in differing)
         labels.append(f"{method} {named}".strip())
     return labels
+
+
+def differing_in(settings: Sequence[Mapping[str, Any]]) -> set[str]:
+    """The settings that are not alike in all; each is held against the first, because pairs of thousands take hours."""
+    first = settings[0]
+    return {key for one in settings for key in one.keys() | first.keys() if one.get(key) != first.get(key)}
 
 
 def short(key: str) -> str:

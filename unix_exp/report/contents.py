@@ -26,7 +26,7 @@ from unix_exp.report import (
     tradeoff,
 )
 from unix_exp.report.arms import Group, groups
-from unix_exp.report.blocks import Block, Figure, Figures, Notice, Section, Table, Text
+from unix_exp.report.blocks import Block, Figure, Figures, Section, Table, Text
 from unix_exp.report.one_off import one_off_costs
 from unix_exp.report.runs import Run, Skipped
 
@@ -73,8 +73,8 @@ def sections(runs: Sequence[Run], skipped: Sequence[Skipped]) -> list[Section]:
     if (costs_once := one_off_costs(runs)) is not None:
         made.append(Section("One-off costs", "one-off", [costs_once]))
     made.append(Section("Machines, code and commands", "origins", origins_of(runs, found)))
-    if gaps := [f"{run.path}: {run.gap}" for run in runs if run.gap is not None]:
-        made.append(Section("Records with gaps", "gaps", [Notice("Curves of these runs are not whole", gaps)]))
+    if flawed := [(run, flaw) for run in runs for flaw in run.flaws]:  # of the records that the figures above show
+        made.append(Section("Records that are not whole", "records", [tables.flaws_notice(flawed)]))
     if skipped:
         made.append(Section("Skipped", "skipped", [tables.skipped_notice(skipped)]))
     return with_unique_anchors([section for section in made if section.blocks])

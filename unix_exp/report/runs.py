@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from unix_exp.config import Settings
+from unix_exp.report.gaps import flaw_of_records
 from unix_exp.run.foreign import json_of, parsed, text_of, yaml_of
 from unix_exp.run.record import FILES, Result, check, check_analysis, check_settings, finite
 from unix_exp.run.seal import verify
 from unix_exp.types import Mistake
-from unix_exp.words import first_line, listed
+from unix_exp.words import first_line
 
 FEW = 50  # runs, of which each is tried beside all before it; of more only alone
 
@@ -26,32 +27,19 @@ class Run:
     path: Path
     settings: Settings
     result: Result
-
-    @cached_property
-    def recorded(self) -> list[dict[str, Any]]:
-        """The lines of metrics.jsonl that can be read."""
-        return self._lines("metrics.jsonl")
+    flaws: list[str] = field(default_factory=list)  # of the records that were read so far, in words
 
     @cached_property
     def epochs(self) -> list[dict[str, Any]]:
-        """Each recorded epoch once, in order, without values that are not finite numbers."""
-        last = {line["epoch"]: line for line in self.recorded}
-        return [{key: value for key, value in last[one].items() if finite(value)} for one in sorted(last)]
-
-    @cached_property
-    def gap(self) -> str | None:
-        """What is wrong with the order of the recorded epochs, in words."""
-        found = [line["epoch"] for line in self.recorded]
-        missing = sorted(set(range(1, min(max(found, default=0), len(found) + FEW) + 1)) - set(found))
-        if missing:
-            return f"metrics.jsonl has no epoch {listed(list(map(str, missing)))}"
-        return None if found == sorted(set(found)) else "metrics.jsonl has epochs twice or out of order"
+        """The lines of metrics.jsonl by epoch, without values that are not finite numbers."""
+        lines = self._lines("metrics.jsonl")
+        return [{key: value for key, value in line.items() if finite(value)} for line in lines]
 
     @cached_property
     def analysis(self) -> list[dict[str, Any]]:
         """Every epoch's arrays by class; empty where an epoch is missing, for its draws would be missing in the sum."""
         lines = [line for line in self._lines("analysis.jsonl") if check_analysis(line) is None]
-        return lines if len(lines) == self.planned_epochs else []
+        return lines if [line["epoch"] for line in lines] == list(range(1, self.planned_epochs + 1)) else []
 
     @property
     def planned_epochs(self) -> int:
@@ -60,7 +48,13 @@ class Run:
         return sum(stage["epochs"] for stage in stages) if stages else int(self.settings["recipe"]["epochs"])
 
     def _lines(self, name: str) -> list[dict[str, Any]]:
-        return lines_of(self.path / name)
+        """Each epoch once, as it was recorded last; what is wrong with the file is kept in words."""
+        lines = lines_of(self.path / name)
+        known = sum(stage["epochs"] for stage in self.result.get("stages") or [])  # 0 in older records
+        if flaw := flaw_of_records(self.path / name, lines, known, (self.result.get("files") or {}).get(name)):
+            self.flaws.append(flaw)
+        by_epoch = {line["epoch"]: line for line in lines}
+        return [by_epoch[epoch] for epoch in sorted(by_epoch)]
 
     @property
     def top1(self) -> float:

@@ -262,6 +262,10 @@ def skipped_notice(skipped: Sequence[Skipped]) -> Notice:
     return Notice(f"{count} skipped", [f"{one.path}: {one.why}" for one in skipped])
 
 
+def flaws_notice(flawed: Sequence[tuple[Run, str]]) -> Notice:
+    return Notice("Drawn from records that are not whole", [f"{run.path}: {flaw}" for run, flaw in flawed])
+
+
 def teacher_table(runs: Sequence[Run]) -> Table:
     rows = [
         [

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
 import pickle
 import shutil
+import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
@@ -21,6 +23,7 @@ from unix_exp.types import Mistake
 from unix_exp.words import first_line, listed
 
 SEALED = 3  # the format of checkpoints that carry their hash
+HOUR = 3600.0  # seconds: longer than any file takes to be written
 WRAPPINGS = ("model", "state_dict")  # {"model": ...} RepDistiller, mdistiller; {"state_dict": ...} UNIX
 
 
@@ -44,6 +47,14 @@ def write_whole(path: Path, write: Callable[[Path], Any]) -> None:
     finally:
         with suppress(OSError):  # a folder that is gone or may not be written to
             part.unlink(missing_ok=True)
+
+
+def remove_leftovers(folder: Path, pattern: str = ".*.part", age: float = 0.0) -> None:
+    """What killed processes left half-written; where others may be writing, only what is older than `age` seconds."""
+    for left in folder.glob(pattern):
+        with suppress(OSError):
+            if not age or time.time() - left.stat().st_mtime > age:
+                left.unlink(missing_ok=True)
 
 
 def save_state(path: Path, state: Mapping[str, Any]) -> None:
@@ -73,6 +84,7 @@ def keep_previous(path: Path) -> None:
     except OSError:  # a file system without links
         shutil.copyfile(path, part)
     part.replace(previous(path))
+    part.unlink(missing_ok=True)  # where both were one file, as a kill in the middle leaves them, nothing was renamed
 
 
 def save_weights(path: Path, network: nn.Module) -> None:
@@ -187,6 +199,8 @@ def renamed(key: str, own: Mapping[str, Tensor]) -> str:
 
 
 def content_hash(path: Path) -> str:
+    if path.exists() and not path.is_file():  # reading a pipe may never end
+        raise OSError(errno.EINVAL, "it is no regular file", str(path))
     digest = hashlib.sha256()
     with path.open("rb") as file:
         while block := file.read(1 << 20):

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
+
+from torch import Tensor
 
 from unix_exp.engine import stages as sequence
 from unix_exp.engine.epoch import Part
@@ -13,6 +15,7 @@ from unix_exp.engine.optimiser_state import load_optimiser_state, optimiser_stat
 from unix_exp.run.checkpoint import SEALED, previous, read_state
 from unix_exp.run.folder import RunFolder
 from unix_exp.run.history import History
+from unix_exp.run.record import finite
 from unix_exp.types import Mistake
 
 FORMATS = (2, SEALED)  # of a checkpoint; 1 held student, criteria and optimiser alone, 2 no hash and no begun epoch
@@ -55,18 +58,41 @@ def checked_state(folder: RunFolder, path: Path) -> dict[str, Any]:
 
 def load_state(run: Training, state: dict[str, Any], folder: RunFolder) -> None:
     try:
+        run.progress, run.part = progress_of(state["progress"], run.epochs), part_of(state.get("part"))
         run.method.load_state(state["method"])
-        run.progress = Progress(**state["progress"])
-        run.part = Part(**state["part"]) if state.get("part") is not None else None
         if run.progress.epoch < run.epochs:
             stage, _ = sequence.begins_in(run.stages, run.progress.epoch)
             if stage.name == state["stage"]:  # else it begins now, with a fresh optimiser
                 load_optimiser_state(run.stage_step(stage).optimiser, state["optimiser"])
         if run.analysis is not None and "analysis" in state:
             run.analysis.load_state(state["analysis"])
-    except (Mistake, KeyError, TypeError, RuntimeError, ValueError) as error:
+    except (Mistake, KeyError, TypeError, RuntimeError, ValueError, AttributeError) as error:
         why = " ".join(str(error).split())  # PyTorch lists what does not fit in lines
         raise Mistake(f"{why}; delete {folder.checkpoint} to begin this run again") from None
+
+
+def progress_of(kept: Mapping[str, Any], epochs: int) -> Progress:
+    """What a wrong kind or number would spoil only later, at the end of an epoch, is found here."""
+    found = Progress(**kept)
+    whole = [found.epoch, found.images, *found.steps.values()]
+    numbers = [*whole, found.seconds, *found.best.values(), *found.last.values()]
+    if not all(type(one) is int for one in whole) or not all(finite(one) and one >= 0 for one in numbers):
+        raise ValueError("its progress is not in numbers")
+    if found.epoch > epochs:
+        raise ValueError(f"it has done {found.epoch} epochs of {epochs}")
+    return found
+
+
+def part_of(kept: Mapping[str, Any] | None) -> Part | None:
+    if kept is None:
+        return None
+    found = Part(**kept)
+    tensors = [*found.sums.values(), *found.randomness.values()]
+    if type(found.steps) is not int or found.steps < 1 or not all(isinstance(one, Tensor) for one in tensors):
+        raise ValueError("what it holds of a begun epoch is not whole")
+    if any(one.numel() != 1 for one in found.sums.values()) or not (finite(found.seconds) and finite(found.waited)):
+        raise ValueError("what it holds of a begun epoch is not whole")
+    return found
 
 
 def state_of(run: Training) -> dict[str, Any]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -15,7 +16,7 @@ from omegaconf import OmegaConf
 from unix_exp import config
 from unix_exp.config import Settings
 from unix_exp.config.paths import at_home
-from unix_exp.run.checkpoint import previous, write_whole
+from unix_exp.run.checkpoint import previous, remove_leftovers, write_whole
 from unix_exp.run.foreign import json_of, parsed, text_of
 from unix_exp.run.record import check_finished
 from unix_exp.run.seal import checked, verify
@@ -51,12 +52,13 @@ class RunFolder:
         if len(os.fsencode(own.name)) > LONGEST_NAME:
             raise Mistake(f"the run's folder would be called {own.name[:100]}..., too long; give a short method=NAME")
         try:
-            # The same run under another name for its method; a copy, such as backup-NAME, is not.
-            others = [] if own.exists() else sorted(runs.glob(f"*{ending}"))
+            alike = [] if own.exists() else ending_in(identity, runs)
         except OSError as error:
             raise Mistake(f"cannot read {runs}: {error.strerror}; choose another folder with runs=PATH") from None
-        alike = [same for same in others if same.name.startswith(f"{pair}-".replace("/", "-"))]
-        return cls(alike[0] if alike else own, identity)
+        for same in alike:  # the same run under another name for its method; a copy, such as backup-NAME, is not
+            if same.startswith(f"{pair}-".replace("/", "-")) and same.endswith(ending):
+                return cls(runs / same, identity)
+        return cls(own, identity)
 
     def result(self) -> dict[str, Any] | None:
         """The content of result.json, or None while the run isn't finished."""
@@ -85,7 +87,7 @@ class RunFolder:
         """Record what ended a run, for people and for reports."""
         with suppress(OSError):  # the note may fail for the reason that the run failed
             if self.path.is_dir():
-                self._failure.write_text(why)
+                write_whole(self._failure, lambda part: part.write_text(why))
 
     def failure(self) -> str | None:
         """What ended the run, in a line; None where nothing did."""
@@ -127,8 +129,7 @@ class RunFolder:
                 wait()
                 lock.acquire()
             self._lock = self._lock_file()
-            for left in self.path.glob(".*.part"):  # of a process that was killed
-                left.unlink(missing_ok=True)
+            remove_leftovers(self.path)
         except OSError as error:
             raise Mistake(
                 f"cannot write to {self.path}: {error.strerror or error}; choose another folder with runs=PATH"
@@ -137,6 +138,27 @@ class RunFolder:
             yield
         finally:
             lock.release()
+
+
+INDEXED: dict[Path, tuple[int, dict[str, list[str]]]] = {}  # by folder, when it was changed and what it holds
+SETTLED = 2 * 10**9  # nanoseconds; a change within a tick of the disk's clock would not show
+
+
+def ending_in(identity: str, runs: Path) -> list[str]:
+    """The names in a folder that end so. It may hold thousands, so it is listed again only when it was changed."""
+    try:
+        changed = runs.stat().st_mtime_ns
+        known = INDEXED.get(runs)
+        if known is None or known[0] != changed:
+            index: dict[str, list[str]] = {}
+            for name in sorted(os.listdir(runs)):
+                index.setdefault(name.rpartition("-")[2], []).append(name)
+            known = changed, index
+            if time.time_ns() - changed > SETTLED:
+                INDEXED[runs] = known
+    except (FileNotFoundError, NotADirectoryError):
+        return []  # there is none yet
+    return known[1].get(identity, [])
 
 
 def epoch_of(line: str) -> int:

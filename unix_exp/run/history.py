@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
@@ -60,6 +61,10 @@ class History:
             if "versions" in changed:
                 named += versions_between(before.get("versions") or {}, provenance.versions())
             say(f"continuing under what changed since epoch {before['last']}: {'; '.join(named)}")
+
+    def hashes(self) -> dict[str, str]:
+        """By name, of the content of each file."""
+        return {path.name: hashlib.sha256(self.lines[part].encode()).hexdigest() for part, path in self.files.items()}
 
     def write(self) -> None:
         """Bring the files to what was recorded; nothing is written where they are."""

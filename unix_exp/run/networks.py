@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
@@ -167,19 +168,36 @@ def from_store(
     whole: DictConfig, role: str, chosen: Settings, fingerprint: str, begins_from: tuple[Path, str] | None = None
 ) -> FromStore:
     """The run that trains this network here, starting from given weights where there are some."""
-    asked = whole.copy()
-    OmegaConf.set_struct(asked, False)
-    if role != TEACHER:
-        asked.teacher = {"seed": whole.teacher.get("seed", 0), **chosen}  # none that a student begins with
-    recipe = config.of_teacher(asked)
-    if begins_from is not None:
-        recipe.student.checkpoint = str(begins_from[0])
-    made = config.resolve(recipe)
+    recipe, made = run_that_makes(whole, role, chosen, begins_from and str(begins_from[0]))
     determining = config.what_determines(made, fingerprint, None)
     if begins_from is not None:
         determining["student"]["weights"] = begins_from[1]
     identity = config.identity(determining)
     return FromStore(identity, RunFolder.of(made, identity), recipe)
+
+
+MADE: dict[str, tuple[DictConfig, Settings]] = {}
+OF_THE_STUDENT = (
+    "student", "seed", "distiller", "sampler", "criterion", "recipe", "method", "networks", "answers", "fail_fast",
+)  # fmt: skip  # what no run that makes a network takes over
+
+
+def run_that_makes(
+    whole: DictConfig, role: str, chosen: Settings, begins_from: str | None
+) -> tuple[DictConfig, Settings]:
+    """Its configuration, as it is and resolved; made once for the runs that share it, which may be thousands."""
+    kept = config.without(config.raw(whole), *OF_THE_STUDENT)
+    key = json.dumps([kept, role, chosen, begins_from], sort_keys=True, default=str)
+    if key not in MADE:
+        asked = whole.copy()
+        OmegaConf.set_struct(asked, False)
+        if role != TEACHER:
+            asked.teacher = {"seed": whole.teacher.get("seed", 0), **chosen}  # none that a student begins with
+        recipe = config.of_teacher(asked)
+        if begins_from is not None:
+            recipe.student.checkpoint = begins_from
+        MADE[key] = recipe, config.resolve(recipe)
+    return MADE[key]
 
 
 def published_classes(chosen: Settings) -> int | None:

@@ -60,7 +60,7 @@ def performing(whole: DictConfig, wait: bool = False, command: str | None = None
     The outcome is the generator's value. `command` is the line that repeats this run, where it was not typed in a
     shell.
     """
-    located = locate(whole)
+    located = World.here().in_turn(lambda: locate(whole))
     console = Console(located.recipe.epochs)
     world = join(located.runtime.place())
     if world.chosen(lambda: is_finished(located)):
@@ -154,13 +154,15 @@ def carry_out(plan: Plan, console: Console, command: str | None, world: World) -
         folder.still_alone()
         history.write()  # a file that was removed or changed meanwhile
         save_weights(folder.weights, run.method.student)
+        hashes = history.hashes()
         if run.analysis is not None and (values := run.analysis.tally.values()):
             save_tensors(folder.images, values)
+            hashes[folder.images.name] = content_hash(folder.images)
             save_extremes(folder.pictures, values, located.data)
         if located.teacher is not None:
             ready = measured_at_the_end(ready, run.method.get_submodule(TEACHER), located, console)
         result = result_of(plan, ready, run, content_hash(folder.weights), command, recorded(views))
-        result = checked(result | {"stretches": history.stretches})
+        result = checked(result | {"stretches": history.stretches, "files": hashes})
         chosen.summarise(result)
     folder.finish(result)
     console.say(f"{summary(result)}; {folder.path}")

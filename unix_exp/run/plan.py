@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 from omegaconf import DictConfig
@@ -46,12 +47,13 @@ class Plan(NamedTuple):
     trial: Trial
 
 
-def locate(whole: DictConfig) -> Located:
+def locate(whole: DictConfig, dataset: Callable[[Settings], Dataset] = components.dataset) -> Located:
+    """`dataset` finds the images of a data set; who looks at many runs may list its files once."""
     settings = config.resolve(whole)
     plugins.load(settings["plugins"])  # a launcher's process has none yet
     recipe, runtime = components.recipe(settings["recipe"]), components.runtime(settings["runtime"])
     sink.check(settings["logger"])
-    data = components.dataset(settings["dataset"])
+    data = dataset(settings["dataset"])
     if config.has_teacher(settings):
         check_batch(components.recipe(settings["teacher_recipe"], "teacher_recipe"), data, "teacher_recipe")
     networks = networks_of(whole, settings, data.fingerprint(), len(data.classes))

@@ -15,7 +15,7 @@ from unix_exp.config import plugins
 from unix_exp.engine.evaluate import evaluate
 from unix_exp.engine.folding import frozen
 from unix_exp.engine.runtime import Runtime
-from unix_exp.run.checkpoint import content_hash, read_state, write_whole
+from unix_exp.run.checkpoint import HOUR, content_hash, read_state, remove_leftovers, write_whole
 from unix_exp.run.foreign import json_of
 from unix_exp.run.images import recorded_of
 from unix_exp.run.networks import STUDENT, TEACHER, Network
@@ -119,7 +119,7 @@ def measure(
     centres = accuracy.with_suffix(".safetensors")
     try:
         found = json_of(accuracy)
-        if CHECK in found and found["weights"] == weights:
+        if CHECK in found and (found["of"], found["weights"]) == (key, weights):
             verify(found)
             if not runtime.analysis:
                 return Measured(found["top1"], found["top5"], None)
@@ -130,8 +130,10 @@ def measure(
     fresh = evaluate(module, data, settings["recipe"]["batch"], runtime, console.watch)
     try:
         accuracy.parent.mkdir(parents=True, exist_ok=True)
+        remove_leftovers(accuracy.parent, age=HOUR)
         write_whole(centres, lambda part: part.write_bytes(save({"centres": fresh.centres.cpu()})))
-        found = {"top1": fresh.top1, "top5": fresh.top5, "weights": weights, "centres": content_hash(centres)}
+        of = {"of": key, "weights": weights, "centres": content_hash(centres)}
+        found = {**of, "top1": fresh.top1, "top5": fresh.top5}
         write_whole(accuracy, lambda part: part.write_text(json.dumps(checked(found))))
     except OSError:
         pass  # a store that can't be written to: the next run measures again

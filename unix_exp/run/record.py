@@ -119,6 +119,7 @@ class ResultDetails(TypedDict, total=False):
     finished: str
     settings: dict[str, Any] | None
     stretches: list[Any]  # by epochs, the commit, versions and threads that they ran under
+    files: dict[str, str]  # by name, the hash of each file of records and of values per image
     check: str  # the hash of all the rest
 
 

@@ -59,7 +59,7 @@ class FromStore:
 
     def ready(self) -> bool:
         """Read anew in each call: another process may be making it."""
-        return self.folder.result() is not None and self.folder.weights.exists()
+        return self.folder.result() is not None and self.folder.weights.is_file()
 
     def fill(self, network: nn.Module, name: str, say: Say) -> str:
         found, recorded = content_hash(self.folder.weights), (self.folder.result() or {}).get("weights")

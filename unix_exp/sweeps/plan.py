@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 import statistics
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from filelock import FileLock, Timeout
 
+from unix_exp.config import Settings
 from unix_exp.config.compose import composed, expanded
 from unix_exp.cost.ledger import Ledger
 from unix_exp.run import components
@@ -19,7 +20,7 @@ from unix_exp.run.plan import Located, locate
 from unix_exp.run.sources import FromStore
 from unix_exp.run.trial import tried
 from unix_exp.sweeps.grid import Sweep, jobs
-from unix_exp.types import Mistake
+from unix_exp.types import Dataset, Mistake
 
 WARM = 50  # steps; most of a shorter run is starting up, so it shows no speed
 DONE, RUNNING, FAILED, BEGUN, MISSING, IMPOSSIBLE = "done", "running", "failed", "begun", "missing", "impossible"
@@ -54,17 +55,31 @@ def plan(sweep: Sweep, words: tuple[str, ...]) -> list[Job]:
     runs: dict[str, Job] = {}
     same, *others = map(set, expanded([f"sweep={sweep.name}", *words]))
     in_all = same.intersection(*others)
+    dataset = listed_once()
     for job in jobs(sweep, words):
         text = " ".join(word for word in job if word not in in_all) or sweep.name
         try:
-            located = locate(composed(job))
+            located = locate(composed(job), dataset)
             runs.setdefault(located.identity, look(text, located))
             for network in located.networks:
                 if isinstance(source := network.source, FromStore) and source.identity not in teachers:
-                    teachers[source.identity] = look(f"{network.role} {network.name}", locate(source.recipe))
+                    teachers[source.identity] = look(f"{network.role} {network.name}", locate(source.recipe, dataset))
         except Mistake as mistake:
             runs[text] = Job(text, IMPOSSIBLE, str(mistake))
     return [*teachers.values(), *runs.values()]
+
+
+def listed_once() -> Callable[[Settings], Dataset]:
+    """Data sets by their settings; to list the files of a large one takes minutes."""
+    known: dict[str, Dataset] = {}
+
+    def dataset(settings: Settings) -> Dataset:
+        key = json.dumps(settings, sort_keys=True, default=str)
+        if key not in known:
+            known[key] = components.dataset(settings)
+        return known[key]
+
+    return dataset
 
 
 def look(words: str, located: Located) -> Job:

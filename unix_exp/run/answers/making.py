@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -17,7 +18,7 @@ from unix_exp.engine.runtime import Runtime
 from unix_exp.run.answers.choice import Choice
 from unix_exp.run.answers.parts import encode
 from unix_exp.run.answers.store import Store, check_room, read_json, write_json
-from unix_exp.types import Dataset, Watch
+from unix_exp.types import Dataset, Mistake, Watch
 from unix_exp.words import counted
 
 SECONDS_BETWEEN_SAVES = 20.0
@@ -72,12 +73,31 @@ class Piece:
     def __init__(self, work: Work, view: int) -> None:
         self.work, self.view = work, view
         self.note = work.store.path / f".view-{view:03}-{'-'.join(work.parts)}.json"
-        noted = read_json(self.note)
-        self.files = {name: Path(one) for name, one in (noted.get("files") or {}).items()}
-        if not all(path.is_file() for path in self.files.values()):
-            noted, self.files = {}, {}
-        self.done, self.seconds = int(noted.get("rows", 0)), float(noted.get("seconds", 0.0))
+        self.files: dict[str, Path] = {}
         self.arrays: dict[str, np.memmap] = {}
+        self.hashes: dict[str, Any] = {}  # by array, of the rows that are done
+        self.done, self.seconds = 0, 0.0
+        self.go_on()
+
+    def go_on(self) -> None:
+        """From the rows that were noted, if they are what was written then."""
+        try:
+            noted = read_json(self.note)
+            for name, digest in noted.get("rows_hashed", {}).items():
+                rows = np.lib.format.open_memmap(self.part(name), mode="r+")
+                self.hashes[name] = begun_hash(rows)
+                self.hashes[name].update(rows[: noted["rows"]])
+                if self.hashes[name].hexdigest() != digest:
+                    raise ValueError("its content is not what was written")
+                self.arrays[name], self.files[name] = rows, self.part(name)
+            self.done, self.seconds = int(noted.get("rows", 0)), float(noted.get("seconds", 0.0))
+        except (Mistake, OSError, ValueError, TypeError, KeyError, AttributeError):
+            self.arrays, self.files, self.hashes = {}, {}, {}
+        if not self.arrays:
+            self.done, self.seconds = 0, 0.0
+
+    def part(self, name: str) -> Path:
+        return self.work.store.path / f".view-{self.view:03}-{name}.part"
 
     @torch.no_grad()
     def make(self, size: int) -> Iterator[None]:
@@ -109,21 +129,23 @@ class Piece:
             rows = tensor.cpu().numpy()
             count = len(rows)
             self.arrays[name][self.done : self.done + count] = rows
+            self.hashes[name].update(np.ascontiguousarray(rows))
         self.done += count
 
     def open(self, encoded: dict[str, Tensor]) -> None:
         for name, tensor in encoded.items():
-            path = self.work.store.path / f".view-{self.view:03}-{name}.part"
-            rows = tensor.cpu().numpy()
+            path, rows = self.part(name), tensor.cpu().numpy()
             shape = (self.work.data.train_count, *rows.shape[1:])
-            if self.done:
-                self.arrays[name] = np.lib.format.open_memmap(path, mode="r+")
-            else:
-                self.arrays[name] = np.lib.format.open_memmap(path, mode="w+", dtype=rows.dtype, shape=shape)
-            self.files[name] = path
+            self.arrays[name] = np.lib.format.open_memmap(path, mode="w+", dtype=rows.dtype, shape=shape)
+            self.files[name], self.hashes[name] = path, begun_hash(self.arrays[name])
 
     def save(self) -> None:
         for array in self.arrays.values():
             array.flush()
-        files = {name: str(path) for name, path in self.files.items()}
-        write_json(self.note, {"rows": self.done, "seconds": self.seconds, "files": files})
+        hashed = {name: digest.hexdigest() for name, digest in self.hashes.items()}
+        write_json(self.note, {"rows": self.done, "seconds": self.seconds, "rows_hashed": hashed})
+
+
+def begun_hash(array: np.ndarray) -> Any:
+    """Of an array's kind; its rows follow as they are written."""
+    return hashlib.sha256(f"{array.dtype.str} {array.shape}".encode())

@@ -12,7 +12,9 @@ from typing import Any, NamedTuple
 from filelock import FileLock, Timeout
 
 from unix_exp.run.answers.parts import belongs
-from unix_exp.run.checkpoint import content_hash, write_whole
+from unix_exp.run.checkpoint import HOUR, content_hash, remove_leftovers, write_whole
+from unix_exp.run.foreign import json_of
+from unix_exp.run.seal import checked, verify
 from unix_exp.types import Mistake
 from unix_exp.words import size_in_words
 
@@ -40,6 +42,7 @@ class Store:
     def begin(self, about: Mapping[str, Any]) -> None:
         try:
             self.path.mkdir(parents=True, exist_ok=True)
+            remove_leftovers(self.path, f".{ABOUT}.*.part", age=HOUR)  # written before anyone is alone here
             if not (self.path / ABOUT).exists():
                 write_json(self.path / ABOUT, about)
         except OSError as error:
@@ -51,14 +54,34 @@ class Store:
     def manifest(self, view: int) -> Path:
         return self.path / f"view-{view:03}.json"
 
+    def listed(self, view: int) -> dict[str, Any]:
+        """The content of a view's manifest: of this view and this store, or a mistake."""
+        found = read_json(self.manifest(view))
+        of = {key: found[key] for key in ("store", "view") if key in found}  # older manifests say neither
+        if of and of != self.said_of(view):
+            raise Mistake(f"{self.manifest(view)} is of other answers; {self.remedy()}")
+        return found
+
+    def said_of(self, view: int) -> dict[str, Any]:
+        return {"store": self.key, "view": view}
+
     def arrays(self, view: int) -> dict[str, Array]:
         """By name, the arrays of a view that are there."""
-        listed = read_json(self.manifest(view)).get("arrays") or {}
-        return {name: Array(one["file"], one["hash"]) for name, one in listed.items()}
+        listed = self.listed(view).get("arrays") or {}
+        try:
+            found = {name: Array(str(one["file"]), str(one["hash"])) for name, one in listed.items()}
+        except (AttributeError, KeyError, TypeError):
+            raise damaged(self.manifest(view)) from None
+        if any(not one.file.startswith(f"view-{view:03}-") for one in found.values()):
+            raise damaged(self.manifest(view))
+        return found
 
     def seconds(self, view: int) -> float:
         """How long making the view took."""
-        return float(read_json(self.manifest(view)).get("seconds") or 0.0)
+        try:
+            return float(self.listed(view).get("seconds") or 0.0)
+        except (TypeError, ValueError, OverflowError):
+            raise damaged(self.manifest(view)) from None
 
     def has(self, view: int, parts: tuple[str, ...]) -> bool:
         """Whether all parts of a view are there."""
@@ -66,18 +89,20 @@ class Store:
         return all(any(belongs(name, part) for name in names) for part in parts)
 
     def views(self) -> list[int]:
-        return sorted(int(path.stem.removeprefix("view-")) for path in self.path.glob("view-*.json"))
+        names = [path.stem.removeprefix("view-") for path in self.path.glob("view-*.json")]
+        return sorted(int(name) for name in names if name.isdecimal())
 
     def keep(self, view: int, arrays: Mapping[str, Path], seconds: float) -> None:
         """Take finished files in; what the view had before stays."""
-        known = read_json(self.manifest(view))
+        known = self.listed(view)
         listed = dict(known.get("arrays") or {})
         for name, part in arrays.items():
             file = f"view-{view:03}-{name}.npy"
             listed[name] = {"file": file, "hash": content_hash(part)}
             part.replace(self.path / file)
         # Parts that were made apart took the teacher a look each.
-        write_json(self.manifest(view), {"arrays": listed, "seconds": seconds + float(known.get("seconds") or 0.0)})
+        seconds += float(known.get("seconds") or 0.0)
+        write_json(self.manifest(view), {**self.said_of(view), "arrays": listed, "seconds": seconds})
 
     def verified(self, view: int, parts: tuple[str, ...]) -> dict[str, Path]:
         """The files of a view's arrays, after their content was compared with the hashes in its manifest."""
@@ -109,6 +134,7 @@ class Store:
         except Timeout:
             wait()
             lock.acquire()
+        remove_leftovers(self.path, ".*view-*.json.*.part")
         try:
             yield
         finally:
@@ -139,15 +165,23 @@ def check_room(store: Store, needed: int) -> None:
 
 
 def read_json(path: Path) -> dict[str, Any]:
+    """Empty where there is no file; one that was changed after it was written is a mistake."""
     try:
-        found = json.loads(path.read_text())
+        found = json_of(path)
+        verify(found)
     except FileNotFoundError:
         return {}
-    except (OSError, ValueError):
-        raise Mistake(f"{path} is damaged; delete it, and the answers that it lists are made again") from None
-    return found if isinstance(found, dict) else {}
+    except (OSError, ValueError, TypeError):
+        raise damaged(path) from None
+    if not isinstance(found, dict):
+        raise damaged(path)
+    return found
+
+
+def damaged(path: Path) -> Mistake:
+    return Mistake(f"{path} is damaged; delete it, and the answers that it lists are made again")
 
 
 def write_json(path: Path, content: Mapping[str, Any]) -> None:
-    text = json.dumps(content, indent=2) + "\n"
+    text = json.dumps(checked(content), indent=2) + "\n"
     write_whole(path, lambda part: part.write_text(text))
