@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import random
+import signal
 import time
 from pathlib import Path
 
@@ -28,7 +29,7 @@ class Broken:
             case "bug":
                 raise KeyError("here")
             case "crash":
-                os.abort()
+                os.kill(os.getpid(), signal.SIGKILL)
             case "hang":
                 time.sleep(100)
         return FINE
@@ -48,7 +49,7 @@ def test_each_way_to_fail_is_counted_and_its_first_input_kept(tmp_path: Path) ->
 def test_nothing_is_found_in_a_few_inputs(name: str, tmp_path: Path) -> None:
     begun = time.process_time()
     for number in range(12):
-        if number > 3 and time.process_time() > begun + 2:
+        if number > 1 and time.process_time() > begun + 1:
             break
         verdict = one(targets()[name], 1, number, tmp_path / str(number))
         assert verdict in (FINE, REFUSED), (number, verdict)
