@@ -37,7 +37,10 @@ class Store:
 
     def about(self) -> dict[str, Any]:
         """What the store is of, for people; empty where that is not recorded."""
-        return read_json(self.path / ABOUT)
+        found = read_json(self.path / ABOUT)
+        if found.get("key", self.key) != self.key:
+            raise Mistake(f"{self.path / ABOUT} is of other answers; delete it")
+        return found
 
     def begin(self, about: Mapping[str, Any]) -> None:
         try:
