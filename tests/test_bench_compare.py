@@ -14,6 +14,7 @@ from conftest import Command
 
 from unix_exp.bench import __main__ as command_line
 from unix_exp.bench import case, compare
+from unix_exp.run import components
 
 KEPT = sorted((Path(compare.__file__).parent / "known").glob("*.json"))
 
@@ -112,5 +113,7 @@ def words_of(what: dict[str, Any]) -> list[str]:
 def test_what_is_kept_is_still_the_case_that_its_words_mean(path: Path) -> None:
     """Else a new default or a renamed setting would end the comparing, and nobody would notice."""
     then = compare.read(path)
-    now = {"what": case.read(then["how"].get("words") or words_of(then["what"])).what(), "where": then["where"]}
+    settings, _ = case.settings_of(then["how"].get("words") or words_of(then["what"]))
+    meant = case.what(settings, components.recipe(settings["recipe"]), components.dataset(settings["dataset"]))
+    now = {"what": meant, "where": then["where"]}
     assert compare.differences(then, now) == []

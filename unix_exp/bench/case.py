@@ -52,28 +52,37 @@ class Case(NamedTuple):
         return self.trial if settings is self.settings else tried(settings, self.networks(), self.data, self.recipe)
 
     def what(self) -> dict[str, Any]:
-        """All that a step's time depends on, apart from the machine and the code."""
-        settings = self.settings
-        about_machine = ("device", "threads", "checkpoint_every")
-        return {
-            "pair": config.pair_name(settings),
-            "sampler": settings["sampler"],
-            "criterion": settings["criterion"],
-            **({"answers": answers} if (answers := config.of_answers(settings)) else {}),
-            "batch": self.recipe.batch,
-            "pixels": self.data.size,
-            "classes": len(self.data.classes),
-            "runtime": config.without(settings["runtime"], *about_machine),
-        }
+        return what(self.settings, self.recipe, self.data)
 
 
-def read(words: Sequence[str]) -> Case:
-    """The case, with everything checked and nothing loaded."""
+def what(settings: Settings, recipe: Recipe, data: Resident) -> dict[str, Any]:
+    """All that a step's time depends on, apart from the machine and the code."""
+    about_machine = ("device", "threads", "checkpoint_every")
+    return {
+        "pair": config.pair_name(settings),
+        "sampler": settings["sampler"],
+        "criterion": settings["criterion"],
+        **({"answers": answers} if (answers := config.of_answers(settings)) else {}),
+        "batch": recipe.batch,
+        "pixels": data.size,
+        "classes": len(data.classes),
+        "runtime": config.without(settings["runtime"], *about_machine),
+    }
+
+
+def settings_of(words: Sequence[str]) -> tuple[Settings, Settings]:
+    """Of the words, and of conventional distillation."""
     compose.prepare(words)
     own_data = any(word.startswith("dataset=") for word in words)
     with compose.hydra_ready():
         settings = config.resolve(compose.composed(("logger=none", *(() if own_data else SHAPES), *words)))
         control = config.resolve(compose.composed(CONVENTIONAL))
+    return settings, control
+
+
+def read(words: Sequence[str]) -> Case:
+    """The case, with everything checked and nothing loaded."""
+    settings, control = settings_of(words)
     recipe, runtime = components.recipe(settings["recipe"]), components.runtime(settings["runtime"])
     if not config.has_teacher(settings):
         raise Mistake("the bench times distillation, which needs a teacher; choose one with teacher=NAME")

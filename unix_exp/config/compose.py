@@ -18,7 +18,7 @@ from hydra.core.global_hydra import GlobalHydra
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override
 from hydra.errors import HydraException
-from omegaconf import DictConfig
+from omegaconf import DictConfig, open_dict
 
 from unix_exp.config import plugins, unwritten
 from unix_exp.config.settings import choices_folder, register_resolvers
@@ -94,12 +94,20 @@ def as_choices(words: list[str]) -> list[str]:
 
 def composed(job: tuple[str, ...]) -> DictConfig:
     """A job's whole configuration; jobs that choose the same of each group share the work."""
+    choices, values = choices_and_values(job)
+    whole = _composed(choices).copy()
+    with open_dict(whole):
+        del whole["hydra"]
+    ConfigLoaderImpl._apply_overrides_to_config(parsed(values), whole)  # as Hydra does it, after all groups
+    return whole
+
+
+def choices_and_values(job: tuple[str, ...]) -> tuple[tuple[str, ...], list[str]]:
+    """A job's words: those that choose, and those that only set values in what is chosen."""
     values = [word for word in job if is_value(word)]
     if any(word.startswith(("+", "~")) for word in job):
         values = [word for word in values if word.startswith("seed=")]  # what is added or left out may be among these
-    whole = _composed(tuple(word for word in job if word not in values)).copy()
-    ConfigLoaderImpl._apply_overrides_to_config(parsed(values), whole)  # as Hydra does it, after all groups
-    return whole
+    return tuple(word for word in job if word not in values), values
 
 
 def is_value(word: str) -> bool:
@@ -110,14 +118,13 @@ def is_value(word: str) -> bool:
 
 def choices_of(words: Iterable[str]) -> Mapping[str, Any]:
     """What a command chose, by group."""
-    made = compose("config", overrides=list(words), return_hydra_config=True)
-    choices: Mapping[str, Any] = made.hydra.runtime.choices
+    choices: Mapping[str, Any] = _composed(choices_and_values(tuple(words))[0]).hydra.runtime.choices
     return choices
 
 
 @cache
 def _composed(job: tuple[str, ...]) -> DictConfig:
-    return compose("config", overrides=list(job))
+    return compose("config", overrides=list(job), return_hydra_config=True)
 
 
 class Invalid(NamedTuple):
