@@ -32,7 +32,6 @@ TINY = (
     "logger=none", "runtime.threads=1", "answers.views=3", "answers.jitter=1",
 )  # fmt: skip
 WHOLE = "experiment=pad,recall_stored,recall_mixed"
-SMALL = "experiment=recall_stored,pad"
 IN_A_ROUND = 7  # disturbances, spread over the whole sweep
 WHERE = {"teacher": "a teacher's training", "view": "the making of answers", "run": "a student's training",
          "result": "the end of a run"}  # fmt: skip
