@@ -11,11 +11,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from conftest import TINY
+from conftest import TINY, Command
 from pictures import paint_imagenet
 from starter import Starter, records, same_run, starter
 
 import unix_exp
+from unix_exp import stopping
 
 ROOT = Path(__file__).parents[1]
 CODE = Path(unix_exp.__file__).parents[1]
@@ -186,6 +187,22 @@ def test_six_times_ctrl_c_before_it_trains_is_one(tmp_path: Path) -> None:
         time.sleep(0.003)
     said = process.communicate(timeout=30)[0]
     assert process.returncode in (130, -signal.SIGINT) and "Traceback" not in said, said
+
+
+def test_an_error_of_cleaning_up_does_not_stand_for_the_stop(command: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As in Hydra, which closes in `finally` a file that a signal kept it from opening."""
+
+    def read(words: object) -> None:
+        try:
+            raise stopping.Stopped(signal.SIGTERM)
+        finally:
+            raise UnboundLocalError("cannot access local variable 'f'")
+
+    monkeypatch.setattr("unix_exp.train.check_one_sweep", read)
+    said = command(*TINY)
+    assert said.code == 75 and said.err == "\nstopped by SIGTERM; the same command continues\n"
+    with pytest.raises(ZeroDivisionError), stopping.kept():
+        raise ZeroDivisionError
 
 
 def test_a_python_program_keeps_its_own_signals(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

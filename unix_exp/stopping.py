@@ -84,6 +84,24 @@ def deferred(grace: float | None = None) -> Iterator[None]:
 
 
 @contextmanager
+def kept() -> Iterator[None]:
+    """Let no error stand for a stop: code of others may fail while it cleans up after one, and its error comes here."""
+    try:
+        yield
+    except Exception as error:
+        if (stop := behind(error)) is not None:
+            raise stop from None
+        raise
+
+
+def behind(error: BaseException) -> Stopped | None:
+    seen: BaseException | None = error
+    while seen is not None and not isinstance(seen, Stopped):
+        seen = seen.__cause__ or seen.__context__
+    return seen
+
+
+@contextmanager
 def listening() -> Iterator[None]:
     """Hear signals until the command ends; those that the process was started to ignore, as by nohup, stay ignored."""
     if threading.current_thread() is not threading.main_thread() or asked.before:

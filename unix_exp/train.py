@@ -76,16 +76,17 @@ def command() -> None:
     words: list[str] = []
     config_dir = None
     try:
-        flags = given()
-        words, config_dir = flags.overrides, Path(flags.config_dir) if flags.config_dir else None
-        compose.prepare(words, config_dir)
-        if {"--help", "-h"} & set(sys.argv[1:]):
-            print(help_text(words, config_dir))  # Hydra reads all hundred choices for its own, which takes seconds
-            return
-        check_one_sweep(words)
-        check_size(words, config_dir)
-        offer()
-        launch(words, config_dir)
+        with stopping.kept():
+            flags = given()
+            words, config_dir = flags.overrides, Path(flags.config_dir) if flags.config_dir else None
+            compose.prepare(words, config_dir)
+            if {"--help", "-h"} & set(sys.argv[1:]):
+                print(help_text(words, config_dir))  # Hydra reads all hundred choices for its own, which takes seconds
+                return
+            check_one_sweep(words)
+            check_size(words, config_dir)
+            offer()
+            launch(words, config_dir)
         Outcomes.raise_deferred()
     except KeyboardInterrupt as stopped:
         with suppress(OSError):  # the terminal may be gone

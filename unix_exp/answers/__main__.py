@@ -30,7 +30,7 @@ def main() -> None:
         command.add_argument("--folder", type=Path, default=Path("answers"), help="the store (answers)")
     given = parser.parse_args()
     try:
-        with stopping.listening():
+        with stopping.listening(), stopping.kept():
             {"list": show, "make": make, "remove": remove}[given.command](given)
         sys.stdout.flush()
     except KeyboardInterrupt as stopped:

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from hydra.experimental.callback import Callback
 from omegaconf import DictConfig
 
+from unix_exp import stopping
 from unix_exp.cli.errors import in_one_line
 from unix_exp.run.foreign import parsed, text_of
 from unix_exp.types import Relayed
@@ -68,7 +69,8 @@ class Outcomes:
         """Record how a job ends; an error is printed and recorded, and does not stop the other jobs."""
         try:
             self._append({"job": job, "words": words})
-            yield lambda outcome: self.note_done(job, words, outcome.folder)
+            with stopping.kept():
+                yield lambda outcome: self.note_done(job, words, outcome.folder)
         except Exception as error:
             if of_this_process_alone(error):
                 raise  # the other processes still wait for this one, and torchrun ends them

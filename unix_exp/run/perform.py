@@ -87,7 +87,8 @@ def alone(
         if world.chosen(lambda: folder.result() is not None):  # it was made while we waited
             return (yield from nothing_left(finished(folder, console)))
         try:
-            return (yield from carry_out(plan, console, command, world))
+            with stopping.kept():
+                return (yield from carry_out(plan, console, command, world))
         except Exception as error:
             mishap = in_words(error, folder.path)
             if world.leads:
