@@ -22,6 +22,16 @@ def test_a_lock_removed_while_it_is_held_stops_the_process(tmp_path: Path) -> No
             folder.still_alone()
 
 
+def test_what_a_killed_process_left_half_written_is_removed(tmp_path: Path) -> None:
+    folder = RunFolder(tmp_path)
+    folder.pictures.mkdir()
+    left = [tmp_path / ".checkpoint.pt.7.part", folder.pictures / ".weight-lowest.png.7.part"]
+    for path in left:
+        path.touch()
+    with folder.alone():
+        assert not any(path.exists() for path in left)
+
+
 @pytest.mark.parametrize("content", [None, "", "garbage\n", '{"epoch": 1}\n{"epoch": 1}\n'])
 def test_records_that_were_changed_meanwhile_are_written_again(tmp_path: Path, content: str | None) -> None:
     folder = RunFolder(tmp_path)

@@ -129,7 +129,8 @@ class RunFolder:
                 wait()
                 lock.acquire()
             self._lock = self._lock_file()
-            remove_leftovers(self.path)
+            for folder in (self.path, self.pictures):
+                remove_leftovers(folder)
         except OSError as error:
             raise Mistake(
                 f"cannot write to {self.path}: {error.strerror or error}; choose another folder with runs=PATH"
