@@ -8,7 +8,9 @@ import torch
 from safetensors.torch import save_file
 
 import unix_exp
-from unix_exp.run.checkpoint import load_weights, save_state
+from unix_exp.run.checkpoint import SEALED, load_weights, save_state
+from unix_exp.run.continuing import checked_state
+from unix_exp.run.folder import RunFolder
 from unix_exp.types import Mistake
 
 
@@ -86,6 +88,22 @@ def test_a_file_of_something_else_is_refused(tmp_path: Path) -> None:
     torch.save({"model": [1, 2]}, tmp_path / "list.pth")
     with pytest.raises(Mistake, match="holds no state_dict"):
         load_weights(other(), tmp_path / "list.pth", "resnet8")
+
+
+def test_sparse_weights_are_refused(tmp_path: Path) -> None:
+    weights = other().state_dict()
+    weights["fc.weight"] = weights["fc.weight"].to_sparse()
+    torch.save(weights, tmp_path / "sparse.pth")
+    with pytest.raises(Mistake, match=r"holds sparse tensors, such as 'fc.weight'"):
+        load_weights(other(), tmp_path / "sparse.pth", "resnet8")
+
+
+@pytest.mark.parametrize("progress", [0.5, None, [], {}])
+def test_progress_that_is_none_is_refused(progress: object, tmp_path: Path) -> None:
+    folder = RunFolder(tmp_path)
+    save_state(folder.checkpoint, {"format": SEALED, "progress": progress})
+    with pytest.raises(Mistake, match="was written by another version"):
+        checked_state(folder, folder.checkpoint)
 
 
 def test_a_write_that_fails_leaves_the_old_file(tmp_path: Path) -> None:

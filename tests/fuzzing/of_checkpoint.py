@@ -109,7 +109,7 @@ class Checkpoints:
         if draw.random() < 0.3:
             tensors = {key: twisted(draw, one) if draw.random() < 0.1 else one for key, one in tensors.items()}
         if draw.random() < 0.5:
-            content = safetensors.torch.save({key: one.contiguous() for key, one in tensors.items()})
+            content = safetensors.torch.save({key: one.to_dense().contiguous() for key, one in tensors.items()})
             (folder / "weights.safetensors").write_bytes(spoiled(draw, content))
             return
         buffer = io.BytesIO()

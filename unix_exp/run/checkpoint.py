@@ -189,6 +189,8 @@ def unwrapped(state: Any, path: Path) -> dict[str, Tensor]:
             state = state[wrapping]
     if not isinstance(state, dict) or not state or not all(isinstance(one, Tensor) for one in state.values()):
         raise Mistake(f"checkpoint {path} holds no state_dict: give one bare, or under 'model' or 'state_dict'")
+    if sparse := [key for key, tensor in state.items() if tensor.layout is not torch.strided]:
+        raise Mistake(f"checkpoint {path} holds sparse tensors, such as {sparse[0]!r}; save them dense")
     return {key.removeprefix("module."): tensor for key, tensor in state.items()}
 
 
