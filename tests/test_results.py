@@ -129,9 +129,12 @@ def test_one_line_repeats_an_arm(report: Command) -> None:
 def test_accuracy_against_time_is_drawn_for_one_machine(report: Command) -> None:
     several("kd", KD)
     several("unix", UNIX)
+    several("random", (70.0,), hardware="another machine")
     report("runs")
     assert Path("report/figures/time-cifar100-vgg13-vgg8.svg").exists()
-    several("random", (70.0,), hardware="another machine")
+    assert "Not drawn, as they ran elsewhere: random." in Path("report/report.md").read_text()
+    for run in Path("runs").glob("*-unix-*"):
+        changed(run, hardware="a third machine")
     report("runs", "--out", "two")
     assert not Path("two/figures/time-cifar100-vgg13-vgg8.svg").exists()
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
+from dataclasses import replace
 
 from unix_exp import paper
 from unix_exp.paper import families
@@ -22,10 +24,21 @@ def figures(group: Group) -> list[Figure]:
 
 
 def accuracy_against_cost(group: Group) -> list[Figure]:
-    """Against compute, and against time where all arms ran on the same hardware with the same PyTorch."""
-    machines = {(origin.hardware, origin.torch) for arm in group.arms for origin in map(origin_of, arm.runs)}
-    timed = [accuracy_against_time(group, *machines.pop())] if len(machines) == 1 and len(group.arms) > 1 else []
-    return [accuracy_against_compute(group), *timed]
+    """Against compute, and against time: of the arms that ran on the hardware and PyTorch that most of them did."""
+    made = [accuracy_against_compute(group)]
+    used = {arm.label: machine_of(arm) for arm in group.arms}
+    for machine, count in Counter(one for one in used.values() if one is not None).most_common(1):
+        if count > 1:
+            there = tuple(arm for arm in group.arms if used[arm.label] == machine)
+            elsewhere = [label for label, one in used.items() if one != machine]
+            made.append(accuracy_against_time(replace(group, arms=there), *machine, elsewhere))
+    return made
+
+
+def machine_of(arm: Arm) -> tuple[str, str] | None:
+    """Hardware and PyTorch; None where the runs of an arm had different ones."""
+    found = {(origin.hardware, origin.torch) for origin in map(origin_of, arm.runs)}
+    return found.pop() if len(found) == 1 else None
 
 
 def accuracy_against_compute(group: Group) -> Figure:
@@ -42,7 +55,8 @@ def accuracy_against_compute(group: Group) -> Figure:
     )
 
 
-def accuracy_against_time(group: Group, hardware: str, torch: str) -> Figure:
+def accuracy_against_time(group: Group, hardware: str, torch: str, elsewhere: Sequence[str] = ()) -> Figure:
+    """Times of different machines are not compared, so arms that ran elsewhere are named and not drawn."""
     longest = max(arm.seconds for arm in group.arms)
     unit, seconds = ("hours", 3600) if longest > 7200 else ("minutes", 60) if longest > 120 else ("seconds", 1)
     return Figure(
@@ -50,7 +64,7 @@ def accuracy_against_time(group: Group, hardware: str, torch: str) -> Figure:
         f"{group.title}: accuracy against training time on {hardware}, PyTorch {torch}, medians over seeds; with the "
         "making of stored answers and any delay by other work on the machine, without evaluation and the training of "
         "the teacher. The stepped line "
-        f"{FRONT} time.",
+        f"{FRONT} time." + (f" Not drawn, as they ran elsewhere: {', '.join(elsewhere)}." if elsewhere else ""),
         slug(f"time {group.dataset} {group.pair} {group.length}"),
     )
 

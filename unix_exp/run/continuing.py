@@ -48,7 +48,7 @@ def whole_state(folder: RunFolder, say: Callable[[str], None]) -> dict[str, Any]
 
 
 def checked_state(folder: RunFolder, path: Path) -> dict[str, Any]:
-    state = read_state(path)
+    state: dict[str, Any] = read_state(path)
     progress = state.get("progress") if isinstance(state, dict) else None
     if not isinstance(progress, dict) or "epoch" not in progress or state.get("format") not in FORMATS:
         raise Mistake(f"checkpoint {path} was written by another version of unix_exp and cannot be continued")
