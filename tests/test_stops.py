@@ -213,6 +213,18 @@ def test_an_error_of_cleaning_up_does_not_stand_for_the_stop(command: Command, m
         raise ZeroDivisionError
 
 
+def test_a_signal_while_the_end_is_told_changes_nothing(command: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+    def told(interrupted: bool = False) -> int:
+        signal.raise_signal(signal.SIGTERM)
+        print("the table of a sweep")
+        return 0
+
+    monkeypatch.setattr("unix_exp.train.launch", lambda *_: None)
+    monkeypatch.setattr("unix_exp.train.conclude", told)
+    said = command(*TINY)
+    assert (said.code, said.out, said.err) == (0, "the table of a sweep\n", "")
+
+
 def test_a_python_program_keeps_its_own_signals(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     before = [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)]

@@ -83,6 +83,11 @@ def deferred(grace: float | None = None) -> Iterator[None]:
         asked.deferring -= 1
 
 
+def done() -> None:
+    """Nothing is left that a signal could stop: from now on it changes neither the end nor the exit code."""
+    asked.raised = True
+
+
 @contextmanager
 def kept() -> Iterator[None]:
     """Let no error stand for a stop: code of others may fail while it cleans up after one, and its error comes here."""

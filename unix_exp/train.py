@@ -59,7 +59,10 @@ def check_choices(job: HydraConf, whole: DictConfig) -> None:
 
 def main() -> None:
     with stopping.listening():
-        command()
+        try:
+            command()
+        except stopping.Stopped as stopped:  # while it told how it ended
+            sys.exit(stopped.code)
 
 
 def command() -> None:
@@ -88,6 +91,9 @@ def command() -> None:
             offer()
             launch(words, config_dir)
         Outcomes.raise_deferred()
+        with stopping.deferred():
+            code = conclude()
+            stopping.done()
     except KeyboardInterrupt as stopped:
         with suppress(OSError):  # the terminal may be gone
             conclude(interrupted=True)
@@ -101,7 +107,7 @@ def command() -> None:
             print(f"error: {message}", file=sys.stderr)
         conclude()
         sys.exit(2 if message else 1)
-    sys.exit(conclude())
+    sys.exit(code)
 
 
 def launch(words: list[str], config_dir: Path | None) -> None:
