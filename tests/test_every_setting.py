@@ -181,18 +181,30 @@ def test_a_command_that_cannot_work_is_one_line(words: str, tmp_path: Path) -> N
 
 FOUND = {
     "removed with a value": ["~sampler=5"], "a line break": ["criterion.kd.tau=\n,{a:{b:c}}"],
-    "a long line": ["sampler.uncertainty=[" + "x," * 3000], "no text": ["--config-dir=mine", "experiment=own"],
+    "a long line": ["sampler.uncertainty=[" + "x," * 3000], "a term that is a number": ["teacher_criterion.ce=0.5"],
 }  # fmt: skip
+
+FOUND_IN_YAML = {
+    "no text": (b"method: \xab\n", "own.yaml cannot be read"),
+    "no settings": (b"0\n...\n", "own.yaml holds no settings"),
+    "a number for a name": (b"student:\n  -1e+308: full\n  name: wrn_16_1\n", "student has a setting -1e+308"),
+}
 
 
 @pytest.mark.parametrize("what", FOUND)
 def test_what_the_fuzzer_found_is_one_line(what: str, tmp_path: Path) -> None:
-    own = tmp_path / "mine" / "experiment" / "own.yaml"
-    own.parent.mkdir(parents=True)
-    own.write_bytes(b"# @package _global_\nmethod: \xab\n")
     said = said_of([*TINY, *FOUND[what]], tmp_path)
     assert wrong_with(said, tmp_path) is None and said.code == 2 and not is_right(said), said
-    assert what != "no text" or "own.yaml cannot be read" in said.err
+
+
+@pytest.mark.parametrize("what", FOUND_IN_YAML)
+def test_a_yaml_that_the_fuzzer_found_is_one_line(what: str, tmp_path: Path) -> None:
+    content, message = FOUND_IN_YAML[what]
+    own = tmp_path / "mine" / "experiment" / "own.yaml"
+    own.parent.mkdir(parents=True)
+    own.write_bytes(b"# @package _global_\n" + content)
+    said = said_of([*TINY, "--config-dir=mine", "experiment=own"], tmp_path)
+    assert wrong_with(said, tmp_path) is None and said.code == 2 and message in said.err, said
 
 
 @settings(BOUNDED, max_examples=6)

@@ -33,7 +33,8 @@ def message_of(error: BaseException, words: Sequence[str], config_dir: Path | No
         return str(error)
     if isinstance(error, OverrideParseException):
         return f"cannot read '{error.override}'; write key=value, and quote a value with brackets, commas or spaces"
-    if isinstance(error, (YAMLError, UnicodeDecodeError)):
+    loaded_no_mapping = isinstance(error, OSError) and error.errno is None  # OmegaConf's own, of a number or a list
+    if isinstance(error, (YAMLError, UnicodeDecodeError)) or loaded_no_mapping:
         return unreadable(compose.folders(words, config_dir)[1:])
     if str(error).startswith("Config group override"):
         return "a group takes a choice by name, such as teacher=resnet32x4; to leave a group out, write ~GROUP"
@@ -45,10 +46,11 @@ def message_of(error: BaseException, words: Sequence[str], config_dir: Path | No
 
 
 def unreadable(folders: Sequence[Path]) -> str | None:
-    """The first file in the command's own folders that is no YAML; Hydra does not say which one it read."""
+    """The first file in the command's own folders that holds no settings; Hydra does not say which one it read."""
     for path in sorted(path for folder in folders for path in folder.rglob("*.yaml")):
         try:
-            yaml_of(path)
+            if not isinstance(yaml_of(path), dict | None):
+                return f"{path} holds no settings; write them as lines of key: value"
             path.read_text(encoding="utf-8")
         except (OSError, ValueError) as error:
             return f"{path} cannot be read: {error}"

@@ -73,8 +73,8 @@ def check_texts(value: Any, path: str = "") -> None:
         raise Mistake(f"{path} is {shown(value)}; {why}")
     if isinstance(value, Mapping):
         for key, one in value.items():
-            if not printable(str(key)):
-                raise Mistake(f"{path or 'the configuration'} has a setting {shown(key)}; choose a name in one line")
+            if not isinstance(key, str) or not printable(key):
+                raise Mistake(f"{path or 'the configuration'} has a setting {shown(key)}; a name is text in one line")
             check_texts(one, f"{path}.{key}" if path else str(key))
     if isinstance(value, list):
         for one in value:

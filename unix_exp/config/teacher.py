@@ -10,6 +10,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from unix_exp.config.names import learns_from_teacher
 from unix_exp.config.settings import KEYS, OF_WEIGHTS, Settings, raw, without
+from unix_exp.ranges import shown
 from unix_exp.registry import Registry, criteria, distillers, samplers
 from unix_exp.types import Mistake
 
@@ -28,10 +29,7 @@ def of_teacher(config: DictConfig) -> DictConfig:
     made.answers = {}
     made.distiller = chosen(config, "teacher_distiller", distillers)
     made.sampler = chosen(config, "teacher_sampler", samplers)
-    made.criterion = {
-        name: {"weight": 1.0, **apart_from_defaults(criteria[name], term)}
-        for name, term in group(config, "teacher_criterion").items()
-    }
+    made.criterion = {name: of_term(name, term) for name, term in group(config, "teacher_criterion").items()}
     made.seed = config.teacher.get("seed", 0)
     made.method = "teacher"
     made.runs = config.teachers
@@ -48,6 +46,15 @@ def group(config: DictConfig, key: str) -> Settings:
     if not isinstance(node, DictConfig):
         raise Mistake(f"{key} is {node!r}; a missing teacher is trained with it, so choose one")
     return raw(node)
+
+
+def of_term(name: str, settings: Any) -> Settings:
+    if not isinstance(settings, dict):
+        raise Mistake(
+            f"teacher_criterion.{name} is {shown(settings)}; give its settings, such as "
+            f"teacher_criterion.{name}.weight=1"
+        )
+    return {"weight": 1.0, **apart_from_defaults(criteria[name], settings)}
 
 
 def chosen(config: DictConfig, key: str, registry: Registry) -> Settings:
