@@ -105,6 +105,9 @@ class Analysis:
         return {"centres": student, "tally": self.tally.state_dict()}
 
     def load_state(self, state: Mapping[str, Mapping[str, Tensor]]) -> None:
+        for name, centres in state["centres"].items():
+            if name not in self.networks or centres.ndim != 2 or len(centres) != self.classes:
+                raise ValueError(f"its centres of {name} are of other classes")
         self.centres |= {name: centres.to(self.runtime.place()) for name, centres in state["centres"].items()}
         self.tally.load_state_dict(state["tally"])
 

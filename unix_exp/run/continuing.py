@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+import torch
 from torch import Tensor
 
 from unix_exp.engine import stages as sequence
@@ -79,6 +80,8 @@ def progress_of(kept: Mapping[str, Any], epochs: int) -> Progress:
     numbers = [*whole, found.seconds, *found.best.values(), *found.last.values()]
     if not all(type(one) is int for one in whole) or not all(finite(one) and one >= 0 for one in numbers):
         raise ValueError("its progress is not in numbers")
+    if any(one and not {"epoch", "top1"} <= one.keys() for one in (found.best, found.last)):
+        raise ValueError("its accuracies are not whole")
     if found.epoch > epochs:
         raise ValueError(f"it has done {found.epoch} epochs of {epochs}")
     return found
@@ -90,6 +93,9 @@ def part_of(kept: Mapping[str, Any] | None) -> Part | None:
     found = Part(**kept)
     tensors = [*found.sums.values(), *found.randomness.values()]
     if type(found.steps) is not int or found.steps < 1 or not all(isinstance(one, Tensor) for one in tensors):
+        raise ValueError("what it holds of a begun epoch is not whole")
+    of_cpu = found.randomness.get("cpu")
+    if of_cpu is None or of_cpu.dtype != torch.uint8 or of_cpu.shape != torch.get_rng_state().shape:
         raise ValueError("what it holds of a begun epoch is not whole")
     if any(one.numel() != 1 for one in found.sums.values()) or not (finite(found.seconds) and finite(found.waited)):
         raise ValueError("what it holds of a begun epoch is not whole")

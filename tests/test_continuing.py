@@ -1,0 +1,70 @@
+"""What a checkpoint holds is checked before any of it is used: a right hash does not make it right."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from assembled import Case, training
+
+from unix_exp.engine.epoch import Part
+from unix_exp.engine.loop import Training, train
+from unix_exp.run.continuing import load_state, state_of
+from unix_exp.run.folder import RunFolder
+from unix_exp.types import Mistake
+
+CASE = Case("offline", "everything", ("kd",))
+
+
+@pytest.fixture(scope="module")
+def begun() -> tuple[Training, dict[str, Any]]:
+    run = training(CASE)
+    next(train(run))
+    state = state_of(run)
+    randomness = {"cpu": torch.get_rng_state()}
+    state["part"] = vars(Part(steps=1, seconds=1.0, waited=0.0, sums={}, randomness=randomness, sampler=None))
+    return training(CASE), state
+
+
+def short_randomness(state: dict[str, Any]) -> None:
+    state["part"]["randomness"]["cpu"] = torch.zeros(0, dtype=torch.uint8)
+
+
+def no_randomness(state: dict[str, Any]) -> None:
+    state["part"]["randomness"].clear()
+
+
+def accuracy_of_nothing(state: dict[str, Any]) -> None:
+    state["progress"]["best"] = {"epoch": 1}
+
+
+def centres_of_other_classes(state: dict[str, Any]) -> None:
+    state["analysis"]["centres"]["student"] = torch.zeros(3)
+
+
+def centres_of_another_network(state: dict[str, Any]) -> None:
+    state["analysis"]["centres"]["uncle"] = state["analysis"]["centres"]["student"]
+
+
+def test_what_is_not_spoiled_is_loaded(begun: tuple[Training, dict[str, Any]], tmp_path: Path) -> None:
+    run, state = begun
+    load_state(run, copy.deepcopy(state), RunFolder(tmp_path))
+    assert run.progress.epoch == 1 and run.part is not None
+
+
+@pytest.mark.parametrize(
+    "spoil",
+    [short_randomness, no_randomness, accuracy_of_nothing, centres_of_other_classes, centres_of_another_network],
+)
+def test_what_would_fail_later_is_refused(
+    spoil: Callable[[dict[str, Any]], None], begun: tuple[Training, dict[str, Any]], tmp_path: Path
+) -> None:
+    run, state = begun
+    spoiled = copy.deepcopy(state)
+    spoil(spoiled)
+    with pytest.raises(Mistake, match=r"delete .*checkpoint.pt to begin this run again"):
+        load_state(run, spoiled, RunFolder(tmp_path))
