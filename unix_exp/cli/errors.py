@@ -33,7 +33,8 @@ def message_of(error: BaseException, words: Sequence[str], config_dir: Path | No
         return str(error)
     if isinstance(error, OverrideParseException):
         return f"cannot read '{error.override}'; write key=value, and quote a value with brackets, commas or spaces"
-    loaded_no_mapping = isinstance(error, OSError) and error.errno is None  # OmegaConf's own, of a number or a list
+    # OmegaConf's own error, of a number or a list; Hydra's of a choice that does not exist is an OSError too.
+    loaded_no_mapping = isinstance(error, OSError) and error.errno is None and not isinstance(error, HydraException)
     if isinstance(error, (YAMLError, UnicodeDecodeError)) or loaded_no_mapping:
         return unreadable(compose.folders(words, config_dir)[1:])
     if str(error).startswith("Config group override"):
