@@ -2,7 +2,6 @@ from __future__ import annotations
 
 from typing import Annotated
 
-import torch
 from torch.nn import functional as F
 
 from unix_exp.distillers.distiller import Distiller, Parts
@@ -41,7 +40,5 @@ class Progressive(Distiller):
 
     def smaller(self, batch: Batch) -> Batch:
         side = max(1, round(self.scale * batch.images.shape[-1]))
-        images = F.interpolate(batch.images, (side, side), mode="bilinear", align_corners=False)
-        last = batch.images.is_contiguous(memory_format=torch.channels_last)
-        layout = torch.channels_last if last else torch.contiguous_format
-        return batch._replace(images=images.contiguous(memory_format=layout))
+        smaller = F.interpolate(batch.images, (side, side), mode="bilinear", align_corners=False)  # its layout stays
+        return batch._replace(images=smaller)
