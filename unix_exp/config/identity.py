@@ -14,6 +14,11 @@ from unix_exp.config.settings import Settings, without
 # Settings of where data is, how it is read or what it is called; the images themselves have a fingerprint.
 PLACES = {"path", "root", "cache", "download", "workers", "title"}
 
+# Settings that came after the first identities. At this value they change nothing, so runs keep the names they have.
+LATER: Mapping[str, Settings] = {
+    "dataset": {"val": 0, "split_seed": 0},
+}
+
 
 def what_determines(settings: Settings, fingerprint: str, teacher: str | None) -> Settings:
     """The part of a configuration that a result depends on."""
@@ -21,17 +26,23 @@ def what_determines(settings: Settings, fingerprint: str, teacher: str | None) -
     return {
         "student": without(settings["student"], "pace", "checkpoint"),  # pace chose the learning rate, in the recipe
         "teacher": teacher,
-        "dataset": {**without(settings["dataset"], *PLACES), "fingerprint": fingerprint},
+        "dataset": {**without(changed("dataset", settings), *PLACES), "fingerprint": fingerprint},
         "distiller": settings["distiller"],
         "sampler": settings["sampler"],
         "criterion": settings["criterion"],
-        "recipe": settings["recipe"],
+        "recipe": changed("recipe", settings),
         "seed": settings["seed"],
         **precisions(settings),
         **apart(settings),
         **({"answers": fixed} if (fixed := of_answers(settings)) else {}),
         **({"plugins": code} if code else {}),  # changed code is another run
     }
+
+
+def changed(group: str, settings: Settings) -> Settings:
+    """A group's settings without the later ones that say what was always so."""
+    later = LATER.get(group, {})
+    return {name: value for name, value in settings[group].items() if name not in later or value != later[name]}
 
 
 def apart(settings: Settings) -> Settings:

@@ -9,6 +9,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from unix_exp.data.held_out import held_out, rest_of
+from unix_exp.data.preprocessing import Preprocessing
 from unix_exp.types import Batch, Mistake, View, Watch
 
 
@@ -17,6 +19,9 @@ class Images(NamedTuple):
 
     pixels: Tensor  # [M, H, W, 3] uint8
     labels: Tensor  # [M] int64
+
+    def some(self, rows: Sequence[int]) -> Images:
+        return Images(self.pixels[list(rows)], self.labels[list(rows)])
 
 
 class Drawn(NamedTuple):
@@ -46,7 +51,8 @@ class Normalise:
 class Resident:
     """A data set small enough to live on the device, where a whole batch is cropped, flipped and normalised at once.
 
-    A subclass knows classes, size and counts when constructed, and mean and std when `read` returns.
+    A subclass knows classes, size and counts when constructed, and mean and std when `read` returns. Of the training
+    images that `read` returns, `held` are for validation, and `train_count` counts the others.
     """
 
     classes: tuple[str, ...]
@@ -57,17 +63,32 @@ class Resident:
     std: Sequence[float]
     augment: bool = True
     flip: bool = True
+    val: float = 0.0
+    split_seed: int = 0
+    val_count: int = 0
 
     def fingerprint(self) -> str:
         """What identifies the images, wherever they are stored."""
         raise NotImplementedError
 
     def read(self, watch: Watch | None) -> tuple[Images, Images]:
-        """The training and the test images."""
+        """The training images, those for validation among them, and the test images."""
         raise NotImplementedError
+
+    def held(self, labels: Sequence[int]) -> list[int]:
+        """The rows of the validation images."""
+        return held_out(labels, self.val, self.split_seed)
+
+    def preprocessing(self) -> Preprocessing:
+        return Preprocessing(self.size, self.size, "bicubic", tuple(self.mean), tuple(self.std))
 
     def load(self, device: Any, watch: Watch | None = None) -> None:
         train, test = self.read(watch)
+        held = self.held(train.labels.tolist()) if self.val_count else []
+        assert len(held) == self.val_count, "the counts said so"
+        if held:
+            val, train = train.some(held), train.some(rest_of(len(train.labels), held))
+            self.val_pixels, self.val_labels = val.pixels.to(device), val.labels.to(device)
         self.margin = self.offsets // 2
         # Zeros around every image, stored once, make any crop a plain gather.
         self.train_pixels = F.pad(train.pixels, (0, 0, *[self.margin] * 4)).to(device)
@@ -101,8 +122,14 @@ class Resident:
             yield self.gathered(drawn, slice(start, start + batch)).images
 
     def test_batches(self, batch: int) -> Iterator[tuple[Tensor, Tensor]]:
-        for pixels, labels in zip(self.test_pixels.split(batch), self.test_labels.split(batch), strict=True):
-            yield self.normalise(pixels), labels
+        return self._plain(self.test_pixels, self.test_labels, batch)
+
+    def val_batches(self, batch: int) -> Iterator[tuple[Tensor, Tensor]]:
+        return self._plain(self.val_pixels, self.val_labels, batch)
+
+    def _plain(self, pixels: Tensor, labels: Tensor, batch: int) -> Iterator[tuple[Tensor, Tensor]]:
+        for some, theirs in zip(pixels.split(batch), labels.split(batch), strict=True):
+            yield self.normalise(some), theirs
 
     def _epoch(self, batch: int, seed: int, only: Tensor | None, view: View | None, first: int) -> Iterator[Batch]:
         drawn = self.drawn(torch.Generator(self.train_pixels.device).manual_seed(seed), only, view)
