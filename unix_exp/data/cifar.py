@@ -6,6 +6,7 @@ import os
 
 import torch
 
+from unix_exp.data.augment.choice import Augment, checked
 from unix_exp.data.resident import Images, Resident
 from unix_exp.registry import datasets
 from unix_exp.types import Mistake, Watch
@@ -30,9 +31,9 @@ class Cifar(Resident):
     train_count = 50_000
     test_count = 10_000
 
-    def __init__(self, root: str = "data", download: bool = True, augment: bool = True, flip: bool = True) -> None:
+    def __init__(self, root: str = "data", download: bool = True, augment: Augment = True, flip: bool = True) -> None:
         self.root, self.download = os.path.expanduser(root), download
-        self.augment, self.flip = augment, flip
+        self.augment, self.flip = checked(augment), flip
         self.folder = os.path.join(self.root, self.unpacked)
         if not download and not os.path.isdir(self.folder):
             raise Mistake(

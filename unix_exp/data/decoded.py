@@ -12,6 +12,7 @@ import numpy as np
 import torch
 from PIL import Image, ImageOps
 
+from unix_exp.data.augment.choice import Augment, checked
 from unix_exp.data.files import Files
 from unix_exp.data.keeping import hash_of
 from unix_exp.data.of_files import OfFiles
@@ -34,14 +35,14 @@ class Decoded(OfFiles, Resident):
         mean: Sequence[float] | None,
         std: Sequence[float] | None,
         cache: str,
-        augment: bool,
+        augment: Augment,
         flip: bool,
     ) -> None:
         self.root, self.cache = root, Path(cache).expanduser()
         self.classes, self.train, self.test, self.size = classes, train, test, size
         self.train_count, self.test_count = len(train.paths), len(test.paths)
         self.given_mean, self.given_std = mean, std
-        self.augment, self.flip = augment, flip
+        self.augment, self.flip = checked(augment), flip
 
     def examine(self, watch: Watch | None = None) -> list[str]:
         """Also decode what is not in the cache: a file that cannot be is found here."""

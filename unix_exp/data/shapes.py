@@ -10,6 +10,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from unix_exp.data.augment.choice import Augment, checked
 from unix_exp.data.resident import Images, Resident
 from unix_exp.ranges import Range, Seed
 from unix_exp.registry import datasets
@@ -149,7 +150,7 @@ class Shapes(Resident):
         train_count: Drawn = 6000,
         test_count: Drawn = 2400,
         seed: Seed = 0,
-        augment: bool = True,
+        augment: Augment = True,
         flip: bool = True,
     ) -> None:
         for name, count in (("train_count", train_count), ("test_count", test_count)):
@@ -158,7 +159,7 @@ class Shapes(Resident):
         if seed < 0:
             raise Mistake(f"dataset.seed is {seed}; choose 0 or more")
         self.train_count, self.test_count, self.seed = train_count, test_count, seed
-        self.augment, self.flip = augment, flip
+        self.augment, self.flip = checked(augment), flip
 
     def fingerprint(self) -> str:
         return f"shapes-{VERSION}-{self.train_count}-{self.test_count}-{self.seed}"
