@@ -12,27 +12,22 @@ import pytest
 import torch
 from assembled import Case, training
 from own import trained
-from pictures import loaded, paint_imagenet, same
+from pictures import loaded, paint_imagenet, same, soft
 from torch import Tensor
-from torchvision.transforms import InterpolationMode, v2
+from torchvision.transforms import v2
 from torchvision.transforms.v2 import functional
 
 from unix_exp import config
 from unix_exp.data.augment.augmentation import Augmentation, Cut
 from unix_exp.data.augment.choice import chosen
-from unix_exp.data.augment.magnitudes import BINS, MILD, WIDE, Most, amounts, table_of
-from unix_exp.data.augment.moving import FIRST, MOVES
-from unix_exp.data.augment.operations import NAMES, operated
-from unix_exp.data.resident import Images, Resident, generator_beside
+from unix_exp.data.resident import Images, Resident
 from unix_exp.data.shapes import Shapes
+from unix_exp.data.showing import generator_beside
 from unix_exp.engine.loop import train
 from unix_exp.registry import augmentations, datasets
 from unix_exp.types import Batch, Mistake, View
 
 ALL = augmentations.names()
-SPACES: dict[str, tuple[Any, Most]] = {
-    "randaugment": (v2.RandAugment(), MILD), "trivialaugment": (v2.TrivialAugmentWide(), WIDE),
-}  # fmt: skip
 every_name = pytest.mark.parametrize("name", ALL)
 
 
@@ -51,82 +46,11 @@ class Pictures(Resident):
         return Images(pixels[:24], torch.arange(24) % 2), Images(pixels[24:], torch.arange(2))
 
 
-def soft(count: int, side: int) -> Tensor:
-    coarse = torch.rand(count, 3, 4, 4, generator=torch.Generator().manual_seed(count))
-    return (torch.nn.functional.interpolate(coarse, side, mode="bicubic").clamp(0, 1) * 255).byte()
-
-
 def pixels_of(images: Tensor) -> Tensor:
     """As they were before they were normalised, by nothing here."""
     whole = images * 255
     assert bool((whole - whole.round()).abs().max() < 1e-3) and whole.min() >= 0 and whole.max() <= 255.001
     return whole.round().byte()
-
-
-@pytest.mark.parametrize("side", [16, 31])
-@pytest.mark.parametrize("name", SPACES)
-def test_an_operation_is_torchvisions(name: str, side: int) -> None:
-    """In every bin: the same pixels, but for roundings where two are equally near or a value is nearly whole."""
-    reference, most = SPACES[name]
-    images = soft(3, side)
-    table, signed = table_of(most, side)
-    assert [one.lower() for one in reference._AUGMENTATION_SPACE] == [one.replace("_", "") for one in NAMES]
-    for kind, (known, (magnitudes, both)) in enumerate(reference._AUGMENTATION_SPACE.items()):
-        assert bool(signed[kind]) == both
-        for place in range(BINS) if (there := magnitudes(BINS, side, side)) is not None else (0,):
-            for sign in (1, -1) if both else (1,):
-                magnitude = 0.0 if there is None else sign * float(there[place])
-                expected = reference._apply_image_or_video_transform(
-                    images, known, magnitude, interpolation=InterpolationMode.NEAREST, fill=reference._fill
-                )
-                drawn = torch.tensor([[[kind, sign * float(table[kind, place])]]], dtype=torch.float64)
-                found = operated(images, drawn.expand(3, 1, 2))
-                assert found.dtype == torch.uint8 and found.shape == images.shape
-                off = (found.int() - expected.int()).abs()
-                moves = FIRST <= kind < FIRST + len(MOVES)
-                assert (off > 0).float().mean() <= (0.05 if moves else 0.15), (known, place, sign)
-                assert moves or off.max() <= 1, (known, place, sign)
-
-
-@pytest.mark.parametrize("name", SPACES)
-def test_an_image_is_changed_alike_in_any_batch(name: str) -> None:
-    images = soft(64, 16)
-    for seed in range(3):
-        drawn = chosen(name).draw(64, 16, torch.Generator().manual_seed(seed))
-        assert drawn is not None
-        together = chosen(name).change(images, drawn)
-        alone = [chosen(name).change(images[[row]], drawn[[row]]) for row in range(64)]
-        assert torch.equal(together, torch.cat(alone))
-        assert not torch.equal(together, images)
-
-
-@pytest.mark.parametrize("most", [MILD, WIDE])
-def test_a_magnitude_of_nothing_changes_nothing(most: Most) -> None:
-    """But for white, which torchvision's weakest solarising inverts, and operations that have no magnitude."""
-    images = soft(4, 16).clamp(max=254)
-    for kind, name in enumerate(NAMES):
-        if name not in ("autocontrast", "equalize"):
-            kinds = torch.full((4, 1), kind)
-            drawn = amounts(most, kinds, torch.zeros_like(kinds), 16, torch.Generator().manual_seed(kind))
-            assert torch.equal(operated(images, drawn), images), name
-
-
-def test_what_is_drawn() -> None:
-    generator = torch.Generator().manual_seed(0)
-    one = chosen("trivialaugment").draw(4000, 32, generator)
-    two = chosen("randaugment").draw(4000, 32, generator)
-    three = chosen({"name": "randaugment", "ops": 3, "magnitude": 30}).draw(4000, 32, generator)
-    assert one is not None and two is not None and three is not None
-    assert [drawn.shape[1] for drawn in (one, two, three)] == [1, 2, 3]
-    turn = NAMES.index("rotate")
-    for drawn in (one, two, three):
-        counts = torch.bincount(drawn[:, :, 0].long().flatten(), minlength=len(NAMES))
-        assert (counts / counts.sum() - 1 / 14).abs().max() < 0.02, "each as often"
-    angles = [drawn[:, :, 1][drawn[:, :, 0] == turn] for drawn in (one, two, three)]
-    assert len(angles[0].abs().unique()) == BINS and float(angles[0].max()) == 135
-    for found, angle in ((angles[1], 9.0), (angles[2], 30.0)):
-        assert torch.equal(found.abs().unique(), torch.tensor([angle], dtype=torch.float64))
-        assert 0.4 < (found > 0).double().mean() < 0.6
 
 
 def test_a_resized_crop_is_torchvisions() -> None:
@@ -213,17 +137,6 @@ def test_jitter_moves_an_image_within_what_there_is(name: str) -> None:
         pixels_of(batch.images)
 
 
-@every_name
-def test_nothing_is_read_from_the_device(name: str) -> None:
-    """On the meta device there are no values: whatever decides anything was drawn on the CPU."""
-    augmentation, images = chosen(name), soft(64, 16).to("meta")
-    drawn = augmentation.draw(64, 16, torch.Generator().manual_seed(0))
-    if drawn is not None:
-        assert drawn.device.type == "cpu"
-        changed = augmentation.change(images, drawn)
-        assert changed.is_meta and changed.shape == images.shape and changed.dtype == torch.uint8
-
-
 GOLDEN = {
     True: ("3f793462846d5a6e", "367ac3dd306c0aa8", "f77791b9f086e8e5"),
     False: ("c292587b69564744", "9a6464bfeb839332", "c292587b69564744"),
@@ -251,52 +164,6 @@ def test_what_had_no_name_is_what_it_was(augment: bool) -> None:
         assert tuple(map(digest, epochs)) == GOLDEN[augment]
 
 
-@pytest.fixture(scope="module")
-def files(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return paint_imagenet(tmp_path_factory.mktemp("files"), train=3, test=1)
-
-
-def stream(files: Path, **settings: Any) -> Any:
-    return loaded(datasets.make("imagenet", {"path": str(files), "size": 32, "workers": 0, **settings}))
-
-
-@every_name
-def test_files_are_shown_in_every_way_too(files: Path, name: str) -> None:
-    data = stream(files, augment=name)
-    in_order = torch.cat(list(data.view_batches(4, View(seed=7))))
-    assert in_order.shape == (6, 3, 32, 32) and in_order.isfinite().all()
-    for seed in (1, 2):
-        for batch in data.train_batches(3, seed, view=View(seed=7)):
-            assert torch.equal(batch.images, in_order[batch.index])
-    epoch = list(data.train_batches(2, 5))
-    assert same(iter(epoch[1:]), data.train_batches(2, 5, first=1))
-    assert torch.equal(in_order, torch.cat(list(data.view_batches(6, View(seed=8))))) == (name == "none")
-
-
-def test_a_file_is_cut_and_changed_by_its_seed_and_number_alone(files: Path) -> None:
-    """What the reader did before augmentations had names, and then the operations of one image."""
-    before = torch.get_rng_state()
-    for name, operations in ((True, None), ("random-resized-crop", None), ("trivialaugment", chosen("trivialaugment"))):
-        data = stream(files, augment=name)
-        batch = next(data.train_batches(6, 5))
-        reader = data.reader(data.train, None, 5)
-        for image, number in zip(batch.images, batch.index.tolist(), strict=True):
-            with torch.random.fork_rng():
-                torch.manual_seed(int.from_bytes(hashlib.sha256(f"5 {number}".encode()).digest()[:4], "little"))
-                cut = v2.Compose([v2.RandomResizedCrop(32), v2.RandomHorizontalFlip()])(reader.opened(number))
-                expected = functional.pil_to_tensor(cut)[None]
-                if operations is not None:
-                    drawn = operations.draw(1, 32, torch.default_generator)
-                    expected = operations.change(expected, drawn)  # type: ignore[arg-type]
-            assert torch.equal(data.normalise(expected.permute(0, 2, 3, 1))[0], image)
-    assert torch.equal(before, torch.get_rng_state())
-
-
-def test_workers_change_files_as_the_program_does(files: Path) -> None:
-    alone, with_workers = (stream(files, augment="randaugment", workers=workers) for workers in (0, 2))
-    assert same(alone.train_batches(3, 1), with_workers.train_batches(3, 1))
-
-
 @pytest.mark.parametrize(
     ("setting", "message"),
     [
@@ -307,7 +174,8 @@ def test_workers_change_files_as_the_program_does(files: Path) -> None:
         (3, "dataset.augment is 3; it must be true or false or text or names with values"),
     ],
 )
-def test_a_mistake_is_one_line(setting: Any, message: str, files: Path) -> None:
+def test_a_mistake_is_one_line(setting: Any, message: str, tmp_path: Path) -> None:
+    files = paint_imagenet(tmp_path, train=1, test=1)
     for name, settings in (("shapes", {}), ("imagenet", {"path": str(files)})):
         with pytest.raises(Mistake) as refused:
             datasets.make(name, {**settings, "augment": setting})

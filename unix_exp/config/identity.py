@@ -16,6 +16,11 @@ from unix_exp.registry import augmentations
 # Settings of where data is, how it is read or what it is called; the images themselves have a fingerprint.
 PLACES = {"path", "root", "cache", "download", "workers", "title"}
 
+# Settings that came after the first identities. At this value they change nothing, so runs keep the names they have.
+LATER: Mapping[str, Settings] = {
+    "dataset": {"val": 0, "split_seed": 0},
+}
+
 
 def what_determines(settings: Settings, fingerprint: str, teacher: str | None) -> Settings:
     """The part of a configuration that a result depends on."""
@@ -23,11 +28,11 @@ def what_determines(settings: Settings, fingerprint: str, teacher: str | None) -
     return {
         "student": without(settings["student"], "pace", "checkpoint"),  # pace chose the learning rate, in the recipe
         "teacher": teacher,
-        "dataset": {**of_images(settings["dataset"]), "fingerprint": fingerprint},
+        "dataset": {**of_images(settings), "fingerprint": fingerprint},
         "distiller": settings["distiller"],
         "sampler": settings["sampler"],
         "criterion": settings["criterion"],
-        "recipe": settings["recipe"],
+        "recipe": changed("recipe", settings),
         "seed": settings["seed"],
         **precisions(settings),
         **apart(settings),
@@ -36,9 +41,15 @@ def what_determines(settings: Settings, fingerprint: str, teacher: str | None) -
     }
 
 
-def of_images(dataset: Mapping[str, Any]) -> Settings:
+def changed(group: str, settings: Settings) -> Settings:
+    """A group's settings without the later ones that say what was always so."""
+    later = LATER.get(group, {})
+    return {name: value for name, value in settings[group].items() if name not in later or value != later[name]}
+
+
+def of_images(settings: Settings) -> Settings:
     """What of a data set's settings a result depends on; a named augmentation without what it does anyway."""
-    found = without(dataset, *PLACES)
+    found = without(changed("dataset", settings), *PLACES)
     setting = found.get("augment")
     chosen = setting if isinstance(setting, Mapping) else {"name": setting}
     name = chosen.get("name")

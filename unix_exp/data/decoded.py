@@ -10,7 +10,6 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from PIL import Image, ImageOps
 
 from unix_exp.data.augment.choice import Augment, checked
 from unix_exp.data.files import Files
@@ -18,6 +17,7 @@ from unix_exp.data.keeping import hash_of
 from unix_exp.data.of_files import OfFiles
 from unix_exp.data.opening import content, decoded, shown
 from unix_exp.data.pixels import Kept, Pixels
+from unix_exp.data.preprocessing import Preprocessing
 from unix_exp.data.resident import Images, Resident
 from unix_exp.types import Mistake, Watch
 
@@ -37,10 +37,12 @@ class Decoded(OfFiles, Resident):
         cache: str,
         augment: Augment,
         flip: bool,
+        held: Sequence[int] = (),
     ) -> None:
         self.root, self.cache = root, Path(cache).expanduser()
         self.classes, self.train, self.test, self.size = classes, train, test, size
-        self.train_count, self.test_count = len(train.paths), len(test.paths)
+        self.held_rows, self.val_count = held, len(held)
+        self.train_count, self.test_count = len(train.paths) - len(held), len(test.paths)
         self.given_mean, self.given_std = mean, std
         self.augment, self.flip = checked(augment), flip
 
@@ -52,13 +54,16 @@ class Decoded(OfFiles, Resident):
         return notes
 
     def kept(self, watch: Watch | None = None) -> Kept:
-        return Kept(self.cache, self.content_hash(watch), self.train_count + self.test_count, self.size)
+        return Kept(self.cache, self.content_hash(watch), len(self.train.paths) + self.test_count, self.size)
+
+    def held(self, labels: Sequence[int]) -> list[int]:
+        return list(self.held_rows)
 
     def pixels(self, watch: Watch | None = None) -> Pixels:
         def make() -> Pixels:
             hashes = self.contents().hashes
             values = decode(self.train.paths + self.test.paths, self.size, watch, hashes)
-            return Pixels(values, statistics(values[: self.train_count]))
+            return Pixels(values, statistics(values[: len(self.train.paths)]))
 
         return self.kept(watch).made(make)
 
@@ -66,7 +71,7 @@ class Decoded(OfFiles, Resident):
         values, (mean, std) = self.pixels(watch)
         self.mean = self.given_mean or mean.tolist()
         self.std = self.given_std or std.tolist()
-        halves = zip(np.split(values, [self.train_count]), (self.train.labels, self.test.labels), strict=True)
+        halves = zip(np.split(values, [len(self.train.paths)]), (self.train.labels, self.test.labels), strict=True)
         train, test = (Images(torch.from_numpy(some), torch.tensor(labels)) for some, labels in halves)
         return train, test
 
@@ -76,13 +81,14 @@ def decode(
 ) -> np.ndarray:
     """Files to [M, size, size, 3] uint8; Pillow decodes outside the interpreter's lock, so threads are enough."""
     pixels = np.empty((len(paths), size, size, 3), np.uint8)
+    plain = Preprocessing(size, size, "bicubic", (0.0,) * 3, (1.0,) * 3)
 
     def fill(start: int) -> None:
         for row, path in enumerate(paths[start : start + piece], start):
             data, _ = content(path)
             if hashes is not None and hash_of(data) != hashes[row].tobytes():
                 raise Mistake(f"'{shown(path)}' was changed while it was read; the same command begins again")
-            pixels[row] = np.asarray(fitted(decoded(BytesIO(data), path), size))
+            pixels[row] = np.asarray(plain.square(decoded(BytesIO(data), path)))
 
     starts = range(0, len(paths), piece)
     pool = ThreadPoolExecutor(os.cpu_count())
@@ -93,11 +99,6 @@ def decode(
     finally:
         pool.shutdown(cancel_futures=True)  # the first broken file ends the decoding
     return pixels
-
-
-def fitted(image: Image.Image, size: int) -> Image.Image:
-    """Scale the shorter side to `size` and cut out the middle; an image of that size stays as it is."""
-    return image if image.size == (size, size) else ImageOps.fit(image, (size, size), Image.Resampling.BICUBIC)
 
 
 def statistics(pixels: np.ndarray) -> np.ndarray:

@@ -29,6 +29,9 @@ class Files(NamedTuple):
     def of(cls, paths: list[str], labels: list[int], stamps: Sequence[Stamp]) -> Files:
         return cls(paths, labels, np.array(stamps, np.int64).reshape(-1, 4))
 
+    def some(self, rows: Sequence[int]) -> Files:
+        return Files([self.paths[row] for row in rows], [self.labels[row] for row in rows], self.stamps[list(rows)])
+
 
 def existing_folder(path: str, setting: str) -> str:
     """The folder a setting names, with ~ filled in."""

@@ -8,9 +8,10 @@ from typing import Annotated
 from unix_exp.data.augment.choice import Augment
 from unix_exp.data.decoded import Decoded
 from unix_exp.data.files import existing_folder, find_classes, find_images
+from unix_exp.data.held_out import HeldOut, held_out
 from unix_exp.data.opening import open_image
 from unix_exp.data.streamed import IMAGENET_MEAN, IMAGENET_STD, Streamed, Workers
-from unix_exp.ranges import Range
+from unix_exp.ranges import Range, Seed
 from unix_exp.registry import datasets
 from unix_exp.types import Dataset, Mistake
 from unix_exp.words import listed
@@ -31,6 +32,8 @@ def folder(
     flip: bool = True,
     stream: bool | None = None,
     workers: Workers = 4,
+    val: HeldOut = 0.0,
+    split_seed: Seed = 0,
 ) -> Dataset:
     """Images as train/<class>/* and test/<class>/* (or val/), on the device if small and few, else streamed."""
     if size is not None and size < SMALLEST:
@@ -46,13 +49,14 @@ def folder(
     if differing:
         raise Mistake(f"'{train_folder}' and '{test_folder}' need the same classes; they differ in {listed(differing)}")
     train, test = find_images(train_folder, classes), find_images(test_folder, classes)
+    held = held_out(train.labels, val, split_seed)
     size = size or size_of(train.paths[0])
     if stream is None:
         stream = size > LARGEST_SIZE or (len(train.paths) + len(test.paths)) * size * size * 3 > LARGEST_SET
     if stream:
         mean, std = mean or list(IMAGENET_MEAN), std or list(IMAGENET_STD)
-        return Streamed(root, classes, train, test, size, mean, std, augment, flip, workers, cache)
-    return Decoded(root, classes, train, test, size, mean, std, cache, augment, flip)
+        return Streamed(root, classes, train, test, size, mean, std, augment, flip, workers, cache, held)
+    return Decoded(root, classes, train, test, size, mean, std, cache, augment, flip, held)
 
 
 def size_of(path: str) -> int:

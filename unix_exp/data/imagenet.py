@@ -7,8 +7,9 @@ from typing import Annotated
 
 from unix_exp.data.augment.choice import Augment
 from unix_exp.data.files import existing_folder, find_classes, find_images
+from unix_exp.data.held_out import HeldOut, held_out
 from unix_exp.data.streamed import IMAGENET_MEAN, IMAGENET_STD, Streamed, Workers
-from unix_exp.ranges import Range
+from unix_exp.ranges import Range, Seed
 from unix_exp.registry import datasets
 from unix_exp.types import Mistake
 
@@ -25,6 +26,8 @@ class ImageNet(Streamed):
         augment: Augment = True,
         flip: bool = True,
         workers: Workers = 4,
+        val: HeldOut = 0.0,
+        split_seed: Seed = 0,
     ) -> None:
         if size < 32:
             raise Mistake(f"dataset.size is {size}; choose 32 or more")
@@ -32,4 +35,6 @@ class ImageNet(Streamed):
         folders = [os.path.join(root, half) for half in ("train", "val")]
         classes = find_classes(folders[0])
         train, test = (find_images(folder, classes) for folder in folders)
-        super().__init__(root, classes, train, test, size, IMAGENET_MEAN, IMAGENET_STD, augment, flip, workers, cache)
+        held = held_out(train.labels, val, split_seed)
+        mean, std = IMAGENET_MEAN, IMAGENET_STD
+        super().__init__(root, classes, train, test, size, mean, std, augment, flip, workers, cache, held)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import hashlib
+from collections.abc import Iterable, Sequence
 from functools import cached_property
 from pathlib import Path
 
@@ -16,7 +17,10 @@ TINY = 8  # pixels: a smaller image shows next to nothing
 
 
 class OfFiles:
-    """Two halves of image files, in any place, with a folder for what is remembered of them."""
+    """Two halves of image files, in any place, with a folder for what is remembered of them.
+
+    The first half holds the training images and, in the rows `held_rows`, those for validation.
+    """
 
     root: str
     size: int
@@ -24,10 +28,13 @@ class OfFiles:
     train: Files
     test: Files
     cache: Path
+    held_rows: Sequence[int] = ()
     _contents: Contents | None = None
 
     def fingerprint(self) -> str:
-        return f"{self.identity}-{self.size}"
+        if not self.held_rows:
+            return f"{self.identity}-{self.size}"
+        return f"{self.identity}-{self.size}-val{hashlib.sha256(str(list(self.held_rows)).encode()).hexdigest()[:12]}"
 
     @cached_property
     def identity(self) -> str:

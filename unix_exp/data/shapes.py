@@ -11,6 +11,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from unix_exp.data.augment.choice import Augment, checked
+from unix_exp.data.held_out import HeldOut, counted, marked
 from unix_exp.data.resident import Images, Resident
 from unix_exp.ranges import Range, Seed
 from unix_exp.registry import datasets
@@ -152,21 +153,27 @@ class Shapes(Resident):
         seed: Seed = 0,
         augment: Augment = True,
         flip: bool = True,
+        val: HeldOut = 0.0,
+        split_seed: Seed = 0,
     ) -> None:
         for name, count in (("train_count", train_count), ("test_count", test_count)):
             if count < len(FIGURES):
                 raise Mistake(f"dataset.{name} is {count}; choose {len(FIGURES)} or more, one per class")
         if seed < 0:
             raise Mistake(f"dataset.seed is {seed}; choose 0 or more")
-        self.train_count, self.test_count, self.seed = train_count, test_count, seed
-        self.augment, self.flip = checked(augment), flip
+        self.drawn_count, self.test_count, self.seed = train_count, test_count, seed
+        self.augment, self.flip, self.val, self.split_seed = checked(augment), flip, val, split_seed
+        classes = len(FIGURES)
+        self.val_count = counted(((train_count - first - 1) // classes + 1 for first in range(classes)), val)
+        self.train_count = train_count - self.val_count
 
     def fingerprint(self) -> str:
-        return f"shapes-{VERSION}-{self.train_count}-{self.test_count}-{self.seed}"
+        drawn = f"shapes-{VERSION}-{self.drawn_count}-{self.test_count}-{self.seed}"
+        return marked(drawn, self.val, self.split_seed)
 
     def read(self, watch: Watch | None = None) -> tuple[Images, Images]:
         # Even seeds draw training images, odd ones test images: no seed's test set is another's training set.
-        return draw(self.train_count, 2 * self.seed), draw(self.test_count, 2 * self.seed + 1)
+        return draw(self.drawn_count, 2 * self.seed), draw(self.test_count, 2 * self.seed + 1)
 
 
 def draw(count: int, seed: int) -> Images:

@@ -17,11 +17,13 @@ from torch.utils.data import DataLoader
 from unix_exp import stopping
 from unix_exp.data.augment.augmentation import Cut
 from unix_exp.data.augment.choice import Augment, chosen
-from unix_exp.data.augment.one import Changing
+from unix_exp.data.augment.one import Anywhere, Changing
 from unix_exp.data.files import Files
+from unix_exp.data.held_out import rest_of
 from unix_exp.data.keeping import hash_of
 from unix_exp.data.of_files import OfFiles
 from unix_exp.data.opening import content, decoded, opened, shown
+from unix_exp.data.preprocessing import Preprocessing
 from unix_exp.data.resident import Normalise, check_batch
 from unix_exp.ranges import Range
 from unix_exp.types import Answers, Batch, Mistake, Others, View, Watch
@@ -47,12 +49,15 @@ class Streamed(OfFiles):
         flip: bool,
         workers: int,
         cache: str = "data/cache",
+        held: Sequence[int] = (),
     ) -> None:
         if workers < 0:
             raise Mistake(f"dataset.workers is {workers}; choose 0 or more")
         self.root, self.cache = root, Path(cache).expanduser()
         self.classes, self.train, self.test, self.size = classes, train, test, size
-        self.train_count, self.test_count = len(train.paths), len(test.paths)
+        self.held_rows, self.val_count = held, len(held)
+        self.kept_rows = rest_of(len(train.paths), held) if held else None  # None: all
+        self.train_count, self.test_count = len(train.paths) - len(held), len(test.paths)
         self.mean, self.std = mean, std
         self.augment, self.augmentation, self.workers = augment, chosen(augment), workers
         self.cut = self.augmentation.cut or Cut.RESIZED
@@ -65,16 +70,16 @@ class Streamed(OfFiles):
         self.device = torch.device(device)
         self.normalise = Normalise(self.mean, self.std, self.size, self.device)
         self.one_hot = torch.eye(len(self.classes), device=self.device)
-        # The shorter side of a test image is resized to 256 for 224 pixels, and in that proportion for other sizes.
-        resized = v2.Resize(round(self.size * 256 / 224))
-        self.centred = v2.Compose([resized, v2.CenterCrop(self.size)])
-        cut = {
-            Cut.WHOLE: self.centred,
-            Cut.SHIFTED: v2.Compose([resized, v2.RandomCrop(self.size)]),
-            Cut.RESIZED: v2.RandomResizedCrop(self.size),
-        }[self.cut]
+        preprocessing = self.preprocessing()
+        self.centred = preprocessing.square
+        resized = v2.RandomResizedCrop(self.size)
+        cut = {Cut.WHOLE: self.centred, Cut.SHIFTED: Anywhere(preprocessing), Cut.RESIZED: resized}
         changing = Changing(self.augmentation, self.size)
-        self.augmented = v2.Compose([cut, *[v2.RandomHorizontalFlip()] * self.flip, changing])
+        self.augmented = v2.Compose([cut[self.cut], *[v2.RandomHorizontalFlip()] * self.flip, changing])
+
+    def preprocessing(self) -> Preprocessing:
+        """The shorter side of a test image is resized to 256 for 224 pixels, and in that proportion for other sizes."""
+        return Preprocessing(self.size, round(self.size * 256 / 224), "bilinear", tuple(self.mean), tuple(self.std))
 
     def train_batches(
         self, batch: int, seed: int, only: Tensor | None = None, view: View | None = None, first: int = 0
@@ -86,7 +91,9 @@ class Streamed(OfFiles):
             order = only.cpu()[order]
         batches = order.split(batch)[: count // batch]
         view = view or View()
-        reader = self.reader(self.train, self.augmented, seed if view.seed is None else view.seed, view.answers)
+        reader = self.reader(
+            self.train, self.kept_rows, self.augmented, seed if view.seed is None else view.seed, view.answers
+        )
         moves = torch.Generator(self.device).manual_seed(seed + 1)
         if view.jitter:  # the batches before the first are not read, and their moves are drawn for those after
             for _ in range(first):
@@ -100,20 +107,30 @@ class Streamed(OfFiles):
 
     def view_batches(self, batch: int, view: View, first: int = 0) -> Iterator[Tensor]:
         assert view.seed is not None
-        reader = self.reader(self.train, self.augmented, view.seed)
+        reader = self.reader(self.train, self.kept_rows, self.augmented, view.seed)
         for pixels, *_ in self._stream(reader, torch.arange(first, self.train_count).split(batch)):
             yield self.normalise(pixels)
 
     def test_batches(self, batch: int) -> Iterator[tuple[Tensor, Tensor]]:
-        batches = torch.arange(self.test_count).split(batch)
-        for pixels, labels, _ in self._shared(self.reader(self.test, self.centred, 0), batches):
+        return self._plain(self.test, None, batch)
+
+    def val_batches(self, batch: int) -> Iterator[tuple[Tensor, Tensor]]:
+        return self._plain(self.train, self.held_rows, batch)
+
+    def _plain(self, half: Files, rows: Sequence[int] | None, batch: int) -> Iterator[tuple[Tensor, Tensor]]:
+        reader = self.reader(half, rows, self.centred, 0)
+        for pixels, labels, _ in self._shared(reader, torch.arange(len(reader)).split(batch)):
             yield self.normalise(pixels), labels
 
-    def reader(self, files: Files, transform: Any, seed: int, answers: Answers | None = None) -> Reader:
-        """Of one half; it compares every file with what was hashed, where it was."""
-        first = 0 if files is self.train else self.train_count
-        hashes = None if self._contents is None else self._contents.hashes[first : first + len(files.paths)]
-        return Reader(files, transform, seed, answers, hashes)
+    def reader(
+        self, half: Files, rows: Sequence[int] | None, transform: Any, seed: int, answers: Answers | None = None
+    ) -> Reader:
+        """Of some rows of one half, or of all; it compares every file with what was hashed, where it was."""
+        first = 0 if half is self.train else len(self.train.paths)
+        hashes = None if self._contents is None else self._contents.hashes[first : first + len(half.paths)]
+        if rows is not None:
+            half, hashes = half.some(rows), None if hashes is None else hashes[list(rows)]
+        return Reader(half, transform, seed, answers, hashes)
 
     def divide(self, others: Others | None) -> None:
         """From now on each process reads its rows of a batch and is given the others'; None: each reads all."""

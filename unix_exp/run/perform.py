@@ -24,7 +24,7 @@ from unix_exp.run.networks import TEACHER, setting_of
 from unix_exp.run.pictures import save_extremes
 from unix_exp.run.plan import Located, Plan, averages, check, locate
 from unix_exp.run.ready import Ready, make_ready, measured_at_the_end
-from unix_exp.run.result import result_of, summary
+from unix_exp.run.result import description_of, result_of, summary
 from unix_exp.run.seal import checked
 from unix_exp.run.sources import FromStore
 from unix_exp.run.training import training_of
@@ -154,7 +154,9 @@ def carry_out(plan: Plan, console: Console, command: str | None, world: World) -
             yield record
         folder.still_alone()
         history.write()  # a file that was removed or changed meanwhile
-        save_weights(folder.weights, run.method.student)
+        description = description_of(located, ready, run.progress.last)
+        save_weights(folder.weights, run.method.student, description.metadata())
+        folder.write_description(description.values())
         hashes = history.hashes()
         if run.analysis is not None and (values := run.analysis.tally.values()):
             save_tensors(folder.images, values)

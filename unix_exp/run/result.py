@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
 
-from unix_exp import config
+from unix_exp import __version__, config
 from unix_exp.engine.loop import Training
 from unix_exp.run import provenance
+from unix_exp.run.description import Description
 from unix_exp.run.images import recorded_of
 from unix_exp.run.networks import Network
 from unix_exp.run.plan import Located, Plan
@@ -54,6 +56,25 @@ def result_of(
         "finished": time.strftime("%Y-%m-%dT%H:%M:%S%z"),
         "settings": settings,
     }
+
+
+def description_of(located: Located, ready: Ready, accuracy: Mapping[str, float]) -> Description:
+    """What goes with the student's weights."""
+    settings, data, student = located.settings, located.data, located.networks[0]
+    preprocessing = data.preprocessing() if hasattr(data, "preprocessing") else None
+    if preprocessing is not None and (seen := ready.seen[student.role]) is not None:
+        preprocessing = preprocessing._replace(mean=tuple(seen.mean), std=tuple(seen.std))
+    return Description(
+        architecture=config.without(student.settings, "pace", "pretrained", *config.OF_WEIGHTS),
+        classes=tuple(data.classes),
+        preprocessing=preprocessing,
+        accuracy=dict(accuracy),
+        licences=ready.licences,
+        run=located.folder.path.name,
+        method=config.method_name(settings),
+        dataset=config.dataset_name(settings),
+        version=__version__,
+    )
 
 
 def teacher_of(located: Located, ready: Ready) -> dict[str, Any] | None:

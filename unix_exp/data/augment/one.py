@@ -7,6 +7,20 @@ import torch
 from PIL import Image
 
 from unix_exp.data.augment.augmentation import Augmentation
+from unix_exp.data.preprocessing import Preprocessing
+
+
+class Anywhere:
+    """A part of an image that is scaled as for testing, wherever the program's own generator says."""
+
+    def __init__(self, preprocessing: Preprocessing) -> None:
+        self.preprocessing = preprocessing
+
+    def __call__(self, image: Image.Image) -> Image.Image:
+        left, top = (
+            int(torch.randint(side - self.preprocessing.size + 1, ())) for side in self.preprocessing.scaled(image.size)
+        )
+        return self.preprocessing.part(image, left, top)
 
 
 class Changing:
