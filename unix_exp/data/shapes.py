@@ -10,6 +10,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from unix_exp.data.augment.choice import Augment, checked
 from unix_exp.data.held_out import HeldOut, counted, marked
 from unix_exp.data.resident import Images, Resident
 from unix_exp.ranges import Range, Seed
@@ -150,7 +151,7 @@ class Shapes(Resident):
         train_count: Drawn = 6000,
         test_count: Drawn = 2400,
         seed: Seed = 0,
-        augment: bool = True,
+        augment: Augment = True,
         flip: bool = True,
         val: HeldOut = 0.0,
         split_seed: Seed = 0,
@@ -161,7 +162,7 @@ class Shapes(Resident):
         if seed < 0:
             raise Mistake(f"dataset.seed is {seed}; choose 0 or more")
         self.drawn_count, self.test_count, self.seed = train_count, test_count, seed
-        self.augment, self.flip, self.val, self.split_seed = augment, flip, val, split_seed
+        self.augment, self.flip, self.val, self.split_seed = checked(augment), flip, val, split_seed
         classes = len(FIGURES)
         self.val_count = counted(((train_count - first - 1) // classes + 1 for first in range(classes)), val)
         self.train_count = train_count - self.val_count
