@@ -12,6 +12,7 @@ from omegaconf import DictConfig
 
 from unix_exp import config, stopping
 from unix_exp.engine.loop import Training, train
+from unix_exp.engine.validation import judged_on, tested
 from unix_exp.engine.world import World, join
 from unix_exp.run.answers.ready import recorded, views_of
 from unix_exp.run.checkpoint import content_hash, save_state, save_tensors, save_weights
@@ -61,7 +62,7 @@ def performing(whole: DictConfig, wait: bool = False, command: str | None = None
     shell.
     """
     located = World.here().in_turn(lambda: locate(whole))
-    console = Console(located.recipe.epochs)
+    console = Console(located.recipe.epochs, judged_on(located.data))
     world = join(located.runtime.place())
     if world.chosen(lambda: is_finished(located)):
         return nothing_left(finished(located.folder, console))
@@ -154,6 +155,7 @@ def carry_out(plan: Plan, console: Console, command: str | None, world: World) -
             yield record
         folder.still_alone()
         history.write()  # a file that was removed or changed meanwhile
+        found = tested(run, console.watch)
         save_weights(folder.weights, run.method.student)
         hashes = history.hashes()
         if run.analysis is not None and (values := run.analysis.tally.values()):
@@ -162,7 +164,7 @@ def carry_out(plan: Plan, console: Console, command: str | None, world: World) -
             save_extremes(folder.pictures, values, located.data)
         if located.teacher is not None:
             ready = measured_at_the_end(ready, run.method.get_submodule(TEACHER), located, console)
-        result = result_of(plan, ready, run, content_hash(folder.weights), command, recorded(views))
+        result = result_of(plan, ready, run, content_hash(folder.weights), command, recorded(views), found)
         result = checked(result | {"stretches": history.stretches, "files": hashes})
         chosen.summarise(result)
     folder.finish(result)
