@@ -45,6 +45,11 @@ def changed(group: str, settings: Settings) -> Settings:
     return {name: value for name, value in settings[group].items() if name not in later or value != later[name]}
 
 
+def completed(group: str, settings: Settings) -> Settings:
+    """A group's settings, with the later ones that an older record lacks; these first, so that all have one order."""
+    return {**LATER.get(group, {}), **settings[group]}
+
+
 def apart(settings: Settings) -> Settings:
     """Batch norms that see a part of the batch, where several processes train; else their number changes nothing."""
     together = (settings.get("runtime") or {}).get("sync_batch_norm", True)
