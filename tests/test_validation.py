@@ -117,6 +117,7 @@ def test_the_best_epoch_on_validation_images_is_what_the_run_ends_with(made: tup
     assert result["test_per_class"] == pytest.approx(of_classes)
     assert (result["val"]["epoch"], result["val"]["top1"], result["val"]["images"]) == (CHOSEN, 30.0, 24)
     assert check(result) is None
+    assert json.loads((run / "student.json").read_text())["accuracy"] == result["last"]
     lines = [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]
     assert [line["val/top1"] for line in lines] == list(TOLD)
     assert {name for line in lines for name in line if name.startswith("test/")} == set()

@@ -25,7 +25,7 @@ from unix_exp.run.networks import TEACHER, setting_of
 from unix_exp.run.pictures import save_extremes
 from unix_exp.run.plan import Located, Plan, averages, check, locate
 from unix_exp.run.ready import Ready, make_ready, measured_at_the_end
-from unix_exp.run.result import result_of, summary
+from unix_exp.run.result import accuracies, description_of, result_of, summary
 from unix_exp.run.seal import checked
 from unix_exp.run.sources import FromStore
 from unix_exp.run.training import training_of
@@ -153,10 +153,12 @@ def carry_out(plan: Plan, console: Console, command: str | None, world: World) -
                 run.keep()
                 saved_at = run.progress.seconds
             yield record
+        reached = accuracies(run, tested(run, console.watch))
         folder.still_alone()
         history.write()  # a file that was removed or changed meanwhile
-        found = tested(run, console.watch)
-        save_weights(folder.weights, run.method.student)
+        description = description_of(located, ready, reached["last"])
+        save_weights(folder.weights, run.method.student, description.metadata())
+        folder.write_description(description.values())
         hashes = history.hashes()
         if run.analysis is not None and (values := run.analysis.tally.values()):
             save_tensors(folder.images, values)
@@ -164,7 +166,8 @@ def carry_out(plan: Plan, console: Console, command: str | None, world: World) -
             save_extremes(folder.pictures, values, located.data)
         if located.teacher is not None:
             ready = measured_at_the_end(ready, run.method.get_submodule(TEACHER), located, console)
-        result = result_of(plan, ready, run, content_hash(folder.weights), command, recorded(views), found)
+        weights = content_hash(folder.weights)
+        result = result_of(plan, ready, run, reached, weights, command, recorded(views))
         result = checked(result | {"stretches": history.stretches, "files": hashes})
         chosen.summarise(result)
     folder.finish(result)

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
 
-from unix_exp import config
+from unix_exp import __version__, config
 from unix_exp.engine.evaluate import Evaluation
 from unix_exp.engine.loop import Training
 from unix_exp.engine.validation import val_count
 from unix_exp.run import provenance
+from unix_exp.run.description import Description
 from unix_exp.run.images import recorded_of
 from unix_exp.run.networks import Network
 from unix_exp.run.plan import Located, Plan
@@ -22,10 +24,10 @@ def result_of(
     plan: Plan,
     ready: Ready,
     run: Training,
+    reached: dict[str, Any],
     weights: str,
     command: str | None,
     answers: dict[str, Any] | None = None,
-    tested: Evaluation | None = None,
 ) -> dict[str, Any]:
     """The content of result.json; its shape is declared in run/record.py."""
     located, progress = plan.located, run.progress
@@ -47,7 +49,7 @@ def result_of(
             if not (network.role == "student" and isinstance(network.source, Fresh))
         },
         "weights": weights,
-        **accuracies(run, tested),
+        **reached,
         "cost": cost_of(located, run),
         "stages": [{"name": stage.name, "epochs": stage.recipe.epochs} for stage in run.stages],
         **({"answers": answers} if answers is not None else {}),
@@ -71,6 +73,25 @@ def accuracies(run: Training, tested: Evaluation | None) -> dict[str, Any]:
     chosen = {"epoch": best["epoch"], "top1": tested.top1, "top5": tested.top5}
     images = val_count(run.data)
     return {"last": chosen, "best": chosen, "val": best | {"images": images}, "test_per_class": tested.top1_by_class}
+
+
+def description_of(located: Located, ready: Ready, accuracy: Mapping[str, float]) -> Description:
+    """What goes with the student's weights."""
+    settings, data, student = located.settings, located.data, located.networks[0]
+    preprocessing = data.preprocessing() if hasattr(data, "preprocessing") else None
+    if preprocessing is not None and (seen := ready.seen[student.role]) is not None:
+        preprocessing = preprocessing._replace(mean=tuple(seen.mean), std=tuple(seen.std))
+    return Description(
+        architecture=config.without(student.settings, "pace", "pretrained", *config.OF_WEIGHTS),
+        classes=tuple(data.classes),
+        preprocessing=preprocessing,
+        accuracy=dict(accuracy),
+        licences=ready.licences,
+        run=located.folder.path.name,
+        method=config.method_name(settings),
+        dataset=config.dataset_name(settings),
+        version=__version__,
+    )
 
 
 def teacher_of(located: Located, ready: Ready) -> dict[str, Any] | None:
