@@ -62,6 +62,11 @@ def of_images(settings: Settings) -> Settings:
     return found
 
 
+def completed(group: str, settings: Settings) -> Settings:
+    """A group's settings, with the later ones that an older record lacks; these first, so that all have one order."""
+    return {**LATER.get(group, {}), **settings[group]}
+
+
 def apart(settings: Settings) -> Settings:
     """Batch norms that see a part of the batch, where several processes train; else their number changes nothing."""
     together = (settings.get("runtime") or {}).get("sync_batch_norm", True)
