@@ -11,7 +11,7 @@ from unix_exp.config import plugins
 from unix_exp.config.names import has_teacher
 from unix_exp.config.settings import Settings, without
 from unix_exp.ranges import parameters_of
-from unix_exp.registry import augmentations
+from unix_exp.registry import REGISTRIES, augmentations
 
 # Settings of where data is, how it is read or what it is called; the images themselves have a fingerprint.
 PLACES = {"path", "root", "cache", "download", "workers", "title"}
@@ -43,8 +43,16 @@ def what_determines(settings: Settings, fingerprint: str, teacher: str | None) -
 
 def changed(group: str, settings: Settings) -> Settings:
     """A group's settings without the later ones that say what was always so."""
-    later = LATER.get(group, {})
-    return {name: value for name, value in settings[group].items() if name not in later or value != later[name]}
+    chosen = settings[group]
+    later = {**LATER.get(group, {}), **later_of(group, chosen.get("name"))}
+    return {name: value for name, value in chosen.items() if name not in later or value != later[name]}
+
+
+def later_of(group: str, name: Any) -> Mapping[str, Any]:
+    """What a component says of its own settings, in its attribute `later`."""
+    registry = next((one for one in REGISTRIES if one.kind == group), None)
+    known = registry is not None and isinstance(name, str) and name in registry.names()
+    return getattr(registry[name], "later", {}) if registry is not None and known else {}
 
 
 def of_images(settings: Settings) -> Settings:
