@@ -7,7 +7,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from unix_exp.config import plugins
+from unix_exp.config import optimiser, plugins
 from unix_exp.config.names import has_teacher
 from unix_exp.config.settings import Settings, without
 
@@ -17,6 +17,7 @@ PLACES = {"path", "root", "cache", "download", "workers", "title"}
 # Settings that came after the first identities. At this value they change nothing, so runs keep the names they have.
 LATER: Mapping[str, Settings] = {
     "dataset": {"val": 0, "split_seed": 0},
+    "recipe": {"decay_norms": True},
 }
 
 
@@ -30,13 +31,18 @@ def what_determines(settings: Settings, fingerprint: str, teacher: str | None) -
         "distiller": settings["distiller"],
         "sampler": settings["sampler"],
         "criterion": settings["criterion"],
-        "recipe": changed("recipe", settings),
+        "recipe": of_recipe(settings["recipe"]),
         "seed": settings["seed"],
         **precisions(settings),
         **apart(settings),
         **({"answers": fixed} if (fixed := of_answers(settings)) else {}),
         **({"plugins": code} if code else {}),  # changed code is another run
     }
+
+
+def of_recipe(recipe: Settings) -> Settings:
+    """What of a recipe changes a result."""
+    return optimiser.in_use(changed("recipe", {"recipe": recipe}))
 
 
 def changed(group: str, settings: Settings) -> Settings:

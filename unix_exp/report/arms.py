@@ -200,7 +200,8 @@ def determining_settings(run: Run) -> dict[str, Any]:
     chosen = {
         "student": config.without(settings["student"], "pace"),
         "dataset": config.without(settings["dataset"], *config.PLACES),
-        **{key: settings[key] for key in ("distiller", "sampler", "criterion", "recipe")},
+        **{key: settings[key] for key in ("distiller", "sampler", "criterion")},
+        "recipe": config.of_recipe(settings["recipe"]),
         "answers": config.of_answers(settings),
         **run.precisions,
     }
