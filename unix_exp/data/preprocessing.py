@@ -37,13 +37,17 @@ class Preprocessing(NamedTuple):
         if image.size == (self.size, self.size) and self.resize == self.size:
             return image
         width, height = self.scaled(image.size)
-        left, top = round((width - self.size) / 2), round((height - self.size) / 2)
+        return self.part(image, round((width - self.size) / 2), round((height - self.size) / 2))
+
+    def part(self, image: Image.Image, left: int, top: int) -> Image.Image:
+        """The part of the scaled image that begins there."""
+        width, height = self.scaled(image.size)
         across, down = image.width / width, image.height / height
         # The part that is cut out is the only one that is scaled: a long strip would otherwise fill the memory.
         part = (left * across, top * down, (left + self.size) * across, (top + self.size) * down)
-        return self.scaled_part(image, within(part, image.size))
+        return self.in_two_passes(image, within(part, image.size))
 
-    def scaled_part(self, image: Image.Image, part: tuple[float, float, float, float]) -> Image.Image:
+    def in_two_passes(self, image: Image.Image, part: tuple[float, float, float, float]) -> Image.Image:
         """First across and then down, rounded to whole levels after each, by any version of Pillow and in any file.
 
         Pillow 13 chooses the order by the sizes, earlier versions did not, and the results differ by several levels.

@@ -1,4 +1,4 @@
-"""data/preprocessing.py as operations on tensors, so that a file can hold it: for images of any size, equal to Pillow's.
+"""data/preprocessing.py as operations on tensors, so that a file can hold it, for images of any size.
 
 Pillow scales across and then down, and rounds to whole levels after each. Each is a product with a matrix that only
 depends on the sizes. The resizing of ONNX and of PyTorch rounds once, and cannot scale and cut in one.
