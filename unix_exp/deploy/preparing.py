@@ -6,6 +6,8 @@ depends on the sizes. The resizing of ONNX and of PyTorch rounds once, and canno
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from torch import Tensor, nn
 
@@ -19,6 +21,9 @@ REACH = {"bilinear": 1.0, "bicubic": 2.0}  # pixels on either side of the middle
 class Prepare(nn.Module):
     """Images [N, H, W, 3] uint8 -> [N, 3, size, size] float, normalised."""
 
+    mean: Tensor
+    std: Tensor
+
     def __init__(self, own: Preprocessing) -> None:
         super().__init__()
         self.own = own
@@ -27,7 +32,7 @@ class Prepare(nn.Module):
 
     def forward(self, pixels: Tensor) -> Tensor:
         height, width = pixels.shape[1], pixels.shape[2]
-        shorter = torch.sym_min(height, width)
+        shorter: Any = torch.sym_min(height, width)  # whole numbers that are known when the file is used
         across, down = (self.weights(side, self.own.resize * side // shorter) for side in (width, height))
         rows = levels(pixels.permute(0, 3, 1, 2).float() @ across.T)
         return (levels(down @ rows) / LEVELS - self.mean) / self.std
@@ -45,7 +50,8 @@ class Prepare(nn.Module):
         away = torch.arange(side, dtype=torch.float64) + 0.5 - centres[:, None]
         found = kernel(self.own.interpolation, (away / step.clamp_min(1.0)).abs())
         whole = found / found.sum(1, keepdim=True)
-        return ((whole * 2**BITS).round() / 2**BITS).float()
+        weights: Tensor = ((whole * 2**BITS).round() / 2**BITS).float()
+        return weights
 
 
 def number(value: int) -> Tensor:
