@@ -11,6 +11,7 @@ import numpy as np
 
 from unix_exp.data.contents import Contents, contents_of, differing
 from unix_exp.data.files import Files, identify
+from unix_exp.data.source import Source
 from unix_exp.types import Watch
 
 TINY = 8  # pixels: a smaller image shows next to nothing
@@ -25,10 +26,11 @@ class OfFiles:
     root: str
     size: int
     classes: tuple[str, ...]
-    train: Files
-    test: Files
+    train: Source
+    test: Source
     cache: Path
     held_rows: Sequence[int] = ()
+    notes: Sequence[str] = ()  # on how they were found
     _contents: Contents | None = None
 
     def fingerprint(self) -> str:
@@ -38,12 +40,16 @@ class OfFiles:
 
     @cached_property
     def identity(self) -> str:
-        return identify(self.root, self.train, self.test)
+        return identify(self.root, *self.files())
+
+    def files(self) -> tuple[Files, Files]:
+        assert isinstance(self.train, Files) and isinstance(self.test, Files)
+        return self.train, self.test
 
     def contents(self, watch: Watch | None = None) -> Contents:
         """What is in the files; those that are not remembered are read."""
         if self._contents is None:
-            self._contents = contents_of(self.root, (self.train, self.test), self.cache, watch)
+            self._contents = contents_of(self.root, self.files(), self.cache, watch)
         return self._contents
 
     def content_hash(self, watch: Watch | None = None) -> str:
@@ -55,7 +61,7 @@ class OfFiles:
 
     def examine(self, watch: Watch | None = None) -> list[str]:
         """Look into every file, and say what is odd."""
-        return odd(self.contents(watch), self.train.labels)
+        return [*self.notes, *odd(self.contents(watch), self.train.labels)]
 
 
 def odd(found: Contents, labels: list[int]) -> list[str]:
