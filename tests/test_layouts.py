@@ -12,8 +12,10 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as some
 from pictures import paint
 
+from unix_exp.config import compose
 from unix_exp.data.held_out import Apart, held_out
 from unix_exp.data.layouts import Listing, listing_of
+from unix_exp.data.streamed import usual_workers
 from unix_exp.registry import datasets
 from unix_exp.types import Mistake
 
@@ -198,3 +200,17 @@ def test_a_file_is_no_folder(tmp_path: Path) -> None:
     (tmp_path / "list.csv").write_text("path,label\n")
     with pytest.raises(Mistake, match="list.csv', a file; for a list of images choose dataset=list"):
         datasets.make("folder", {"path": str(tmp_path / "list.csv")})
+
+
+def test_a_rehearsal_on_ones_own_images_has_all_of_them() -> None:
+    with compose.hydra_ready():
+        own = compose.composed(("scale=smoke", "dataset=folder", "dataset.path=x"))
+        drawn = compose.composed(("scale=smoke", "sweep=demo"))
+    assert own.recipe == drawn.recipe and own.dataset.name == "folder" and "train_count" not in own.dataset
+    assert (drawn.dataset.train_count, drawn.dataset.test_count) == (drawn.recipe.batch, 48)
+
+
+def test_one_core_is_left_to_the_training(monkeypatch: pytest.MonkeyPatch) -> None:
+    for cores, workers in ((1, 1), (2, 1), (3, 2), (64, 4)):
+        monkeypatch.setattr(os, "sched_getaffinity", lambda _, cores=cores: set(range(cores)), raising=False)
+        assert usual_workers() == workers
