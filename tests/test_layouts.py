@@ -14,7 +14,8 @@ from pictures import paint
 
 from unix_exp.config import compose
 from unix_exp.data.held_out import Apart, held_out
-from unix_exp.data.layouts import Listing, listing_of
+from unix_exp.data.layouts import listing_of
+from unix_exp.data.listing import Listing
 from unix_exp.data.streamed import usual_workers
 from unix_exp.registry import datasets
 from unix_exp.types import Mistake
@@ -134,9 +135,9 @@ def halves(*names: str) -> set[tuple[str, ...]]:
 @pytest.mark.parametrize(
     ("files", "apart", "complaint"),
     [
-        (halves("train", "test"), Apart(0.3, 0, 0), "dataset.test is 0.3, but '.*test' holds the test images; leave"),
-        (halves("train", "val"), Apart(0.3, 0, 0), "dataset.test is 0.3, but '.*val' holds the test images; leave"),
-        (halves("train", "valid", "test"), Apart(None, 0.1, 0), "dataset.val is 0.1, but '.*valid' holds the valid"),
+        (halves("train", "test"), Apart(0.3, 0, 0), "dataset.test is 0.3, but '.*' has test images of its own; leave"),
+        (halves("train", "val"), Apart(0.3, 0, 0), "dataset.test is 0.3, but '.*' has test images of its own; leave"),
+        (halves("train", "valid", "test"), Apart(None, 0.1, 0), "dataset.val is 0.1, but '.*' has validation"),
         (halves("train", "val", "valid"), PLAIN, "'.*val' and '.*valid' are both val images; put them into one"),
         (halves("train", "test") | {("train", "1.png")}, PLAIN, "'.*train' has 1 image in no class, such as '1.png'"),
         ({("train", "1.png"), ("test", "2.png")}, PLAIN, "'.*train' has 1 image in no class"),
@@ -198,7 +199,7 @@ def test_a_flat_folder_that_moves_is_the_same_data(tmp_path: Path) -> None:
 
 def test_a_file_is_no_folder(tmp_path: Path) -> None:
     (tmp_path / "list.csv").write_text("path,label\n")
-    with pytest.raises(Mistake, match="list.csv', a file; for a list of images choose dataset=list"):
+    with pytest.raises(Mistake, match="list.csv', a file; for a list of images choose dataset=listed"):
         datasets.make("folder", {"path": str(tmp_path / "list.csv")})
 
 

@@ -8,14 +8,16 @@ import re
 import stat
 from collections.abc import Sequence
 from io import BytesIO
+from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 from PIL import Image
 
+from unix_exp.data.contents import Contents, below, contents_of
 from unix_exp.data.keeping import hash_of
 from unix_exp.data.opening import Stamp, content, decoded, looked_up, opened, shown, unreadable
-from unix_exp.types import Mistake
+from unix_exp.types import Mistake, Watch
 
 ENDINGS = (".png", ".jpg", ".jpeg", ".jfif", ".webp", ".gif", ".bmp")  # of what opening.py reads
 UNFIT = re.compile("[\0-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")  # in names: controls, and bytes that are not UTF-8
@@ -39,6 +41,15 @@ class Files(NamedTuple):
         return Files(
             self.paths + others.paths, self.labels + others.labels, np.concatenate([self.stamps, others.stamps])
         )
+
+    def called(self, row: int) -> str:
+        return shown(self.paths[row])
+
+    def identity(self, root: str, test: Files) -> str:
+        return identify(root, self, test)
+
+    def contents(self, root: str, test: Files, cache: Path, watch: Watch | None = None) -> Contents:
+        return contents_of(root, (self, test), cache, watch)
 
     def image(self, row: int, hashed: np.ndarray | None = None) -> Image.Image:
         """RGB. Only a file with another stamp is compared with its hash, as that takes a second reading."""
@@ -131,8 +142,3 @@ def identify(root: str, *halves: Files) -> str:
         for path, label, size in zip(half.paths, half.labels, half.stamps[:, 0].tolist(), strict=True):
             digest.update(f"{below(root, path)} {size} {label}\n".encode())
     return digest.hexdigest()
-
-
-def below(root: str, path: str) -> str:
-    """A file's name within its data set, the same on every system."""
-    return path[len(root) :].replace(os.sep, "/").lstrip("/")

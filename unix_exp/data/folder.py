@@ -34,5 +34,5 @@ def folder(
     showing = Showing(size, mean, std, cache, augment, flip, stream, workers)
     showing.check()
     if os.path.isfile(os.path.expanduser(path)):
-        raise Mistake(f"dataset.path is '{path}', a file; for a list of images choose dataset=list")
+        raise Mistake(f"dataset.path is '{path}', a file; for a list of images choose dataset=listed")
     return showing.of(listing_of(existing_folder(path, "dataset.path"), Apart(test, val, split_seed)))

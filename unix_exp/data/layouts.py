@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from typing import NamedTuple
 
-from unix_exp.data.files import ENDINGS, Files, check_name, find_classes, find_images, is_folder, names_in
-from unix_exp.data.held_out import Apart, held_out
+from unix_exp.data.files import ENDINGS, check_name, find_classes, find_images, is_folder, names_in
+from unix_exp.data.held_out import Apart
+from unix_exp.data.listing import Listing, divided
 from unix_exp.data.opening import shown
 from unix_exp.types import Mistake
 from unix_exp.words import counted, listed
@@ -17,17 +17,6 @@ HALVES = {
     "val": ("val", "valid", "validation"),
     "test": ("test", "testing"),
 }  # in any case
-
-
-class Listing(NamedTuple):
-    """A data set whose images are found and not yet opened."""
-
-    root: str
-    classes: tuple[str, ...]
-    train: Files  # the images for training and, in the rows `held`, those for validation
-    held: Sequence[int]
-    test: Files
-    notes: Sequence[str] = ()  # a line each, for who trains on it
 
 
 def listing_of(root: str, apart: Apart) -> Listing:
@@ -45,33 +34,9 @@ def listing_of(root: str, apart: Apart) -> Listing:
     passed = [path for folder in (train_folder, *others) for path in passed_over(folder, classes)]
     notes = [note_of(root, passed)] if passed else []
     train = find_images(train_folder, classes)
-    if test_folder is None:
-        return held_apart(root, classes, train, apart, notes)
-    test = find_images(test_folder, classes)
-    apart.refuse_test(f"'{shown(test_folder)}' holds the test images")
-    if val_folder is None:
-        return Listing(root, classes, train, held_out(train.labels, apart.val, apart.seed), test, notes)
-    apart.refuse_val(f"'{shown(val_folder)}' holds the validation images")
-    return with_val(root, classes, train, find_images(val_folder, classes), test, notes)
-
-
-def with_val(
-    root: str, classes: tuple[str, ...], train: Files, val: Files, test: Files, notes: Sequence[str] = ()
-) -> Listing:
-    """Validation images that are given: they follow the training images."""
-    held = range(len(train.labels), len(train.labels) + len(val.labels))
-    return Listing(root, classes, train.and_more(val), held, test, notes)
-
-
-def held_apart(root: str, classes: tuple[str, ...], images: Files, apart: Apart, notes: Sequence[str] = ()) -> Listing:
-    """Test images held out of all images, and validation images out of the rest."""
-    rows, rest = apart.test_rows(images.labels)
-    if not rows:
-        raise Mistake(f"'{shown(root)}' has one image of each class, so none can be held out to test on; add some")
-    train = images.some(rest)
-    said = apart.said(shown(root), len(rows), len(images.labels))
-    held = held_out(train.labels, apart.val, apart.seed)
-    return Listing(root, classes, train, held, images.some(rows), [*notes, said])
+    test = None if test_folder is None else find_images(test_folder, classes)
+    val = None if val_folder is None else find_images(val_folder, classes)
+    return divided(root, shown(root), classes, train, val, test, apart, notes)
 
 
 def halves_of(root: str) -> dict[str, str]:
@@ -102,7 +67,7 @@ def classes_of(folder: str) -> tuple[str, ...]:
             check_name(beside[0], folder)
             raise Mistake(
                 f"'{shown(folder)}' has {counted(len(beside), 'image')} in no class, such as '{beside[0]}'; put each "
-                "into the folder of its class, or write a list of images and classes (dataset=list)"
+                "into the folder of its class, or write a list of images and classes (dataset=listed)"
             )
     return find_classes(folder)
 

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from typing import Annotated, NamedTuple, TypeAlias
 
 from unix_exp.data.decoded import Decoded
-from unix_exp.data.layouts import Listing
-from unix_exp.data.opening import open_image
+from unix_exp.data.listing import Listing
+from unix_exp.data.source import Source
 from unix_exp.data.streamed import IMAGENET_MEAN, IMAGENET_STD, Streamed
 from unix_exp.ranges import Range
 from unix_exp.types import Dataset, Mistake
@@ -22,14 +22,14 @@ Std: TypeAlias = list[Annotated[float, Range(0.001, 10)]]
 class Showing(NamedTuple):
     """The settings that all data sets of one's own images have; conf/dataset/folder.yaml says what each means."""
 
-    size: int | None
-    mean: Sequence[float] | None
-    std: Sequence[float] | None
-    cache: str
-    augment: bool
-    flip: bool
-    stream: bool | None
-    workers: int | None
+    size: int | None = None
+    mean: Sequence[float] | None = None
+    std: Sequence[float] | None = None
+    cache: str = "data/cache"
+    augment: bool = True
+    flip: bool = True
+    stream: bool | None = None
+    workers: int | None = None
 
     def check(self) -> None:
         if self.size is not None and self.size < SMALLEST:
@@ -46,11 +46,11 @@ class Showing(NamedTuple):
         return size > LARGEST_SIZE or count * size * size * 3 > LARGEST_SET
 
     def of(self, found: Listing) -> Dataset:
-        """Image files as a data set."""
+        """A data set of these images."""
         root, classes, train, held, test, notes = found
-        size = self.size or size_of(train.paths[0])
+        size = self.size or size_of(train)
         made: Decoded | Streamed
-        if self.streams(size, len(train.paths) + len(test.paths)):
+        if self.streams(size, len(train.labels) + len(test.labels)):
             mean, std = self.mean or list(IMAGENET_MEAN), self.std or list(IMAGENET_STD)
             made = Streamed(
                 root, classes, train, test, size, mean, std, self.augment, self.flip, self.workers, self.cache, held
@@ -63,9 +63,11 @@ class Showing(NamedTuple):
         return made
 
 
-def size_of(path: str) -> int:
+def size_of(images: Source) -> int:
     """The size that a data set has where none is given: its first image's."""
-    size = min(open_image(path).size)
+    size = min(images.image(0).size)
     if not SMALLEST <= size <= LARGEST:
-        raise Mistake(f"the first image, '{path}', is {size} pixels wide or high; choose dataset.size, such as 224")
+        raise Mistake(
+            f"the first image, '{images.called(0)}', is {size} pixels wide or high; choose dataset.size, such as 224"
+        )
     return size
