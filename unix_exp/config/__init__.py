@@ -1,6 +1,17 @@
 """Where the configuration lies, what it must look like, and what of it names a run. Imports nothing heavy."""
 
-from unix_exp.config.identity import LATER, PLACES, alike, identity, of_answers, of_recipe, precisions, what_determines
+from unix_exp.config.identity import (
+    LATER,
+    PLACES,
+    alike,
+    completed,
+    identity,
+    of_answers,
+    of_recipe,
+    precisions,
+    what_determines,
+    whole_recipe,
+)
 from unix_exp.config.names import dataset_name, has_teacher, method_name, network_name, pair_name
 from unix_exp.config.settings import (
     KEYS,
@@ -26,6 +37,7 @@ __all__ = [
     "by_name",
     "check_shape",
     "choices_folder",
+    "completed",
     "dataset_name",
     "has_teacher",
     "identity",
@@ -40,5 +52,6 @@ __all__ = [
     "register_resolvers",
     "resolve",
     "what_determines",
+    "whole_recipe",
     "without",
 ]  # fmt: skip

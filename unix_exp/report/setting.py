@@ -11,6 +11,8 @@ from unix_exp.config import optimiser
 from unix_exp.report.runs import Run
 from unix_exp.run.record import TRAINED_HERE
 
+LAST = "the last"
+
 
 @dataclass(frozen=True)
 class Setting:
@@ -22,10 +24,11 @@ class Setting:
     @classmethod
     def of(cls, run: Run) -> Setting:
         settings = run.settings
-        data = config.without(settings["dataset"], *config.PLACES, "name")
+        data = config.without(config.completed("dataset", settings), *config.PLACES, "name")
         details = {
             **schedule(settings["recipe"]),
             **data,
+            "epoch": "chosen on validation images" if run.chose_on_validation else LAST,
             "fingerprint": run.result.get("fingerprint"),
             **run.precisions,
         }
@@ -40,7 +43,7 @@ class Setting:
         """From the setting of a table of the paper, in words."""
         theirs = {
             **recipe_of_paper(printed["dataset"]),
-            "precision": "float32", "augment": True, "flip": True,
+            "precision": "float32", "augment": True, "flip": True, "epoch": LAST,
         }  # fmt: skip
         ours = dict(self.details)
         expected = printed["dataset"]
@@ -103,7 +106,7 @@ def recipe_of_paper(dataset: str) -> dict[str, Any]:
 
 def schedule(recipe: Mapping[str, Any]) -> dict[str, Any]:
     """A recipe without its learning rate, milestones in epochs."""
-    found = config.without(config.of_recipe(dict(recipe)), "lr", "evaluate_every")
+    found = config.without(config.whole_recipe(recipe), "lr", "evaluate_every")
     epochs = found["epochs"]
     if isinstance(found.get("milestones"), list):
         found["milestones"] = [round(one * epochs) if one < 1 else one for one in found["milestones"]]
@@ -115,7 +118,8 @@ def schedule(recipe: Mapping[str, Any]) -> dict[str, Any]:
 
 def plain(value: Any) -> Any:
     """A value that can be compared and hashed; 4 and 4.0 are equal."""
-    return str(config.alike(value)) if isinstance(value, (list, dict, float)) else value
+    value = config.alike(value)
+    return str(value) if isinstance(value, (list, dict, float)) else value
 
 
 def in_words(value: Any) -> str:
