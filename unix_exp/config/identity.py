@@ -44,7 +44,15 @@ def what_determines(settings: Settings, fingerprint: str, teacher: str | None) -
 
 def of_recipe(recipe: Settings) -> Settings:
     """What of a recipe changes a result."""
-    return optimiser.in_use(changed("recipe", {"recipe": recipe}))
+    found = optimiser.in_use(changed("recipe", {"recipe": recipe}))
+    # Once there was one optimiser alone, and no recipe named it.
+    return without(found, "optimiser") if optimiser.of_recipe(recipe) == optimiser.usual() else found
+
+
+def whole_recipe(recipe: Mapping[str, Any]) -> Settings:
+    """The same with all that an older record lacks, for comparing."""
+    found = optimiser.in_use(completed("recipe", {"recipe": dict(recipe)}))
+    return {"optimiser": optimiser.of_recipe(recipe), **without(found, "optimiser")}
 
 
 def changed(group: str, settings: Settings) -> Settings:
