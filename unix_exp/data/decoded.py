@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from unix_exp.data.augment.choice import Augment, checked
 from unix_exp.data.of_files import OfFiles
 from unix_exp.data.pixels import Kept, Pixels
 from unix_exp.data.preprocessing import Preprocessing
@@ -31,7 +32,7 @@ class Decoded(OfFiles, Resident):
         mean: Sequence[float] | None,
         std: Sequence[float] | None,
         cache: str,
-        augment: bool,
+        augment: Augment,
         flip: bool,
         held: Sequence[int] = (),
     ) -> None:
@@ -40,7 +41,7 @@ class Decoded(OfFiles, Resident):
         self.held_rows, self.val_count = held, len(held)
         self.train_count, self.test_count = len(train.labels) - len(held), len(test.labels)
         self.given_mean, self.given_std = mean, std
-        self.augment, self.flip = augment, flip
+        self.augment, self.flip = checked(augment), flip
 
     def examine(self, watch: Watch | None = None) -> list[str]:
         """Also decode what is not in the cache: a file that cannot be is found here."""

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import os
 
+from unix_exp.data.augment.choice import Augment
+from unix_exp.data.common import Common, Mean, Size, Std
 from unix_exp.data.files import existing_folder
 from unix_exp.data.held_out import Apart, HeldOut, TestShare
 from unix_exp.data.layouts import listing_of
-from unix_exp.data.showing import Mean, Showing, Size, Std
 from unix_exp.data.streamed import Workers
 from unix_exp.ranges import Seed
 from unix_exp.registry import datasets
@@ -22,7 +23,7 @@ def folder(
     mean: Mean | None = None,
     std: Std | None = None,
     cache: str = "data/cache",
-    augment: bool = True,
+    augment: Augment = True,
     flip: bool = True,
     stream: bool | None = None,
     workers: Workers | None = None,
@@ -31,8 +32,8 @@ def folder(
     split_seed: Seed = 0,
 ) -> Dataset:
     """Images as train/<class>/* and test/<class>/*, or as <class>/*: on the device if small and few, else streamed."""
-    showing = Showing(size, mean, std, cache, augment, flip, stream, workers)
-    showing.check()
+    common = Common(size, mean, std, cache, augment, flip, stream, workers)
+    common.check()
     if os.path.isfile(os.path.expanduser(path)):
         raise Mistake(f"dataset.path is '{path}', a file; for a list of images choose dataset=listed")
-    return showing.of(listing_of(existing_folder(path, "dataset.path"), Apart(test, val, split_seed)))
+    return common.of(listing_of(existing_folder(path, "dataset.path"), Apart(test, val, split_seed)))

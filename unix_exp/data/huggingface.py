@@ -7,10 +7,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
+from unix_exp.data.augment.choice import Augment
+from unix_exp.data.common import Mean, Size, Std
 from unix_exp.data.held_out import HeldOut, TestShare
 from unix_exp.data.layouts import HALVES
 from unix_exp.data.pairs import of_pairs
-from unix_exp.data.showing import Mean, Size, Std
 from unix_exp.data.streamed import Workers
 from unix_exp.ranges import Seed
 from unix_exp.registry import datasets
@@ -36,7 +37,7 @@ def huggingface(
     mean: Mean | None = None,
     std: Std | None = None,
     cache: str = "data/cache",
-    augment: bool = True,
+    augment: Augment = True,
     flip: bool = True,
     stream: bool | None = None,
     workers: Workers | None = None,

@@ -6,6 +6,8 @@ import os
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
+from unix_exp.data.augment.choice import Augment
+from unix_exp.data.common import Common, Mean, Size, Std
 from unix_exp.data.files import UNFIT, Files
 from unix_exp.data.held_out import Apart, HeldOut, TestShare
 from unix_exp.data.labels import LONGEST, numbered
@@ -13,7 +15,6 @@ from unix_exp.data.layouts import HALVES
 from unix_exp.data.listing import Listing, divided
 from unix_exp.data.opening import looked_up, shown
 from unix_exp.data.pairs import ordered, root_of
-from unix_exp.data.showing import Mean, Showing, Size, Std
 from unix_exp.data.streamed import Workers
 from unix_exp.data.tables import Table, table_of
 from unix_exp.ranges import Seed
@@ -48,7 +49,7 @@ def of_list(
     mean: Mean | None = None,
     std: Std | None = None,
     cache: str = "data/cache",
-    augment: bool = True,
+    augment: Augment = True,
     flip: bool = True,
     stream: bool | None = None,
     workers: Workers | None = None,
@@ -57,15 +58,15 @@ def of_list(
     split_seed: Seed = 0,
 ) -> Dataset:
     """The images of a list, on the device if small and few, else streamed."""
-    showing = Showing(size, mean, std, cache, augment, flip, stream, workers)
-    showing.check()
+    common = Common(size, mean, std, cache, augment, flip, stream, workers)
+    common.check()
     where = os.path.expanduser(path)
     if os.path.isdir(where):
         raise Mistake(f"dataset.path is '{path}', a folder; for a folder of images choose dataset=folder")
     for key in columns or {}:
         if key not in USUAL:
             raise Mistake(f"dataset.columns has no '{key}'; {nearest(key, USUAL)}")
-    return showing.of(listing_of(where, columns or {}, Apart(test, val, split_seed)))
+    return common.of(listing_of(where, columns or {}, Apart(test, val, split_seed)))
 
 
 class Row(NamedTuple):

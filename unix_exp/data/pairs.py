@@ -16,12 +16,12 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from unix_exp.data.common import Common
 from unix_exp.data.files import UNFIT, Files
 from unix_exp.data.held_out import Apart
 from unix_exp.data.labels import numbered
 from unix_exp.data.listing import divided
 from unix_exp.data.opening import looked_up, shown
-from unix_exp.data.showing import Showing
 from unix_exp.data.source import Source
 from unix_exp.data.unfiled import Unfiled
 from unix_exp.types import Dataset, Mistake
@@ -54,10 +54,10 @@ def of_pairs(
     have `labels` as well, so that they are known without opening any. Without `test`, a share of each class is held out
     to test on; without `val`, `val_share` of the others to choose the best epoch by. `revision` is a text that changes
     whenever the images do: with it the next start knows them, without it each start looks at all of them. `shown_as`
-    are the settings of data/showing.py: size, mean, std, cache, augment, flip, stream, workers.
+    are the settings of data/common.py: size, mean, std, cache, augment, flip, stream, workers.
     """
-    showing = Showing(**shown_as)
-    showing.check()
+    common = Common(**shown_as)
+    common.check()
     halves = {"train": train, "val": val, "test": test}
     given = {half: pairs for half, pairs in halves.items() if pairs is not None}
     for half, pairs in given.items():
@@ -69,9 +69,9 @@ def of_pairs(
         files = {half: paths_of(name, pairs) for half, pairs in given.items()}
         root = root_of([path for paths in files.values() for path in paths])
         stamped = {half: Files.of(paths, labels[half], list(map(looked_up, paths))) for half, paths in files.items()}
-        return showing.of(divided(root, name, names, *ordered(stamped), apart))
+        return common.of(divided(root, name, names, *ordered(stamped), apart))
     made = {half: Unfiled.of(name, half, pairs, labels[half], names, revision) for half, pairs in given.items()}
-    return showing.of(divided(name, name, names, *ordered(made), apart))
+    return common.of(divided(name, name, names, *ordered(made), apart))
 
 
 def ordered(halves: Mapping[str, Source]) -> tuple[Source, Source | None, Source | None]:

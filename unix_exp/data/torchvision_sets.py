@@ -7,10 +7,11 @@ import os
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from unix_exp.data.augment.choice import Augment
+from unix_exp.data.common import Mean, Size, Std
 from unix_exp.data.held_out import HeldOut, TestShare
 from unix_exp.data.layouts import HALVES
 from unix_exp.data.pairs import of_pairs
-from unix_exp.data.showing import Mean, Size, Std
 from unix_exp.data.streamed import Workers
 from unix_exp.ranges import Seed
 from unix_exp.registry import datasets
@@ -38,7 +39,7 @@ def torchvision_set(
     mean: Mean | None = None,
     std: Std | None = None,
     cache: str = "data/cache",
-    augment: bool = True,
+    augment: Augment = True,
     flip: bool = True,
     stream: bool | None = None,
     workers: Workers | None = None,
