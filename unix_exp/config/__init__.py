@@ -10,6 +10,7 @@ from unix_exp.config.identity import (
     of_recipe,
     precisions,
     what_determines,
+    whole_recipe,
 )
 from unix_exp.config.names import dataset_name, has_teacher, method_name, network_name, pair_name
 from unix_exp.config.settings import (
@@ -51,5 +52,6 @@ __all__ = [
     "register_resolvers",
     "resolve",
     "what_determines",
+    "whole_recipe",
     "without",
 ]  # fmt: skip

@@ -18,7 +18,7 @@ PLACES = {"path", "root", "cache", "download", "workers", "title", "side"}
 
 # Settings that came after the first identities. At this value they change nothing, so runs keep the names they have.
 LATER: Mapping[str, Settings] = {
-    "dataset": {"val": 0, "split_seed": 0},
+    "dataset": {"val": 0, "split_seed": 0, "test": None},
     "recipe": {"decay_norms": True},
 }
 
@@ -44,7 +44,15 @@ def what_determines(settings: Settings, fingerprint: str, teacher: str | None) -
 
 def of_recipe(recipe: Settings) -> Settings:
     """What of a recipe changes a result."""
-    return optimiser.in_use(changed("recipe", {"recipe": recipe}))
+    found = optimiser.in_use(changed("recipe", {"recipe": recipe}))
+    # Once there was one optimiser alone, and no recipe named it.
+    return without(found, "optimiser") if optimiser.of_recipe(recipe) == optimiser.usual() else found
+
+
+def whole_recipe(recipe: Mapping[str, Any]) -> Settings:
+    """The same with all that an older record lacks, for comparing."""
+    found = optimiser.in_use(completed("recipe", {"recipe": dict(recipe)}))
+    return {"optimiser": optimiser.of_recipe(recipe), **without(found, "optimiser")}
 
 
 def changed(group: str, settings: Settings) -> Settings:

@@ -46,6 +46,6 @@ def idle(recipe: Mapping[str, Any]) -> set[str]:
 
 
 def in_use(recipe: Mapping[str, Any]) -> dict[str, Any]:
-    """Without the settings of other optimisers; the usual one is not named, because once it was the only one."""
-    unsaid = idle(recipe) | ({"optimiser"} if of_recipe(recipe) == usual() else set())
-    return {key: value for key, value in recipe.items() if key not in unsaid}
+    """A recipe without the settings of other optimisers."""
+    others = idle(recipe)
+    return {key: value for key, value in recipe.items() if key not in others}

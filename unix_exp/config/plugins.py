@@ -228,8 +228,8 @@ def used(settings: Mapping[str, Any]) -> dict[str, str]:
         *((models, (role or {}).get("name")) for role in roles),
         *((registry, (settings.get(registry.kind) or {}).get("name")) for registry in (datasets, distillers, samplers)),
         *((criteria, name) for name in settings.get("criterion") or {}),
-        (augmentations, augmentation_of(settings.get("dataset") or {})),
         (optimisers, (settings.get("recipe") or {}).get("optimiser")),
+        (augmentations, augmentation_of(settings.get("dataset") or {})),
     ]
     found = (of(registry, name) for registry, name in chosen)
     return {plugin.name: plugin.content for plugin in found if plugin is not None}

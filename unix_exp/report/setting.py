@@ -26,7 +26,7 @@ class Setting:
         settings = run.settings
         data = config.without(config.completed("dataset", settings), *config.PLACES, "name")
         details = {
-            **schedule(config.completed("recipe", settings)),
+            **schedule(settings["recipe"]),
             **data,
             "epoch": "chosen on validation images" if run.chose_on_validation else LAST,
             "fingerprint": run.result.get("fingerprint"),
@@ -106,7 +106,7 @@ def recipe_of_paper(dataset: str) -> dict[str, Any]:
 
 def schedule(recipe: Mapping[str, Any]) -> dict[str, Any]:
     """A recipe without its learning rate, milestones in epochs."""
-    found = config.without(config.of_recipe(dict(recipe)), "lr", "evaluate_every")
+    found = config.without(config.whole_recipe(recipe), "lr", "evaluate_every")
     epochs = found["epochs"]
     if isinstance(found.get("milestones"), list):
         found["milestones"] = [round(one * epochs) if one < 1 else one for one in found["milestones"]]
