@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 from pathlib import Path
 from typing import Any
@@ -11,14 +12,11 @@ import numpy as np
 import onnx
 import onnxruntime
 import pytest
-import timm
 import torch
-import torchvision
 from conftest import Said
-from exported import exported, typed_in
+from exported import COLOURS, exported, typed_in
 from onnx import TensorProto, helper
 from PIL import Image
-from safetensors.torch import load_file
 
 import unix_exp
 from unix_exp.data.shapes import Shapes
@@ -287,14 +285,6 @@ def test_few_test_images_are_spread_over_the_classes(run: Path) -> None:
     assert labels.tolist() == [0, 0, 1, 1, 2, 2]
 
 
-def test_onnx_runtime_alone_is_enough(run: Path) -> None:
-    """The lines of docs/deploy.md."""
-    session = onnxruntime.InferenceSession(run / "student.onnx")
-    metadata = json.loads(session.get_modelmeta().custom_metadata_map["unix_exp"])
-    (logits,) = session.run(None, {"images": np.zeros((4, 3, 32, 32), np.float32)})
-    assert logits.shape == (4, len(metadata["classes"]))
-
-
 def test_preprocessing_inside(run: Path) -> None:
     """Fifty images of any size: what the file makes of them is what data/preprocessing.py makes of them."""
     file, student = run.parent.parent / "made" / "inside" / "student.onnx", opened(run)
@@ -346,17 +336,41 @@ def test_networks_of_other_libraries_have_one_output() -> None:
     torch.testing.assert_close(program.module()(images), network(images), rtol=1e-3, atol=1e-4)
 
 
-def test_weights_load_where_they_come_from(tmp_path: Path) -> None:
-    """The lines of docs/deploy.md."""
-    for library, arch in (("timm", "test_resnet"), ("torchvision", "shufflenet_v2_x0_5")):
-        ours = unix_exp.model(library, num_classes=5, arch=arch).eval()
-        save_weights(
-            tmp_path / "student.safetensors", ours, Description({"name": library}, tuple("abcde"), None).metadata()
-        )
-        if library == "timm":
-            theirs = timm.create_model(arch, num_classes=5, checkpoint_path=tmp_path / "student.safetensors").eval()
-        else:
-            theirs = torchvision.models.get_model(arch, num_classes=5).eval()
-            theirs.load_state_dict(load_file(tmp_path / "student.safetensors"))
-        images = torch.randn(2, 3, 64, 64)
-        torch.testing.assert_close(theirs(images), ours(images).logits)
+def blocks() -> dict[str, str]:
+    """The lines of docs/deploy.md, by the first package that they import."""
+    page = (Path(__file__).parents[1] / "docs" / "deploy.md").read_text()
+    found = re.findall(r"```python\n(.*?)```", page, re.DOTALL)
+    return {code.split()[1]: code for code in found}
+
+
+@pytest.mark.parametrize(("library", "arch"), [("timm", "test_resnet"), ("torchvision", "shufflenet_v2_x0_5")])
+def test_weights_load_where_their_architecture_comes_from(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, library: str, arch: str
+) -> None:
+    ours = unix_exp.model(library, num_classes=3, arch=arch).eval()
+    own = Description({"name": library, "arch": arch}, ("a", "b", "c"), None)
+    save_weights(tmp_path / "student.safetensors", ours, own.metadata())
+    monkeypatch.chdir(tmp_path)
+    names: dict[str, Any] = {}
+    exec(blocks()[library].replace("resnet18", arch), names)
+    images = torch.randn(2, 3, 64, 64)
+    torch.testing.assert_close(names["student"].eval()(images), ours(images).logits)
+    torch.testing.assert_close(opened("student.safetensors").logits(images), ours(images).logits.detach())
+
+
+def test_the_files_are_used_as_the_page_says(
+    run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    inside = run.parent.parent / "made" / "inside" / "student.onnx"
+    for file in (inside, run / "student.pt2"):
+        shutil.copy(file, tmp_path)
+    shutil.copy(run.parent.parent / "images" / "test" / "red" / "1.jpg", tmp_path / "photo.jpg")
+    monkeypatch.chdir(tmp_path)
+    exec(blocks()["json"], {})
+    exec(blocks()["unix_exp"].replace("runs/...", str(run)), {})
+    first, second = capsys.readouterr().out.split()
+    assert first == second and first in COLOURS
+    names: dict[str, Any] = {}
+    exec(blocks()["torch"], names)
+    images = torch.randn(3, 3, 32, 32)
+    torch.testing.assert_close(names["student"](images), opened(run).logits(images), rtol=1e-4, atol=1e-4)
