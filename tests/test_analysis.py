@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -22,6 +23,7 @@ from unix_exp.distillers.offline import Offline
 from unix_exp.engine import analysis
 from unix_exp.engine.analysis import Analysis
 from unix_exp.engine.evaluate import evaluate
+from unix_exp.engine.optimiser import optimiser_of
 from unix_exp.engine.runtime import Runtime
 from unix_exp.engine.step import Step
 from unix_exp.recipe import Recipe
@@ -31,6 +33,7 @@ from unix_exp.samplers.unix import Unix
 from unix_exp.types import Batch, Losses, Output, Scout
 
 CPU = Runtime(device="cpu")
+pytestmark = pytest.mark.usefixtures("taught")
 DATA = SimpleNamespace(train_count=64, classes=tuple("abcdefghij"))
 
 
@@ -97,6 +100,7 @@ def test_what_they_keep_is_what_the_student_is_less_sure_of(sampler: str, run: C
 
 @pytest.mark.usefixtures("looks")
 def test_on_or_off_the_weights_are_the_same_to_the_bit(run: Command) -> None:
+    shutil.rmtree("teachers")
     assert run("runtime.analysis=false", "runs=off").code == 0
     assert not list(Path().glob("**/analysis.jsonl")), "nor of the teacher"
     assert told("off") == [{}, {}]
@@ -199,8 +203,7 @@ def offline(**settings: object) -> Offline:
 
 
 def step_of(method: Offline, seen: Analysis | None) -> Step:
-    recipe = Recipe(epochs=1, batch=16, lr=0.05, milestones=[])
-    optimiser = recipe.optimiser(weight for weight in method.parameters() if weight.requires_grad)
+    optimiser = optimiser_of(Recipe(epochs=1, batch=16, lr=0.05, milestones=[]), method.student.parameters())
     return Step(method, optimiser, CPU, tally=None if seen is None else seen.tally)
 
 

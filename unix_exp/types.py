@@ -161,6 +161,15 @@ class Dataset(Protocol):
         examine(watch) -> list[str]           before a run has a folder: look into every file; notes to print
         content_hash() -> str                 of what is in the files, beyond what the fingerprint says
         changed_since(hash) -> list[str]      the names of the images that are not what they were then
+
+    One that holds out validation images, by which the best epoch is chosen, has
+
+        val_count: int                        how many; 0 or missing: none, and nothing is chosen
+        val_batches(batch)                    as test_batches
+
+    and one whose images come from files has, once it is loaded,
+
+        preprocessing() -> Preprocessing      how a file becomes what a network sees (data/preprocessing.py)
     """
 
     classes: tuple[str, ...]  # names, in the order of the targets

@@ -7,12 +7,20 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from unix_exp.config import plugins
+from unix_exp.config import optimiser, plugins
 from unix_exp.config.names import has_teacher
 from unix_exp.config.settings import Settings, without
+from unix_exp.ranges import parameters_of
+from unix_exp.registry import augmentations
 
-# Settings of where data is, how it is read or what it is called; the images themselves have a fingerprint.
-PLACES = {"path", "root", "cache", "download", "workers", "title"}
+# Settings of where data is, how it is read or what it is called, or that the images' fingerprint says.
+PLACES = {"path", "root", "cache", "download", "workers", "title", "side"}
+
+# Settings that came after the first identities. At this value they change nothing, so runs keep the names they have.
+LATER: Mapping[str, Settings] = {
+    "dataset": {"val": 0, "split_seed": 0, "test": None},
+    "recipe": {"decay_norms": True},
+}
 
 
 def what_determines(settings: Settings, fingerprint: str, teacher: str | None) -> Settings:
@@ -21,17 +29,56 @@ def what_determines(settings: Settings, fingerprint: str, teacher: str | None) -
     return {
         "student": without(settings["student"], "pace", "checkpoint"),  # pace chose the learning rate, in the recipe
         "teacher": teacher,
-        "dataset": {**without(settings["dataset"], *PLACES), "fingerprint": fingerprint},
+        "dataset": {**of_images(settings), "fingerprint": fingerprint},
         "distiller": settings["distiller"],
         "sampler": settings["sampler"],
         "criterion": settings["criterion"],
-        "recipe": settings["recipe"],
+        "recipe": of_recipe(settings["recipe"]),
         "seed": settings["seed"],
         **precisions(settings),
         **apart(settings),
         **({"answers": fixed} if (fixed := of_answers(settings)) else {}),
         **({"plugins": code} if code else {}),  # changed code is another run
     }
+
+
+def of_recipe(recipe: Settings) -> Settings:
+    """What of a recipe changes a result."""
+    found = optimiser.in_use(changed("recipe", {"recipe": recipe}))
+    # Once there was one optimiser alone, and no recipe named it.
+    return without(found, "optimiser") if optimiser.of_recipe(recipe) == optimiser.usual() else found
+
+
+def whole_recipe(recipe: Mapping[str, Any]) -> Settings:
+    """The same with all that an older record lacks, for comparing."""
+    found = optimiser.in_use(completed("recipe", {"recipe": dict(recipe)}))
+    return {"optimiser": optimiser.of_recipe(recipe), **without(found, "optimiser")}
+
+
+def changed(group: str, settings: Settings) -> Settings:
+    """A group's settings without the later ones that say what was always so."""
+    later = LATER.get(group, {})
+    return {name: value for name, value in settings[group].items() if name not in later or value != later[name]}
+
+
+def of_images(settings: Settings) -> Settings:
+    """What of a data set's settings a result depends on; a named augmentation without what it does anyway."""
+    found = without(changed("dataset", settings), *PLACES)
+    setting = found.get("augment")
+    chosen = setting if isinstance(setting, Mapping) else {"name": setting}
+    name = chosen.get("name")
+    if isinstance(name, str) and name in augmentations.names():  # a data set of someone's own may mean another thing
+        constructor = augmentations[name]
+        usual = {key: one.default for key, one in parameters_of(constructor).items()}
+        own = {key: one for key, one in chosen.items() if key != "name" and alike(one) != alike(usual.get(key))}
+        earlier = getattr(constructor, "earlier", None)
+        found["augment"] = {"name": name, **own} if own else name if earlier is None else earlier
+    return found
+
+
+def completed(group: str, settings: Settings) -> Settings:
+    """A group's settings, with the later ones that an older record lacks; these first, so that all have one order."""
+    return {**LATER.get(group, {}), **settings[group]}
 
 
 def apart(settings: Settings) -> Settings:

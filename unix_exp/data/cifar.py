@@ -6,7 +6,10 @@ import os
 
 import torch
 
+from unix_exp.data.augment.choice import Augment, checked
+from unix_exp.data.held_out import HeldOut, counted, marked
 from unix_exp.data.resident import Images, Resident
+from unix_exp.ranges import Seed
 from unix_exp.registry import datasets
 from unix_exp.types import Mistake, Watch
 
@@ -30,9 +33,23 @@ class Cifar(Resident):
     train_count = 50_000
     test_count = 10_000
 
-    def __init__(self, root: str = "data", download: bool = True, augment: bool = True, flip: bool = True) -> None:
+    classes: tuple[str, ...]
+
+    def __init__(
+        self,
+        root: str = "data",
+        download: bool = True,
+        augment: Augment = True,
+        flip: bool = True,
+        val: HeldOut = 0.0,
+        split_seed: Seed = 0,
+    ) -> None:
         self.root, self.download = os.path.expanduser(root), download
-        self.augment, self.flip = augment, flip
+        self.augment, self.flip = checked(augment), flip
+        self.val, self.split_seed = val, split_seed
+        in_each = Cifar.train_count // len(self.classes)
+        self.val_count = counted([in_each] * len(self.classes), val)
+        self.train_count = Cifar.train_count - self.val_count
         self.folder = os.path.join(self.root, self.unpacked)
         if not download and not os.path.isdir(self.folder):
             raise Mistake(
@@ -40,7 +57,8 @@ class Cifar(Resident):
             )
 
     def fingerprint(self) -> str:
-        return self.unpacked  # its checksum is compared with the official one when it is loaded
+        # The files' checksum is compared with the official one when they are loaded.
+        return marked(self.unpacked, self.val, self.split_seed)
 
     def read(self, watch: Watch | None = None) -> tuple[Images, Images]:
         from torchvision import datasets as published  # here: it takes a second, which other data sets save

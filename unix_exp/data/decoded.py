@@ -5,20 +5,18 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from io import BytesIO
 from pathlib import Path
 
 import numpy as np
 import torch
-from PIL import Image, ImageOps
 
-from unix_exp.data.files import Files
-from unix_exp.data.keeping import hash_of
+from unix_exp.data.augment.choice import Augment, checked
 from unix_exp.data.of_files import OfFiles
-from unix_exp.data.opening import content, decoded, shown
 from unix_exp.data.pixels import Kept, Pixels
+from unix_exp.data.preprocessing import Preprocessing
 from unix_exp.data.resident import Images, Resident
-from unix_exp.types import Mistake, Watch
+from unix_exp.data.source import Source
+from unix_exp.types import Watch
 
 
 class Decoded(OfFiles, Resident):
@@ -28,20 +26,22 @@ class Decoded(OfFiles, Resident):
         self,
         root: str,
         classes: tuple[str, ...],
-        train: Files,
-        test: Files,
+        train: Source,
+        test: Source,
         size: int,
         mean: Sequence[float] | None,
         std: Sequence[float] | None,
         cache: str,
-        augment: bool,
+        augment: Augment,
         flip: bool,
+        held: Sequence[int] = (),
     ) -> None:
         self.root, self.cache = root, Path(cache).expanduser()
         self.classes, self.train, self.test, self.size = classes, train, test, size
-        self.train_count, self.test_count = len(train.paths), len(test.paths)
+        self.held_rows, self.val_count = held, len(held)
+        self.train_count, self.test_count = len(train.labels) - len(held), len(test.labels)
         self.given_mean, self.given_std = mean, std
-        self.augment, self.flip = augment, flip
+        self.augment, self.flip = checked(augment), flip
 
     def examine(self, watch: Watch | None = None) -> list[str]:
         """Also decode what is not in the cache: a file that cannot be is found here."""
@@ -51,13 +51,16 @@ class Decoded(OfFiles, Resident):
         return notes
 
     def kept(self, watch: Watch | None = None) -> Kept:
-        return Kept(self.cache, self.content_hash(watch), self.train_count + self.test_count, self.size)
+        return Kept(self.cache, self.content_hash(watch), len(self.train.labels) + self.test_count, self.size)
+
+    def held(self, labels: Sequence[int]) -> list[int]:
+        return list(self.held_rows)
 
     def pixels(self, watch: Watch | None = None) -> Pixels:
         def make() -> Pixels:
             hashes = self.contents().hashes
-            values = decode(self.train.paths + self.test.paths, self.size, watch, hashes)
-            return Pixels(values, statistics(values[: self.train_count]))
+            values = decode((self.train, self.test), self.size, watch, hashes)
+            return Pixels(values, statistics(values[: len(self.train.labels)]))
 
         return self.kept(watch).made(make)
 
@@ -65,25 +68,25 @@ class Decoded(OfFiles, Resident):
         values, (mean, std) = self.pixels(watch)
         self.mean = self.given_mean or mean.tolist()
         self.std = self.given_std or std.tolist()
-        halves = zip(np.split(values, [self.train_count]), (self.train.labels, self.test.labels), strict=True)
+        halves = zip(np.split(values, [len(self.train.labels)]), (self.train.labels, self.test.labels), strict=True)
         train, test = (Images(torch.from_numpy(some), torch.tensor(labels)) for some, labels in halves)
         return train, test
 
 
 def decode(
-    paths: Sequence[str], size: int, watch: Watch | None = None, hashes: np.ndarray | None = None, piece: int = 64
+    halves: Sequence[Source], size: int, watch: Watch | None = None, hashes: np.ndarray | None = None, piece: int = 64
 ) -> np.ndarray:
-    """Files to [M, size, size, 3] uint8; Pillow decodes outside the interpreter's lock, so threads are enough."""
-    pixels = np.empty((len(paths), size, size, 3), np.uint8)
+    """Images to [M, size, size, 3] uint8; Pillow decodes outside the interpreter's lock, so threads are enough."""
+    every = [(half, row) for half in halves for row in range(len(half.labels))]
+    pixels = np.empty((len(every), size, size, 3), np.uint8)
+    plain = Preprocessing(size, size, "bicubic", (0.0,) * 3, (1.0,) * 3)
 
     def fill(start: int) -> None:
-        for row, path in enumerate(paths[start : start + piece], start):
-            data, _ = content(path)
-            if hashes is not None and hash_of(data) != hashes[row].tobytes():
-                raise Mistake(f"'{shown(path)}' was changed while it was read; the same command begins again")
-            pixels[row] = np.asarray(fitted(decoded(BytesIO(data), path), size))
+        for place, (half, row) in enumerate(every[start : start + piece], start):
+            image = half.certain(row, None if hashes is None else hashes[place])
+            pixels[place] = np.asarray(plain.square(image))
 
-    starts = range(0, len(paths), piece)
+    starts = range(0, len(every), piece)
     pool = ThreadPoolExecutor(os.cpu_count())
     try:
         done = pool.map(fill, starts)
@@ -92,11 +95,6 @@ def decode(
     finally:
         pool.shutdown(cancel_futures=True)  # the first broken file ends the decoding
     return pixels
-
-
-def fitted(image: Image.Image, size: int) -> Image.Image:
-    """Scale the shorter side to `size` and cut out the middle; an image of that size stays as it is."""
-    return image if image.size == (size, size) else ImageOps.fit(image, (size, size), Image.Resampling.BICUBIC)
 
 
 def statistics(pixels: np.ndarray) -> np.ndarray:

@@ -5,9 +5,11 @@ from __future__ import annotations
 import os
 from typing import Annotated
 
+from unix_exp.data.augment.choice import Augment
 from unix_exp.data.files import existing_folder, find_classes, find_images
+from unix_exp.data.held_out import HeldOut, held_out
 from unix_exp.data.streamed import IMAGENET_MEAN, IMAGENET_STD, Streamed, Workers
-from unix_exp.ranges import Range
+from unix_exp.ranges import Range, Seed
 from unix_exp.registry import datasets
 from unix_exp.types import Mistake
 
@@ -21,9 +23,11 @@ class ImageNet(Streamed):
         path: str = "data/imagenet",
         size: Annotated[int, Range(32, 2048)] = 224,
         cache: str = "data/cache",
-        augment: bool = True,
+        augment: Augment = True,
         flip: bool = True,
-        workers: Workers = 4,
+        workers: Workers | None = None,
+        val: HeldOut = 0.0,
+        split_seed: Seed = 0,
     ) -> None:
         if size < 32:
             raise Mistake(f"dataset.size is {size}; choose 32 or more")
@@ -31,4 +35,6 @@ class ImageNet(Streamed):
         folders = [os.path.join(root, half) for half in ("train", "val")]
         classes = find_classes(folders[0])
         train, test = (find_images(folder, classes) for folder in folders)
-        super().__init__(root, classes, train, test, size, IMAGENET_MEAN, IMAGENET_STD, augment, flip, workers, cache)
+        held = held_out(train.labels, val, split_seed)
+        mean, std = IMAGENET_MEAN, IMAGENET_STD
+        super().__init__(root, classes, train, test, size, mean, std, augment, flip, workers, cache, held)

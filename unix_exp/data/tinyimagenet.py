@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import os
 
+from unix_exp.data.augment.choice import Augment
 from unix_exp.data.decoded import Decoded
 from unix_exp.data.files import Files, check_name, existing_folder, find_classes, find_images
+from unix_exp.data.held_out import HeldOut, held_out
 from unix_exp.data.opening import content, looked_up
+from unix_exp.ranges import Seed
 from unix_exp.registry import datasets
 from unix_exp.types import Mistake
 
@@ -19,16 +22,19 @@ class TinyImageNet(Decoded):
         self,
         path: str = "data/tiny-imagenet-200",
         cache: str = "data/cache",
-        augment: bool = True,
+        augment: Augment = True,
         flip: bool = True,
+        val: HeldOut = 0.0,
+        split_seed: Seed = 0,
     ) -> None:
         root = existing_folder(path, "dataset.path")
         train_folder = os.path.join(root, "train")
         classes = find_classes(train_folder)
         train = find_images(train_folder, classes, inside="images")
         test = find_annotated(os.path.join(root, "val"), classes)
+        held = held_out(train.labels, val, split_seed)
         mean, std = (0.4802, 0.4481, 0.3975), (0.2770, 0.2691, 0.2821)
-        super().__init__(root, classes, train, test, 64, mean, std, cache, augment, flip)
+        super().__init__(root, classes, train, test, 64, mean, std, cache, augment, flip, held)
 
 
 def find_annotated(folder: str, classes: tuple[str, ...]) -> Files:

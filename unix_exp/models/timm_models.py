@@ -7,6 +7,7 @@ from typing import Any, cast
 
 from torch import nn
 
+from unix_exp.models.own_input import published_input
 from unix_exp.models.taps import listen, loading_weights
 from unix_exp.registry import models
 from unix_exp.types import Mistake
@@ -31,6 +32,9 @@ def build(arch: str, pretrained: bool = False, taps: list[str] | None = None, nu
     if isinstance(classifier, nn.ModuleList):
         raise Mistake(f"{what} has {len(classifier)} classifiers, and so no single embedding; choose another arch")
     net.own_size = net.pretrained_cfg["input_size"][-1]  # the size of images it is made for
+    if pretrained:
+        published_input(net, net.pretrained_cfg["mean"], net.pretrained_cfg["std"])
+        net.licence = net.pretrained_cfg.get("license")
     listen(what, net, classifier, taps, net.own_size)
     return cast(nn.Module, net)
 

@@ -6,6 +6,7 @@ from typing import Any, cast
 
 from torch import nn
 
+from unix_exp.models.own_input import published_input
 from unix_exp.models.taps import listen, loading_weights
 from unix_exp.registry import models
 from unix_exp.types import Mistake
@@ -28,6 +29,7 @@ def build(arch: str, pretrained: bool = False, taps: list[str] | None = None, nu
         weights = torchvision.models.get_model_weights(arch).DEFAULT
         with loading_weights(what):
             net = torchvision.models.get_model(arch, weights=weights, progress=False, **options)
+        published_input(net, weights.transforms().mean, weights.transforms().std)
         if len(weights.meta["categories"]) != num_classes:
             replace_classifier(net, num_classes)
     else:

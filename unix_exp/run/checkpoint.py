@@ -87,13 +87,13 @@ def keep_previous(path: Path) -> None:
     part.unlink(missing_ok=True)  # where both were one file, as a kill in the middle leaves them, nothing was renamed
 
 
-def save_weights(path: Path, network: nn.Module) -> None:
-    save_tensors(path, network.state_dict())
+def save_weights(path: Path, network: nn.Module, metadata: dict[str, str] | None = None) -> None:
+    save_tensors(path, network.state_dict(), metadata)
 
 
-def save_tensors(path: Path, tensors: Mapping[str, Tensor]) -> None:
+def save_tensors(path: Path, tensors: Mapping[str, Tensor], metadata: dict[str, str] | None = None) -> None:
     plain = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
-    write_whole(path, lambda part: part.write_bytes(safetensors.torch.save(plain)))
+    write_whole(path, lambda part: part.write_bytes(safetensors.torch.save(plain, metadata)))
 
 
 def read_state(path: Path) -> Any:

@@ -37,6 +37,7 @@ class RunFolder:
         self.analysis = path / "analysis.jsonl"
         self.checkpoint = path / "checkpoint.pt"
         self.weights = path / "student.safetensors"
+        self.description = path / "student.json"  # what its metadata says, too: for people and for other programs
         self.images = path / "images.safetensors"  # the latest values of each training image, where a method gives some
         self.pictures = path / "images"  # the training images with the highest and the lowest of these values
         self._result = path / "result.json"
@@ -100,6 +101,10 @@ class RunFolder:
     def write_config(self, settings: dict[str, Any]) -> None:
         text = OmegaConf.to_yaml(OmegaConf.create(settings))
         write_whole(self.config, lambda part: part.write_text(text))
+
+    def write_description(self, values: dict[str, Any]) -> None:
+        text = json.dumps(checked(values), indent=2) + "\n"
+        write_whole(self.description, lambda part: part.write_text(text))
 
     def _lock_file(self) -> tuple[int, int] | None:
         try:

@@ -11,6 +11,7 @@ from unix_exp import config
 from unix_exp.models.logits import Logits
 from unix_exp.registry import models
 from unix_exp.run.checkpoint import Differences, content_hash, load_weights, weights_in
+from unix_exp.run.description import described
 from unix_exp.run.foreign import json_of
 from unix_exp.run.networks import STUDENT
 from unix_exp.run.seal import verify
@@ -20,7 +21,11 @@ from unix_exp.words import nearest
 
 
 def load(run: str | Path, role: str = STUDENT, logits: bool = False) -> nn.Module:
-    """A network of a finished run in eval mode, by role: "student", or "teacher" where its file still is."""
+    """A network of a finished run in eval mode, by role: "student", or "teacher" where its file still is.
+
+    Its `classes` are the names in the order of the logits, and `preprocess` makes its input of an image or a file; both
+    are None for runs of earlier versions.
+    """
     path = Path(run).expanduser()
     result = read_result(path)
     settings = result["settings"]
@@ -38,7 +43,11 @@ def load(run: str | Path, role: str = STUDENT, logits: bool = False) -> nn.Modul
     )
     if recorded not in (None, content_hash(file)):
         raise Mistake(f"{file} is not the {role} of {path} any more; its content has changed since the run")
-    return (Logits(network) if logits else network).eval()
+    made = Logits(network) if logits else network
+    own = described(file)
+    setattr(made, "classes", own.classes if own is not None else None)  # noqa: B010
+    setattr(made, "preprocess", own.preprocessing if own is not None else None)  # noqa: B010
+    return made.eval()
 
 
 def built(chosen: config.Settings, role: str, classes: int) -> nn.Module:

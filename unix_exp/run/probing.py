@@ -11,7 +11,9 @@ from typing import Any
 from torch import nn
 
 from unix_exp.config import plugins
+from unix_exp.data.preprocessing import Preprocessing
 from unix_exp.engine.runtime import Runtime
+from unix_exp.models.own_input import Normalised, see_as_trained
 from unix_exp.ranges import parameters_of
 from unix_exp.registry import probes
 from unix_exp.run import components
@@ -32,6 +34,9 @@ def probe(run: Path, name: str, settings: Mapping[str, Any], device: str = "auto
     data = components.dataset(recorded["dataset"])
     check_same(result, data, run)
     data.load(used)
+    if hasattr(data, "preprocessing"):
+        for network in networks.values():
+            see_as_trained(network, normalisation_of(data.preprocessing()), own_of(network))
     found = {
         "probe": name, "about": inspect.getdoc(probes[name]) or "", "settings": complete(name, settings),
         "found": dict(made(networks, data)),
@@ -40,6 +45,16 @@ def probe(run: Path, name: str, settings: Mapping[str, Any], device: str = "auto
     path.parent.mkdir(exist_ok=True)
     write_whole(path, lambda part: part.write_text(json.dumps(found, indent=1) + "\n"))
     return found
+
+
+def normalisation_of(preprocessing: Preprocessing) -> Normalised:
+    return Normalised(preprocessing.mean, preprocessing.std)
+
+
+def own_of(network: nn.Module) -> Normalised | None:
+    """What a loaded network was trained with; None for runs of earlier versions, which saw the data's."""
+    preprocess: Any = network.preprocess
+    return None if preprocess is None else normalisation_of(preprocess)
 
 
 def complete(name: str, settings: Mapping[str, Any]) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
@@ -15,15 +16,17 @@ from unix_exp.config import plugins
 from unix_exp.engine.evaluate import evaluate
 from unix_exp.engine.folding import frozen
 from unix_exp.engine.runtime import Runtime
+from unix_exp.models.own_input import Normalised, see_as_trained
 from unix_exp.run.checkpoint import HOUR, content_hash, read_state, remove_leftovers, write_whole
+from unix_exp.run.description import Description, described
 from unix_exp.run.foreign import json_of
 from unix_exp.run.images import recorded_of
 from unix_exp.run.networks import STUDENT, TEACHER, Network
 from unix_exp.run.plan import Located, Plan
 from unix_exp.run.seal import CHECK, checked, verify
-from unix_exp.run.sources import Average
+from unix_exp.run.sources import Average, file_of
 from unix_exp.sinks.console import Console
-from unix_exp.types import Mistake
+from unix_exp.types import Dataset, Mistake
 
 LOST = 0.2  # points of accuracy that a cheaper teacher may lose without a message
 
@@ -41,6 +44,8 @@ class Ready(NamedTuple):
 
     networks: dict[str, nn.Module]
     hashes: dict[str, str]  # by role, of the files that were read
+    seen: dict[str, Normalised | None]  # by role, how a network sees the images; None where nobody knows
+    licences: dict[str, str]  # of weights that were read or published, where they are known
     measured: Measured | None  # the teacher
 
     @property
@@ -53,7 +58,10 @@ def make_ready(plan: Plan, console: Console) -> Ready:
     located = plan.located
     runtime = located.runtime
     networks: dict[str, nn.Module] = {}
-    hashes, measured = {}, None
+    hashes: dict[str, str] = {}
+    seen: dict[str, Normalised | None] = {}
+    licences: dict[str, str] = {}
+    measured = None
     for network in located.networks:
         module = plan.modules[network.role]
         if network.note is not None:
@@ -61,6 +69,10 @@ def make_ready(plan: Plan, console: Console) -> Ready:
         read = network.source.fill(module, network.name, console.say)
         if read is not None:
             hashes[network.role] = read
+        own = described(file) if (file := file_of(network.source)) is not None else None
+        check_classes(network, own, located.data, console)
+        seen[network.role] = seen_by(network, module, own, located.data, seen)
+        licences |= own.licences if own is not None else published_licence(network, module)
         if isinstance(network.source, Average):
             module.load_state_dict(plan.modules[STUDENT].state_dict())  # it begins as the student does
         networks[network.role] = module = runtime.settled(module)
@@ -70,7 +82,34 @@ def make_ready(plan: Plan, console: Console) -> Ready:
             networks[network.role] = frozen(module, runtime.precision_of_teacher, located.data.size, console.say)
             if network.role == TEACHER and measured is not None:
                 compare(networks[network.role], measured, network, located, console, read)
-    return Ready(networks, hashes, measured)
+    return Ready(networks, hashes, seen, licences, measured)
+
+
+def seen_by(
+    network: Network, module: nn.Module, own: Description | None, data: Dataset, seen: Mapping[str, Normalised | None]
+) -> Normalised | None:
+    """Let a network see images as its weights want them."""
+    if not hasattr(data, "preprocessing"):
+        return None
+    given = Normalised(data.preprocessing().mean, data.preprocessing().std)
+    wanted = seen[STUDENT] if isinstance(network.source, Average) else own.normalised if own is not None else None
+    return see_as_trained(module, given, wanted)
+
+
+def check_classes(network: Network, own: Description | None, data: Dataset, console: Console) -> None:
+    """A file that says which classes it knows has to know those of the data, in their order."""
+    if own is None or network.kind == "trained" or own.classes == tuple(data.classes):
+        return
+    if sorted(own.classes) == sorted(data.classes):
+        raise Mistake(f"the {network.role}'s classes are the data's in another order; give one that was trained on it")
+    differing = ((theirs, ours) for theirs, ours in zip(own.classes, data.classes, strict=False) if theirs != ours)
+    for theirs, ours in list(differing)[:1]:
+        console.say(f"note: what the {network.role} calls {theirs!r} is {ours!r} in this data")
+
+
+def published_licence(network: Network, module: nn.Module) -> dict[str, str]:
+    licence = getattr(module, "licence", None)
+    return {network.name: str(licence)} if licence else {}
 
 
 def measured_teacher(

@@ -95,6 +95,13 @@ class Average:
 Source: TypeAlias = Fresh | FromFile | FromStore | Published | Average
 
 
+def file_of(source: Source) -> Path | None:
+    """The file that holds the weights, where there is one."""
+    if isinstance(source, FromFile):
+        return source.path
+    return source.folder.weights if isinstance(source, FromStore) else None
+
+
 def checkpoint_path(given: str, role: str) -> Path:
     """The file that a setting names; of a run's folder, the student in it."""
     path = at_home(given)

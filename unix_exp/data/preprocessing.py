@@ -1,0 +1,69 @@
+"""How an image file becomes a network's input when it is tested or used: for training, export and prediction alike."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from os import PathLike
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from PIL import Image
+from torch import Tensor
+
+from unix_exp.data.opening import open_image
+
+KERNELS = {"bicubic": Image.Resampling.BICUBIC, "bilinear": Image.Resampling.BILINEAR}
+
+
+class Preprocessing(NamedTuple):
+    """Scale the shorter side to `resize`, cut out the middle, bring the pixels to mean 0 and deviation 1."""
+
+    size: int  # side of the result in pixels
+    resize: int
+    interpolation: str  # one of KERNELS
+    mean: tuple[float, ...]  # by channel, of pixels in [0, 1]
+    std: tuple[float, ...]
+
+    def __call__(self, image: Image.Image | str | PathLike[str]) -> Tensor:
+        """[3, size, size] float32 of an image, or of the file that holds it."""
+        opened = image if isinstance(image, Image.Image) else open_image(str(image))
+        pixels = torch.from_numpy(np.array(self.square(opened.convert("RGB")))).float() / 255
+        return ((pixels - torch.tensor(self.mean)) / torch.tensor(self.std)).permute(2, 0, 1)
+
+    def square(self, image: Image.Image) -> Image.Image:
+        """The middle of the scaled image; an image of that size stays as it is."""
+        if image.size == (self.size, self.size) and self.resize == self.size:
+            return image
+        width, height = self.scaled(image.size)
+        return self.part(image, round((width - self.size) / 2), round((height - self.size) / 2))
+
+    def part(self, image: Image.Image, left: int, top: int) -> Image.Image:
+        """The part of the scaled image that begins there."""
+        width, height = self.scaled(image.size)
+        across, down = image.width / width, image.height / height
+        # The part that is cut out is the only one that is scaled: a long strip would otherwise fill the memory.
+        part = (left * across, top * down, (left + self.size) * across, (top + self.size) * down)
+        return image.resize((self.size, self.size), KERNELS[self.interpolation], within(part, image.size))
+
+    def scaled(self, size: tuple[int, int]) -> tuple[int, int]:
+        """Width and height with the shorter side scaled; the longer is cut to whole pixels, as torchvision does."""
+        shorter, longer = min(size), max(size)
+        other = int(self.resize * longer / shorter)
+        return (self.resize, other) if size[0] <= size[1] else (other, self.resize)
+
+    @classmethod
+    def of(cls, kept: Mapping[str, Any]) -> Preprocessing:
+        """From a record."""
+        size, resize, interpolation = kept["size"], kept["resize"], kept["interpolation"]
+        mean, std = tuple(map(float, kept["mean"])), tuple(map(float, kept["std"]))
+        fits = type(size) is int and type(resize) is int and 0 < size <= resize and len(mean) == len(std) == 3
+        if not fits or interpolation not in KERNELS or min(std) <= 0:
+            raise ValueError("its preprocessing is not whole")
+        return cls(size, resize, interpolation, mean, std)
+
+
+def within(part: Sequence[float], size: tuple[int, int]) -> tuple[float, float, float, float]:
+    """Rounding may have put a border outside."""
+    left, top, right, bottom = part
+    return max(left, 0.0), max(top, 0.0), min(right, float(size[0])), min(bottom, float(size[1]))
