@@ -86,6 +86,7 @@ def test_parts_are_drawn_as_torchvision_draws_them() -> None:
 @every_name
 def test_an_epoch_is_a_function_of_its_seed_whatever_came_before(name: str) -> None:
     data = Pictures(name)
+    torch.manual_seed(98)
     whole = list(data.train_batches(5, 7))
     torch.manual_seed(99)
     assert same(iter(whole), data.train_batches(5, 7)) and not same(iter(whole), data.train_batches(5, 8))
@@ -94,6 +95,10 @@ def test_an_epoch_is_a_function_of_its_seed_whatever_came_before(name: str) -> N
         assert batch.images.shape == (5, 3, 16, 16) and batch.images.dtype == torch.float32
         pixels_of(batch.images)
         assert batch.images.is_contiguous(memory_format=torch.channels_last)
+    drawn, other = (data.drawn(torch.Generator().manual_seed(seed)) for seed in (7, 8))
+    for row, image in enumerate(torch.cat([batch.images for batch in whole])):
+        assert torch.equal(image, data.gathered(drawn, slice(row, row + 1)).images[0]), "alone as in a batch"
+    assert drawn.change is None or other.change is None or not torch.equal(drawn.change, other.change)
 
 
 @every_name
