@@ -7,18 +7,19 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from unix_exp.config import plugins
+from unix_exp.config import optimiser, plugins
 from unix_exp.config.names import has_teacher
 from unix_exp.config.settings import Settings, without
 from unix_exp.ranges import parameters_of
 from unix_exp.registry import augmentations
 
-# Settings of where data is, how it is read or what it is called; the images themselves have a fingerprint.
-PLACES = {"path", "root", "cache", "download", "workers", "title"}
+# Settings of where data is, how it is read or what it is called, or that the images' fingerprint says.
+PLACES = {"path", "root", "cache", "download", "workers", "title", "side"}
 
 # Settings that came after the first identities. At this value they change nothing, so runs keep the names they have.
 LATER: Mapping[str, Settings] = {
-    "dataset": {"val": 0, "split_seed": 0},
+    "dataset": {"val": 0, "split_seed": 0, "test": None},
+    "recipe": {"decay_norms": True},
 }
 
 
@@ -32,13 +33,26 @@ def what_determines(settings: Settings, fingerprint: str, teacher: str | None) -
         "distiller": settings["distiller"],
         "sampler": settings["sampler"],
         "criterion": settings["criterion"],
-        "recipe": changed("recipe", settings),
+        "recipe": of_recipe(settings["recipe"]),
         "seed": settings["seed"],
         **precisions(settings),
         **apart(settings),
         **({"answers": fixed} if (fixed := of_answers(settings)) else {}),
         **({"plugins": code} if code else {}),  # changed code is another run
     }
+
+
+def of_recipe(recipe: Settings) -> Settings:
+    """What of a recipe changes a result."""
+    found = optimiser.in_use(changed("recipe", {"recipe": recipe}))
+    # Once there was one optimiser alone, and no recipe named it.
+    return without(found, "optimiser") if optimiser.of_recipe(recipe) == optimiser.usual() else found
+
+
+def whole_recipe(recipe: Mapping[str, Any]) -> Settings:
+    """The same with all that an older record lacks, for comparing."""
+    found = optimiser.in_use(completed("recipe", {"recipe": dict(recipe)}))
+    return {"optimiser": optimiser.of_recipe(recipe), **without(found, "optimiser")}
 
 
 def changed(group: str, settings: Settings) -> Settings:
@@ -60,6 +74,11 @@ def of_images(settings: Settings) -> Settings:
         earlier = getattr(constructor, "earlier", None)
         found["augment"] = {"name": name, **own} if own else name if earlier is None else earlier
     return found
+
+
+def completed(group: str, settings: Settings) -> Settings:
+    """A group's settings, with the later ones that an older record lacks; these first, so that all have one order."""
+    return {**LATER.get(group, {}), **settings[group]}
 
 
 def apart(settings: Settings) -> Settings:

@@ -42,8 +42,10 @@ def lead(runs: Sequence[Run], skipped: Sequence[Skipped]) -> str:
     folders = "1 folder was" if len(skipped) == 1 else f"{len(skipped)} folders were"
     warning = f" {folders} skipped; the last section says why." if skipped else ""
     count = "1 finished run" if len(runs) == 1 else f"{len(runs)} finished runs"
+    chosen = ", or of the one that is best on validation images where there are any"
+    which = "last epoch" + chosen * any(run.chose_on_validation for run in runs)
     return (
-        f"{count}. Accuracies are of the last epoch, mean ± standard deviation over seeds and in brackets their "
+        f"{count}. Accuracies are of the {which}, mean ± standard deviation over seeds and in brackets their "
         f"number. Compute is counted, operation by operation. Hardware: {machines}. "
         f"PyTorch {', '.join(torch)}.{warning}"
     )

@@ -24,6 +24,7 @@ from unix_exp.report.blocks import (
     Table,
     slug,
 )
+from unix_exp.report.chosen import notes_on
 from unix_exp.report.runs import Run
 from unix_exp.report.setting import Setting
 
@@ -94,9 +95,8 @@ def in_grid(arm: Mapping[str, Any], facts: Mapping[str, Any]) -> bool:
 
 def made_by(run: Run) -> dict[str, Any]:
     """How a missing teacher was trained, by dotted name."""
-    return flat(
-        {key: run.settings.get(key) or {} for key in ("teacher_sampler", "teacher_criterion", "teacher_recipe")}
-    )
+    parts = {key: run.settings.get(key) or {} for key in ("teacher_sampler", "teacher_criterion")}
+    return flat({**parts, "teacher_recipe": config.of_recipe(run.settings.get("teacher_recipe") or {})})
 
 
 def arms_table(found: Sequence[Compared], facts: Mapping[str, Any]) -> Table:
@@ -119,6 +119,7 @@ def arms_table(found: Sequence[Compared], facts: Mapping[str, Any]) -> Table:
     notes = [
         "Full mixup mixes every pair of a batch, partial mixup a tenth of them. Mixing costs nothing that is counted."
     ]
+    notes += notes_on(run for one in found for run in one.runs)
     return Table("MIX-KD: mixup and temperature.", head, rows, "mixkd-arms", notes=notes)
 
 
