@@ -22,12 +22,13 @@ LAYERS = [
     {"engine"},
     {"sinks"},
     {"run"},
+    {"deploy"},
     {"plots"},
     {"report"},
     {"cli"},
     {"sweeps"},
     {"cluster"},
-    {"train", "dashboard", "bench", "probes", "answers"},
+    {"train", "dashboard", "bench", "probes", "answers", "export", "predict"},
 ]
 LEVEL = {name: level for level, names in enumerate(LAYERS) for name in names}
 
