@@ -1,1 +1,1 @@
-"""Finished runs in use: their networks and exported files, asked about images; the model card."""
+"""A student outside of this package: exported, checked, and used from its file alone."""

@@ -5,19 +5,20 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from typing import NamedTuple, TypeAlias
+from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
 
+from unix_exp.deploy.answering import Answer
+from unix_exp.deploy.loaded import Loaded, opened
+from unix_exp.deploy.records import exports_of
 from unix_exp.deploy.tested import Tested
 from unix_exp.models.own_input import Normalised
 from unix_exp.run.load import load, other
 from unix_exp.run.networks import STUDENT, TEACHER
-from unix_exp.run.probing import own_of
+from unix_exp.run.probing import normalisation_of, own_of
 from unix_exp.types import Mistake
-
-Images: TypeAlias = Callable[[Tensor], Tensor]
 
 
 class Entrant(NamedTuple):
@@ -27,10 +28,11 @@ class Entrant(NamedTuple):
     architecture: str
     file: Path
     device: str
-    prepare: Images  # from the data set's normalisation to the network's own, and to its layout
-    answer: Images  # prepared images -> logits
-    again: Callable[[], Images]  # read the network once more, in another process too, and answer
+    prepare: Callable[[Tensor], Tensor]  # from the data set's normalisation to the network's own, and to its layout
+    answer: Answer  # prepared images -> logits
+    again: Callable[[], Answer]  # read the network once more, in another process too, and answer
     module: nn.Module | None = None  # where it is one of this package
+    needs: tuple[str, ...] = ()  # packages beside PyTorch that it computes with
 
     def logits(self, images: Tensor) -> Tensor:
         return self.answer(self.prepare(images))
@@ -45,6 +47,15 @@ def entrants_of(of: Tested) -> tuple[list[Entrant], list[str]]:
         except Mistake as mistake:
             notes.append(f"the teacher is not measured: {mistake}")
     found.append(of_role(of, STUDENT))
+    try:
+        names = list(exports_of(of.path))
+    except Mistake as mistake:
+        return found, [*notes, f"no export is measured: {mistake}"]
+    for name in names:
+        try:
+            found.append(of_export(of, name))
+        except Mistake as mistake:
+            notes.append(f"{name} is not measured: {mistake}")
     return found, notes
 
 
@@ -56,6 +67,28 @@ def of_role(of: Tested, role: str) -> Entrant:
     name = of.result["student"] if own else of.result["teacher"]["name"]
     prepare = partial(prepared, own=own_of(module), given=of.given, layout=of.layout, device=str(of.device))
     return Entrant(role, name, file, str(of.device), prepare, module, again, module)
+
+
+def of_export(of: Tested, name: str) -> Entrant:
+    """ONNX Runtime computes on the CPU, wherever the others do."""
+    file = of.path / name
+    device = "cpu" if file.suffix == ".onnx" else str(of.device)
+    loaded = opened(file, torch.get_num_threads(), device)
+    own = None if loaded.preprocessing is None else normalisation_of(loaded.preprocessing)
+    plain = partial(prepared, own=own, given=of.given, layout=torch.contiguous_format, device=device)
+    prepare = partial(as_pixels, loaded=loaded, plain=plain) if loaded.prepares else plain
+    prepare(torch.zeros(1, 3, of.data.size, of.data.size))  # an export that cuts its images itself says so
+    again = partial(answer_of, file, torch.get_num_threads(), device)
+    needs = ("onnxruntime",) if device == "cpu" and file.suffix == ".onnx" else ()
+    return Entrant(name, of.result["student"], file, device, prepare, loaded.answering.answer, again, needs=needs)
+
+
+def answer_of(file: Path, threads: int, device: str) -> Answer:
+    return opened(file, threads, device).answering.answer
+
+
+def as_pixels(images: Tensor, loaded: Loaded, plain: Callable[[Tensor], Tensor]) -> Tensor:
+    return loaded.as_pixels(plain(images))
 
 
 def network(run: Path, role: str, device: str, layout: torch.memory_format) -> nn.Module:

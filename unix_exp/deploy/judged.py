@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from math import sqrt
-from typing import NamedTuple, TypeAlias
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
+from unix_exp.deploy.answering import Answer
 from unix_exp.types import Dataset, Watch
 
-Answer: TypeAlias = Callable[[Tensor], Tensor]  # images as the data set gives them [N, 3, H, W] -> logits [N, C]
 Z95 = 1.959964  # of the normal distribution, two-sided
 
 

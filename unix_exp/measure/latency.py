@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from unix_exp.bench.measure import Contestant, alternate, waiting_for, warm
-from unix_exp.deploy.judged import Answer
+from unix_exp.deploy.answering import Answer
 from unix_exp.run.measured import Latency
 from unix_exp.types import Watch
 

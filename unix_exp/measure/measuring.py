@@ -86,7 +86,7 @@ def timed(prepared: Sequence[Prepared], asked: Asked, watch: Watch) -> list[dict
 def timing(one: Entrant, run: Prepared, found: dict[int, Latency], asked: Asked) -> Timing:
     speeds = {str(batch): 1000 * batch / latency["median"] for batch, latency in found.items()}
     timed = Timing(latency_ms={str(batch): latency for batch, latency in found.items()}, images_per_second=speeds)
-    held = peaks(one.again, one.prepare(run.images[:1]), asked.batches, torch.get_num_threads())
+    held = peaks(one.again, one.prepare(run.images[:1]), asked.batches, torch.get_num_threads(), one.needs)
     return timed if held is None else {**timed, "peak_bytes": {str(batch): count for batch, count in held.items()}}
 
 

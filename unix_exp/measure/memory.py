@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from unix_exp.bench.chips import process_memory
-from unix_exp.deploy.judged import Answer
+from unix_exp.deploy.answering import Answer
 
 # One process imports PyTorch and is then copied for each network: its threads have not begun, so that is safe.
 METHOD = "forkserver"

@@ -1,0 +1,60 @@
+"""An ONNX file that says how to use it, run by ONNX Runtime on the CPU."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from unix_exp.deploy.answering import Answering
+from unix_exp.deploy.needed import needed
+from unix_exp.run.description import KEY, Description
+from unix_exp.run.foreign import parsed
+from unix_exp.types import Mistake
+from unix_exp.words import first_line
+
+OUTPUT = "logits"
+PIXELS = "tensor(uint8)"  # the type of an input that is prepared by the file itself
+
+
+def opened(file: Path, threads: int | None, device: str = "cpu") -> Answering:
+    session = session_of(file, threads)
+    description = description_in(file, dict(session.get_modelmeta().custom_metadata_map))
+    inputs, outputs = session.get_inputs(), session.get_outputs()
+    if len(inputs) != 1 or [one.name for one in outputs] != [OUTPUT]:
+        raise Mistake(
+            f"{file} has {len(inputs)} inputs and the outputs {[one.name for one in outputs]}; export it again"
+        )
+    name = inputs[0].name
+
+    def answer(images: Tensor) -> Tensor:
+        (logits,) = session.run([OUTPUT], {name: images.cpu().contiguous().numpy()})
+        return torch.from_numpy(logits)
+
+    return Answering(description, answer, inputs[0].type == PIXELS)
+
+
+def session_of(file: Path, threads: int | None) -> Any:
+    runtime = needed("onnxruntime", f"to open {file}")
+    options = runtime.SessionOptions()
+    options.log_severity_level = 3  # errors: a warning about what it optimises is nobody's business
+    options.intra_op_num_threads = threads or 0
+    options.inter_op_num_threads = 1
+    try:
+        return runtime.InferenceSession(file.read_bytes(), options, providers=["CPUExecutionProvider"])
+    except Exception as error:  # of kinds that ONNX Runtime does not name
+        raise Mistake(f"{file} cannot be opened as ONNX ({first_line(error)[:200]}); export it again") from None
+
+
+def description_in(file: Path, metadata: dict[str, str]) -> Description:
+    if KEY not in metadata:
+        raise Mistake(
+            f"{file} has no metadata '{KEY}', which says its classes and how images are prepared; "
+            "use a file that python -m unix_exp.export wrote"
+        )
+    try:
+        return Description.of(parsed(metadata[KEY]))
+    except (ValueError, TypeError, KeyError, AttributeError) as error:
+        raise Mistake(f"the metadata of {file} is damaged ({error}); export it again") from None
