@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import torch
 from PIL import Image
+from torch import Tensor
 
 from unix_exp.types import Dataset
 
@@ -89,3 +90,9 @@ def paint_folder(root: Path, train: int = 4, test: int = 2, side: int = 16) -> P
             for number in range(count):
                 of_equal_size(root / half / name / f"{number}.png", 100 * (half == "test") + 10 * label + number, side)
     return root
+
+
+def soft(count: int, side: int) -> Tensor:
+    """Images of soft colours, [count, 3, side, side] uint8."""
+    coarse = torch.rand(count, 3, 4, 4, generator=torch.Generator().manual_seed(count))
+    return (torch.nn.functional.interpolate(coarse, side, mode="bicubic").clamp(0, 1) * 255).byte()

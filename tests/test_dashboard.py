@@ -79,7 +79,8 @@ def test_everything_drawn_is_logged_by_training(view: dict[str, Any], offline_ru
         for key in group
     }
     of_stored_answers = {"cost/answers_gflops"}  # this run stored none
-    assert set(named(view)) - logged == {"run:displayName", *of_stored_answers}
+    on_validation_images = {"val/top1", "val/top5"}  # and held none out
+    assert set(named(view)) - logged == {"run:displayName", *of_stored_answers, *on_validation_images}
 
 
 def test_no_metric_stands_where_the_test_above_does_not_look(view: dict[str, Any]) -> None:

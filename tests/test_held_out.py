@@ -108,3 +108,21 @@ def test_preprocessing_comes_back_from_a_record() -> None:
     for spoiled in ({"size": 40}, {"std": [0, 1, 1]}, {"interpolation": "x"}, {"mean": [0.5]}):
         with pytest.raises(ValueError, match="not whole"):
             Preprocessing.of(one._asdict() | spoiled)
+
+
+def test_shapes_of_another_size_are_the_same_shapes() -> None:
+    small, large = Shapes(48, 24), Shapes(48, 24, size=64)
+    for data in (small, large):
+        data.load("cpu")
+    (few, labels), (fine, same) = next(small.test_batches(24)), next(large.test_batches(24))
+    assert fine.shape[-1] == 64 and torch.equal(labels, same)
+    # Each noise is drawn for its own pixels, so what is compared is the picture without it.
+    coarse = torch.nn.functional.avg_pool2d(fine, 2)
+    correlation = torch.corrcoef(torch.stack([few[0].flatten(), coarse[0].flatten()]))[0, 1]
+    assert correlation > 0.8, "the first image is drawn with the same numbers"
+    whole = {"student": {}, "distiller": {}, "sampler": {}, "criterion": {}, "recipe": {}, "seed": 0}
+    own = [
+        what_determines(whole | {"dataset": {"name": "shapes", **size}}, "f", None)["dataset"]
+        for size in ({}, {"size": 32}, {"size": 64})
+    ]
+    assert own[0] == own[1] != own[2]

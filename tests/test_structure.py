@@ -61,6 +61,7 @@ def test_imports_go_one_way() -> None:
 WORDS = {  # what a line says that is about a component of a kind
     "model": r"model|student|teacher|network",
     "dataset": r"data",
+    "augmentation": r"augment",
     "sampler": r"sampler",
     "criterion": r"criteri",
     "distiller": r"distiller|method",

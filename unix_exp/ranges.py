@@ -157,7 +157,7 @@ def describe(wanted: Any) -> str:
     if origin in (list, tuple):
         return f"a list, each {describe(arguments[0])}"
     if origin is dict:
-        return f"names with values, each {describe(arguments[1])}"
+        return "names with values" + f", each {describe(arguments[1])}" * (arguments[1] is not Any)
     words = {int: "a whole number", float: "a number", bool: "true or false", str: "text", type(None): "null"}
     return words.get(wanted, getattr(wanted, "__name__", str(wanted)))
 

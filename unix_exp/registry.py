@@ -118,10 +118,11 @@ def same(value: Any, default: Any) -> bool:
 
 models = Registry("model", "unix_exp.models", supplied=("num_classes",))
 datasets = Registry("dataset", "unix_exp.data")
+augmentations = Registry("augmentation", "unix_exp.data.augment")
 samplers = Registry("sampler", "unix_exp.samplers")
 criteria = Registry("criterion", "unix_exp.criteria")
 distillers = Registry("distiller", "unix_exp.distillers", supplied=("parts",))
 probes = Registry("probe", "unix_exp.probes")
 sinks = Registry("sink", "unix_exp.sinks", supplied=("run",))
 
-REGISTRIES = (models, datasets, samplers, criteria, distillers, probes, sinks)
+REGISTRIES = (models, datasets, augmentations, samplers, criteria, distillers, probes, sinks)

@@ -23,6 +23,7 @@ from unix_exp.cli.outcomes import OF_A_SWEEP, VARIABLE, Outcomes, of_this_proces
 from unix_exp.cluster.launcher import offer
 from unix_exp.config import compose
 from unix_exp.config.choices import checked
+from unix_exp.config.once import composed_once
 from unix_exp.sweeps.grid import check_one_sweep
 from unix_exp.sweeps.size import check_size
 from unix_exp.types import Mistake
@@ -113,7 +114,8 @@ def command() -> None:
 def launch(words: list[str], config_dir: Path | None) -> None:
     """Run Hydra; the jobs' errors are recorded, so an error that is raised here is Hydra's or the launcher's."""
     try:
-        start(words, config_dir)
+        with composed_once():
+            start(words, config_dir)
     except RecursionError:
         raise Mistake("the configuration is nested too deeply; write it with fewer brackets and indents") from None
     except OSError as error:

@@ -52,10 +52,11 @@ class Meter:
 
 
 def can_show(case: Case) -> bool:
-    """Whether the loop does this method: UNIX, or KD on the whole batch, without other criteria or stored answers."""
+    """Whether the loop does this: UNIX, or KD on the whole batch, and no other criterion, answer or augmentation."""
     settings = case.settings
     sampler, objective = samplers[settings["sampler"]["name"]], [criteria[name] for name in settings["criterion"]]
     plain = settings["distiller"]["name"] == case.conventional["distiller"]["name"]
+    plain = plain and isinstance(settings["dataset"].get("augment", True), bool)
     return plain and not config.of_answers(settings) and sampler in (Unix, Everything) and objective == [KD]
 
 

@@ -1,6 +1,6 @@
 """Where the configuration lies, what it must look like, and what of it names a run. Imports nothing heavy."""
 
-from unix_exp.config.identity import PLACES, alike, identity, of_answers, precisions, what_determines
+from unix_exp.config.identity import PLACES, alike, completed, identity, of_answers, precisions, what_determines
 from unix_exp.config.names import dataset_name, has_teacher, method_name, network_name, pair_name
 from unix_exp.config.settings import (
     KEYS,
@@ -25,6 +25,7 @@ __all__ = [
     "by_name",
     "check_shape",
     "choices_folder",
+    "completed",
     "dataset_name",
     "has_teacher",
     "identity",

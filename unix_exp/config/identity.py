@@ -10,6 +10,8 @@ from typing import Any
 from unix_exp.config import plugins
 from unix_exp.config.names import has_teacher
 from unix_exp.config.settings import Settings, without
+from unix_exp.ranges import parameters_of
+from unix_exp.registry import REGISTRIES, augmentations
 
 # Settings of where data is, how it is read or what it is called; the images themselves have a fingerprint.
 PLACES = {"path", "root", "cache", "download", "workers", "title"}
@@ -26,7 +28,7 @@ def what_determines(settings: Settings, fingerprint: str, teacher: str | None) -
     return {
         "student": without(settings["student"], "pace", "checkpoint"),  # pace chose the learning rate, in the recipe
         "teacher": teacher,
-        "dataset": {**without(changed("dataset", settings), *PLACES), "fingerprint": fingerprint},
+        "dataset": {**of_images(settings), "fingerprint": fingerprint},
         "distiller": settings["distiller"],
         "sampler": settings["sampler"],
         "criterion": settings["criterion"],
@@ -41,8 +43,36 @@ def what_determines(settings: Settings, fingerprint: str, teacher: str | None) -
 
 def changed(group: str, settings: Settings) -> Settings:
     """A group's settings without the later ones that say what was always so."""
-    later = LATER.get(group, {})
-    return {name: value for name, value in settings[group].items() if name not in later or value != later[name]}
+    chosen = settings[group]
+    later = {**LATER.get(group, {}), **later_of(group, chosen.get("name"))}
+    return {name: value for name, value in chosen.items() if name not in later or value != later[name]}
+
+
+def later_of(group: str, name: Any) -> Mapping[str, Any]:
+    """What a component says of its own settings, in its attribute `later`."""
+    registry = next((one for one in REGISTRIES if one.kind == group), None)
+    known = registry is not None and isinstance(name, str) and name in registry.names()
+    return getattr(registry[name], "later", {}) if registry is not None and known else {}
+
+
+def of_images(settings: Settings) -> Settings:
+    """What of a data set's settings a result depends on; a named augmentation without what it does anyway."""
+    found = without(changed("dataset", settings), *PLACES)
+    setting = found.get("augment")
+    chosen = setting if isinstance(setting, Mapping) else {"name": setting}
+    name = chosen.get("name")
+    if isinstance(name, str) and name in augmentations.names():  # a data set of someone's own may mean another thing
+        constructor = augmentations[name]
+        usual = {key: one.default for key, one in parameters_of(constructor).items()}
+        own = {key: one for key, one in chosen.items() if key != "name" and alike(one) != alike(usual.get(key))}
+        earlier = getattr(constructor, "earlier", None)
+        found["augment"] = {"name": name, **own} if own else name if earlier is None else earlier
+    return found
+
+
+def completed(group: str, settings: Settings) -> Settings:
+    """A group's settings, with the later ones that an older record lacks; these first, so that all have one order."""
+    return {**LATER.get(group, {}), **settings[group]}
 
 
 def apart(settings: Settings) -> Settings:

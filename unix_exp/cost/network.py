@@ -8,6 +8,7 @@ from itertools import chain
 import torch
 from torch import Tensor, nn
 
+from unix_exp.cost.on_meta import AtOnce
 from unix_exp.cost.operations import Counted, Operations
 
 NETWORK = "network"
@@ -16,7 +17,7 @@ NETWORK = "network"
 def macs_of(network: nn.Module, size: int) -> Counted:
     """The multiply-adds of one image's forward pass, in eval mode, on a copy that has no weights."""
     try:
-        with torch.device("meta"):  # for tensors that a network makes on its way
+        with AtOnce(), torch.device("meta"):  # the device for tensors that a network makes on its way
             return forward(without_weights(network), size, "meta")
     except Exception:  # a network may need values; a size that it can't take fails again
         return forward(on_cpu(copy.deepcopy(network)), size, "cpu")

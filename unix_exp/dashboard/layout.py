@@ -119,8 +119,10 @@ def scatter(x: str, y: str) -> wr.ScatterPlot:
 
 
 def curves(axis: str) -> list[wr.LinePlot]:
-    names = {"Top-1, %": "test/top1", "Top-5, %": "test/top5", "Training loss": "train/loss"}
-    return [line(title, axis, metric) for title, metric in names.items()]
+    """On test images, or on the validation images of runs that choose their epoch on these."""
+    tops = {"Top-1, %": "top1", "Top-5, %": "top5"}
+    accuracies = [line(title, axis, f"test/{name}", f"val/{name}") for title, name in tops.items()]
+    return [*accuracies, line("Training loss", axis, "train/loss")]
 
 
 def line(title: str, x: str, *metrics: str) -> wr.LinePlot:

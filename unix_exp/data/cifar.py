@@ -6,6 +6,7 @@ import os
 
 import torch
 
+from unix_exp.data.augment.choice import Augment, checked
 from unix_exp.data.held_out import HeldOut, counted, marked
 from unix_exp.data.resident import Images, Resident
 from unix_exp.ranges import Seed
@@ -38,13 +39,13 @@ class Cifar(Resident):
         self,
         root: str = "data",
         download: bool = True,
-        augment: bool = True,
+        augment: Augment = True,
         flip: bool = True,
         val: HeldOut = 0.0,
         split_seed: Seed = 0,
     ) -> None:
         self.root, self.download = os.path.expanduser(root), download
-        self.augment, self.flip = augment, flip
+        self.augment, self.flip = checked(augment), flip
         self.val, self.split_seed = val, split_seed
         in_each = Cifar.train_count // len(self.classes)
         self.val_count = counted([in_each] * len(self.classes), val)

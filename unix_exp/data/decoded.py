@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from unix_exp.data.augment.choice import Augment, checked
 from unix_exp.data.files import Files
 from unix_exp.data.keeping import hash_of
 from unix_exp.data.of_files import OfFiles
@@ -34,7 +35,7 @@ class Decoded(OfFiles, Resident):
         mean: Sequence[float] | None,
         std: Sequence[float] | None,
         cache: str,
-        augment: bool,
+        augment: Augment,
         flip: bool,
         held: Sequence[int] = (),
     ) -> None:
@@ -43,7 +44,7 @@ class Decoded(OfFiles, Resident):
         self.held_rows, self.val_count = held, len(held)
         self.train_count, self.test_count = len(train.paths) - len(held), len(test.paths)
         self.given_mean, self.given_std = mean, std
-        self.augment, self.flip = augment, flip
+        self.augment, self.flip = checked(augment), flip
 
     def examine(self, watch: Watch | None = None) -> list[str]:
         """Also decode what is not in the cache: a file that cannot be is found here."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from typing import Annotated
 
+from unix_exp.data.augment.choice import Augment
 from unix_exp.data.decoded import Decoded
 from unix_exp.data.files import existing_folder, find_classes, find_images
 from unix_exp.data.held_out import HeldOut, held_out
@@ -27,7 +28,7 @@ def folder(
     mean: list[Annotated[float, Range(0, 1)]] | None = None,
     std: list[Annotated[float, Range(0.001, 10)]] | None = None,
     cache: str = "data/cache",
-    augment: bool = True,
+    augment: Augment = True,
     flip: bool = True,
     stream: bool | None = None,
     workers: Workers = 4,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from typing import Annotated
 
+from unix_exp.data.augment.choice import Augment
 from unix_exp.data.files import existing_folder, find_classes, find_images
 from unix_exp.data.held_out import HeldOut, held_out
 from unix_exp.data.streamed import IMAGENET_MEAN, IMAGENET_STD, Streamed, Workers
@@ -22,7 +23,7 @@ class ImageNet(Streamed):
         path: str = "data/imagenet",
         size: Annotated[int, Range(32, 2048)] = 224,
         cache: str = "data/cache",
-        augment: bool = True,
+        augment: Augment = True,
         flip: bool = True,
         workers: Workers = 4,
         val: HeldOut = 0.0,

@@ -36,7 +36,11 @@ class Preprocessing(NamedTuple):
         if image.size == (self.size, self.size) and self.resize == self.size:
             return image
         width, height = self.scaled(image.size)
-        left, top = round((width - self.size) / 2), round((height - self.size) / 2)
+        return self.part(image, round((width - self.size) / 2), round((height - self.size) / 2))
+
+    def part(self, image: Image.Image, left: int, top: int) -> Image.Image:
+        """The part of the scaled image that begins there."""
+        width, height = self.scaled(image.size)
         across, down = image.width / width, image.height / height
         # The part that is cut out is the only one that is scaled: a long strip would otherwise fill the memory.
         part = (left * across, top * down, (left + self.size) * across, (top + self.size) * down)

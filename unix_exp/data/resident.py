@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from functools import partial
 from typing import Any, NamedTuple
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from unix_exp.data.augment.resizing import enlarged
 from unix_exp.data.held_out import held_out, rest_of
 from unix_exp.data.preprocessing import Preprocessing
+from unix_exp.data.showing import Drawn, Showing
 from unix_exp.types import Batch, Mistake, View, Watch
 
 
@@ -22,16 +25,6 @@ class Images(NamedTuple):
 
     def some(self, rows: Sequence[int]) -> Images:
         return Images(self.pixels[list(rows)], self.labels[list(rows)])
-
-
-class Drawn(NamedTuple):
-    """An epoch's random numbers: the order of the images, and how each is cropped and flipped."""
-
-    order: Tensor  # [M] int64
-    down: Tensor  # [M, 1] int64, where the crop begins
-    right: Tensor
-    mirrored: Tensor  # [M, 1] bool
-    crop: Tensor | None = None  # [M] int64, the number of the crop that the stored answer belongs to
 
 
 class Normalise:
@@ -48,7 +41,7 @@ class Normalise:
         return rows.mul_(self.scale).add_(self.shift).view(pixels.shape).permute(0, 3, 1, 2)
 
 
-class Resident:
+class Resident(Showing):
     """A data set small enough to live on the device, where a whole batch is cropped, flipped and normalised at once.
 
     A subclass knows classes, size and counts when constructed, and mean and std when `read` returns. Of the training
@@ -56,13 +49,9 @@ class Resident:
     """
 
     classes: tuple[str, ...]
-    size: int
-    train_count: int
     test_count: int
     mean: Sequence[float]  # of pixels in [0, 1], by channel
     std: Sequence[float]
-    augment: bool = True
-    flip: bool = True
     val: float = 0.0
     split_seed: int = 0
     val_count: int = 0
@@ -98,16 +87,7 @@ class Resident:
         self.one_hot = torch.eye(len(self.classes), device=device)
         self.side = torch.arange(self.size, device=device)
         self.backwards = self.side.flip(0)
-
-    @property
-    def offsets(self) -> int:
-        """Where a crop can begin, down or to the right."""
-        return 2 * (self.size // 8) + 1 if self.augment else 1
-
-    @property
-    def crops(self) -> int:
-        """How many different crops, flips included, an image has."""
-        return self.offsets**2 * (2 if self.augment and self.flip else 1)
+        self.change = self.augmentation.change
 
     def train_batches(
         self, batch: int, seed: int, only: Tensor | None = None, view: View | None = None, first: int = 0
@@ -141,68 +121,23 @@ class Resident:
                 made = made._replace(answers=view.answers.of(made.index, crop))
             yield made
 
-    def drawn(self, generator: torch.Generator, only: Tensor | None = None, view: View | None = None) -> Drawn:
-        device = self.train_pixels.device
-        count = self.train_count if only is None else len(only)
-        order = torch.randperm(count, generator=generator, device=device)
-        if only is not None:
-            order = only.to(device)[order]
-        if view is None or (view.seed is None and view.crop is None):
-            shown = self.cropped(order, generator)
-            if view is not None:
-                shown = shown._replace(crop=self.number(shown))
-        else:
-            shown = self.viewed(order, view)
-        return self.jittered(shown, view.jitter, generator) if view is not None and view.jitter else shown
-
-    def cropped(self, order: Tensor, generator: torch.Generator) -> Drawn:
-        """A crop and a flip for each image of an order."""
-
-        def draw(choices: int) -> Tensor:
-            return torch.randint(choices, (len(order), 1), generator=generator, device=order.device)
-
-        down, right = draw(self.offsets), draw(self.offsets)
-        return Drawn(order, down, right, draw(2 if self.augment and self.flip else 1).bool())
-
-    def viewed(self, order: Tensor, view: View) -> Drawn:
-        """Images as a view shows them, whatever their order."""
-        if view.crop is not None:
-            number = torch.full((len(order), 1), view.crop, device=order.device)
-            corner, mirrored = (number // 2, number % 2) if self.augment and self.flip else (number, number * 0)
-            return Drawn(order, corner // self.offsets, corner % self.offsets, mirrored.bool())
-        every = torch.arange(self.train_count, device=order.device)
-        assert view.seed is not None
-        shown = self.cropped(every, torch.Generator(order.device).manual_seed(view.seed))
-        return Drawn(order, shown.down[order], shown.right[order], shown.mirrored[order])
-
-    def number(self, drawn: Drawn) -> Tensor:
-        """The number of each image's crop [M]: what `viewed` makes of it is the same crop."""
-        corner = drawn.down * self.offsets + drawn.right
-        return (2 * corner + drawn.mirrored if self.augment and self.flip else corner).flatten()
-
-    def jittered(self, drawn: Drawn, pixels: int, generator: torch.Generator) -> Drawn:
-        """Shifted by up to so many pixels within the margin, and flipped once more or not."""
-
-        def draw(choices: int) -> Tensor:
-            return torch.randint(choices, drawn.down.shape, generator=generator, device=drawn.down.device)
-
-        down, right = (
-            (one + draw(2 * pixels + 1) - pixels).clamp(0, self.offsets - 1) for one in (drawn.down, drawn.right)
-        )
-        flipped = draw(2 if self.augment and self.flip else 1).bool()
-        return drawn._replace(down=down, right=right, mirrored=drawn.mirrored ^ flipped)
-
     def gathered(self, drawn: Drawn, rows: slice) -> Batch:
         """One batch: a part of the epoch's order, cropped, flipped and normalised."""
         index = drawn.order[rows]
-        columns = drawn.right[rows] + torch.where(drawn.mirrored[rows], self.backwards, self.side)
-        pixels = self._crops(index, drawn.down[rows] + self.side, columns)
+        columns = torch.where(drawn.mirrored[rows], self.backwards, self.side)
+        crops = partial(self._crops, index, drawn.down[rows], drawn.right[rows])
+        if drawn.extent is None:
+            pixels = crops(self.side, columns)
+        else:
+            pixels = enlarged(crops, self.side.expand_as(columns), columns, drawn.extent[rows])
+        if drawn.change is not None:
+            pixels = self.change(pixels.permute(0, 3, 1, 2), drawn.change[rows]).permute(0, 2, 3, 1)
         return Batch(self.normalise(pixels), self.one_hot[self.train_labels[index]], index)
 
-    def _crops(self, index: Tensor, rows: Tensor, columns: Tensor) -> Tensor:
-        """Each pixel is found by its number among all pixels: [N], [N, H], [N, W] -> [N, H, W, 3]."""
+    def _crops(self, index: Tensor, down: Tensor, right: Tensor, rows: Tensor, columns: Tensor) -> Tensor:
+        """Each pixel is found by its number among all pixels: [N], [N, 1], [N, 1], [N, H], [N, W] -> [N, H, W, 3]."""
         stored = self.train_pixels.shape[1]
-        number = (index[:, None] * stored + rows)[:, :, None] * stored + columns[:, None, :]
+        number = (index[:, None] * stored + down + rows)[:, :, None] * stored + (right + columns)[:, None, :]
         return self.train_pixels.view(-1, 3).index_select(0, number.view(-1)).view(*number.shape, 3)
 
 

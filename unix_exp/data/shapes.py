@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from math import cos, pi, sin, tau
-from typing import Annotated, TypeAlias
+from typing import Annotated, ClassVar, TypeAlias
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from unix_exp.data.augment.choice import Augment, checked
 from unix_exp.data.held_out import HeldOut, counted, marked
 from unix_exp.data.resident import Images, Resident
 from unix_exp.ranges import Range, Seed
@@ -133,7 +134,7 @@ TURNED: dict[str, Figure] = {
 }
 FIGURES = {**UPRIGHT, **TURNED}
 
-Drawn: TypeAlias = Annotated[int, Range(len(FIGURES), 1_000_000)]  # at most 3 GB
+Drawn: TypeAlias = Annotated[int, Range(len(FIGURES), 1_000_000)]  # at most 3 GB of SIZE
 
 
 @datasets.register("shapes")
@@ -141,7 +142,7 @@ class Shapes(Resident):
     """Drawn shapes, 32x32, 24 classes: some very different, some that differ by one spoke or corner."""
 
     classes = tuple(FIGURES)
-    size = SIZE
+    later: ClassVar = {"size": SIZE}  # a setting that came after the first runs
     mean = (0.5, 0.5, 0.5)
     std = (0.25, 0.25, 0.25)
 
@@ -150,10 +151,11 @@ class Shapes(Resident):
         train_count: Drawn = 6000,
         test_count: Drawn = 2400,
         seed: Seed = 0,
-        augment: bool = True,
+        augment: Augment = True,
         flip: bool = True,
         val: HeldOut = 0.0,
         split_seed: Seed = 0,
+        size: Annotated[int, Range(SIZE, 256)] = SIZE,
     ) -> None:
         for name, count in (("train_count", train_count), ("test_count", test_count)):
             if count < len(FIGURES):
@@ -161,33 +163,36 @@ class Shapes(Resident):
         if seed < 0:
             raise Mistake(f"dataset.seed is {seed}; choose 0 or more")
         self.drawn_count, self.test_count, self.seed = train_count, test_count, seed
-        self.augment, self.flip, self.val, self.split_seed = augment, flip, val, split_seed
+        self.augment, self.flip, self.val, self.split_seed = checked(augment), flip, val, split_seed
+        self.size = size
         classes = len(FIGURES)
         self.val_count = counted(((train_count - first - 1) // classes + 1 for first in range(classes)), val)
         self.train_count = train_count - self.val_count
 
     def fingerprint(self) -> str:
         drawn = f"shapes-{VERSION}-{self.drawn_count}-{self.test_count}-{self.seed}"
+        drawn += f"-{self.size}" if self.size != SIZE else ""
         return marked(drawn, self.val, self.split_seed)
 
     def read(self, watch: Watch | None = None) -> tuple[Images, Images]:
         # Even seeds draw training images, odd ones test images: no seed's test set is another's training set.
-        return draw(self.drawn_count, 2 * self.seed), draw(self.test_count, 2 * self.seed + 1)
+        train, test = 2 * self.seed, 2 * self.seed + 1
+        return draw(self.drawn_count, train, self.size), draw(self.test_count, test, self.size)
 
 
-def draw(count: int, seed: int) -> Images:
+def draw(count: int, seed: int, size: int = SIZE) -> Images:
     """Draw `count` shapes of all classes in turn, a few at a time so that the work stays in the cache."""
     generator = torch.Generator().manual_seed(seed)
     labels = torch.arange(count) % len(FIGURES)
     threads = torch.get_num_threads()
     torch.set_num_threads(1)  # sharing pieces this small takes ten times as long where the cores are busy
     try:
-        return Images(torch.cat([draw_some(some, generator) for some in labels.split(4 * len(FIGURES))]), labels)
+        return Images(torch.cat([draw_some(some, generator, size) for some in labels.split(4 * len(FIGURES))]), labels)
     finally:
         torch.set_num_threads(threads)
 
 
-def draw_some(labels: Tensor, generator: torch.Generator) -> Tensor:
+def draw_some(labels: Tensor, generator: torch.Generator, size: int = SIZE) -> Tensor:
     """One image for each label, which count from 0 and begin again: [N] -> [N, H, W, 3] uint8."""
     count = len(labels)
 
@@ -195,13 +200,14 @@ def draw_some(labels: Tensor, generator: torch.Generator) -> Tensor:
         # In double precision no machine's rounding of a sine shows in the eight bits that are kept.
         return low + (high - low) * torch.rand(count, *shape, generator=generator, dtype=torch.float64)
 
-    level = torch.arange(SIZE, dtype=torch.float64) + 0.5
-    background = F.interpolate(between(0, 1, 3, 4, 4), SIZE, mode="bilinear")  # a soft texture, one colour varied
+    finer = size / SIZE  # lengths are in pixels of an image of SIZE
+    level = (torch.arange(size, dtype=torch.float64) + 0.5) / finer
+    background = F.interpolate(between(0, 1, 3, 4, 4), size, mode="bilinear")  # a soft texture, one colour varied
     tint, strength = between(0.1, 0.45, 3, 1, 1), between(0.05, 0.3, 1, 1, 1)
     canvas = tint + strength * (background - 0.5)
 
     def paint(outside: Tensor, colour: Tensor) -> None:
-        canvas.lerp_(colour, (0.5 - outside).clamp_(0, 1)[:, None])  # outside in pixels: the edge fades over one
+        canvas.lerp_(colour, (0.5 - finer * outside).clamp_(0, 1)[:, None])  # the edge fades over a pixel
 
     def offsets(low: float, high: float) -> tuple[Tensor, Tensor]:
         right, down = between(low, high, 2, 1, 1).unbind(1)
@@ -218,7 +224,7 @@ def draw_some(labels: Tensor, generator: torch.Generator) -> Tensor:
     turned = (labels >= len(UPRIGHT))[:, None, None]
     turn = between(-1, 1, 1, 1) * torch.where(turned, pi, 0.25)
     x, y = (x * turn.cos() + y * turn.sin()) / radius, (y * turn.cos() - x * turn.sin()) / (radius * squash)
-    outside = torch.empty(count, SIZE, SIZE, dtype=torch.float64)
+    outside = torch.empty(count, size, size, dtype=torch.float64)
     for label, figure in enumerate(FIGURES.values()):
         members = slice(label, None, len(FIGURES))
         outside[members] = figure(x[members], y[members])
@@ -226,5 +232,5 @@ def draw_some(labels: Tensor, generator: torch.Generator) -> Tensor:
     colour = tint + between(0.2, 0.55, 3, 1, 1)
     paint(outside * radius * squash, colour)
 
-    canvas += between(-0.5, 0.5, 3, SIZE, SIZE) * between(0, 0.25, 1, 1, 1)
+    canvas += between(-0.5, 0.5, 3, size, size) * between(0, 0.25, 1, 1, 1)
     return (canvas * 255).round_().clamp_(0, 255).to(torch.uint8).permute(0, 2, 3, 1)

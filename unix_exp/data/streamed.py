@@ -15,6 +15,9 @@ from torch import Tensor
 from torch.utils.data import DataLoader
 
 from unix_exp import stopping
+from unix_exp.data.augment.augmentation import Cut
+from unix_exp.data.augment.choice import Augment, chosen
+from unix_exp.data.augment.one import Anywhere, Changing
 from unix_exp.data.files import Files
 from unix_exp.data.held_out import rest_of
 from unix_exp.data.keeping import hash_of
@@ -42,7 +45,7 @@ class Streamed(OfFiles):
         size: int,
         mean: Sequence[float],
         std: Sequence[float],
-        augment: bool,
+        augment: Augment,
         flip: bool,
         workers: int,
         cache: str = "data/cache",
@@ -56,7 +59,9 @@ class Streamed(OfFiles):
         self.kept_rows = rest_of(len(train.paths), held) if held else None  # None: all
         self.train_count, self.test_count = len(train.paths) - len(held), len(test.paths)
         self.mean, self.std = mean, std
-        self.augment, self.flip, self.workers = augment, flip, workers
+        self.augment, self.augmentation, self.workers = augment, chosen(augment), workers
+        self.cut = self.augmentation.cut or Cut.RESIZED
+        self.flip = flip and self.cut is not Cut.WHOLE
         self.others: Others | None = None  # the processes that each read a part of every batch
 
     def load(self, device: Any, watch: Watch | None = None) -> None:
@@ -65,9 +70,12 @@ class Streamed(OfFiles):
         self.device = torch.device(device)
         self.normalise = Normalise(self.mean, self.std, self.size, self.device)
         self.one_hot = torch.eye(len(self.classes), device=self.device)
-        self.centred = self.preprocessing().square
-        augmenting = [v2.RandomResizedCrop(self.size)] + [v2.RandomHorizontalFlip()] * self.flip
-        self.augmented = v2.Compose(augmenting) if self.augment else self.centred
+        preprocessing = self.preprocessing()
+        self.centred = preprocessing.square
+        resized = v2.RandomResizedCrop(self.size)
+        cut = {Cut.WHOLE: self.centred, Cut.SHIFTED: Anywhere(preprocessing), Cut.RESIZED: resized}
+        changing = Changing(self.augmentation, self.size)
+        self.augmented = v2.Compose([cut[self.cut], *[v2.RandomHorizontalFlip()] * self.flip, changing])
 
     def preprocessing(self) -> Preprocessing:
         """The shorter side of a test image is resized to 256 for 224 pixels, and in that proportion for other sizes."""
@@ -87,14 +95,13 @@ class Streamed(OfFiles):
             self.train, self.kept_rows, self.augmented, seed if view.seed is None else view.seed, view.answers
         )
         moves = torch.Generator(self.device).manual_seed(seed + 1)
-        flip = self.augment and self.flip
         if view.jitter:  # the batches before the first are not read, and their moves are drawn for those after
             for _ in range(first):
-                drawn_moves(batch, view.jitter, flip, moves)
+                drawn_moves(batch, view.jitter, self.flip, moves)
         for pixels, labels, index, *rows in self._shared(reader, batches[first:]):
             images = self.normalise(pixels)
             if view.jitter:
-                images = jittered(images, view.jitter, flip, moves)
+                images = jittered(images, view.jitter, self.flip, moves)
             answers = None if view.answers is None else view.answers.joined(rows)
             yield Batch(images, self.one_hot[labels], index, answers=answers)
 

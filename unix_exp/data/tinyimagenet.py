@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 
+from unix_exp.data.augment.choice import Augment
 from unix_exp.data.decoded import Decoded
 from unix_exp.data.files import Files, check_name, existing_folder, find_classes, find_images
 from unix_exp.data.held_out import HeldOut, held_out
@@ -21,7 +22,7 @@ class TinyImageNet(Decoded):
         self,
         path: str = "data/tiny-imagenet-200",
         cache: str = "data/cache",
-        augment: bool = True,
+        augment: Augment = True,
         flip: bool = True,
         val: HeldOut = 0.0,
         split_seed: Seed = 0,

@@ -20,6 +20,7 @@ from unix_exp.engine.optimiser_state import set_lr
 from unix_exp.engine.parallel import agree, stop_if_asked
 from unix_exp.engine.randomness import generators, set_generators
 from unix_exp.engine.step import Between, Means
+from unix_exp.engine.validation import judged_on, judges
 from unix_exp.engine.world import Divided, World
 from unix_exp.types import Batch, Dataset, Stage, View, Watch
 
@@ -139,29 +140,31 @@ class Epoch:
 
 
 def evaluated(run: Training, stage: Stage, watch: Watch) -> tuple[Evaluation, float | None] | None:
-    """The student on the test images, and its agreement with the teacher; None in an epoch without."""
+    """The student on test or validation images, and its agreement with the teacher; None in an epoch without."""
     epoch, batch = run.progress.epoch + 1, stage.recipe.batch
     if epoch % stage.recipe.evaluate_every and epoch < run.epochs:
         return None
-    evaluation = evaluate(run.method.student, run.data, batch, run.runtime, watch, evaluating())
+    images, label = judges(run.data), judged_on(run.data)
+    evaluation = evaluate(run.method.student, images, batch, run.runtime, watch, evaluating(), label)
     return evaluation, agreement_with_teacher(run, evaluation, watch)
 
 
 def evaluating() -> Passes:
-    """How a network is run on test images: several processes divide each batch."""
+    """How a network is run on images that it does not learn from: several processes divide each batch."""
     world = World.here()
     return Divided(world, features=False) if world.size > 1 else undivided
 
 
 def agreement_with_teacher(run: Training, student: Evaluation, watch: Watch) -> float | None:
-    """Of how many test images, in per cent, student and teacher guess the same class; None where it is not measured."""
+    """Of how many of these images, in per cent, both guess the same class; None where it is not measured."""
     method, teacher = run.method, "teacher"
     if not run.runtime.agreement or teacher not in method.frozen:
         return None
     if run.teacher_guesses is None or teacher in method.averages:  # an average of the student changes
         network = method.get_submodule(teacher)
         batch = run.stages[0].recipe.batch
-        run.teacher_guesses = evaluate(network, run.data, batch, run.runtime, watch, evaluating()).guesses
+        images, label = judges(run.data), judged_on(run.data)
+        run.teacher_guesses = evaluate(network, images, batch, run.runtime, watch, evaluating(), label).guesses
     return 100 * float((student.guesses == run.teacher_guesses).float().mean())
 
 

@@ -1,8 +1,9 @@
-"""How good a network is on the test set."""
+"""How good a network is on images that it does not learn from."""
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from collections.abc import Iterator
+from typing import NamedTuple, Protocol
 
 import torch
 from torch import Tensor, nn
@@ -10,14 +11,24 @@ from torch import Tensor, nn
 from unix_exp import stopping
 from unix_exp.distillers.scouting import Passes, undivided
 from unix_exp.engine.runtime import Runtime
-from unix_exp.types import Dataset, Watch
+from unix_exp.types import Watch
 
 CPU_BATCH, GPU_BATCH = 250, 2000  # test images at a time; a GPU is given enough to do at each launch
 GPU_BATCH_SIZE = 32  # the side of the images that GPU_BATCH is meant for
 
 
+class Tested(Protocol):
+    """The test images of a data set, or others in their place."""
+
+    classes: tuple[str, ...]
+    size: int
+    test_count: int
+
+    def test_batches(self, batch: int) -> Iterator[tuple[Tensor, Tensor]]: ...
+
+
 class Evaluation(NamedTuple):
-    """How good a network is on the test set, and where each class lies in its embedding."""
+    """How good a network is on these images, and where each class lies in its embedding."""
 
     top1: float  # per cent
     top5: float
@@ -45,10 +56,16 @@ class Counts(NamedTuple):
 
 
 def evaluate(
-    network: nn.Module, data: Dataset, batch_size: int, runtime: Runtime, watch: Watch, passes: Passes = undivided
+    network: nn.Module,
+    data: Tested,
+    batch_size: int,
+    runtime: Runtime,
+    watch: Watch,
+    passes: Passes = undivided,
+    label: str = "test",
 ) -> Evaluation:
-    """One pass over the test images, counted on the device and read once."""
-    counts = counted(network, data, batch_size, runtime, watch, passes)
+    """One pass over the images, counted on the device and read once."""
+    counts = counted(network, data, batch_size, runtime, watch, passes, label)
     right, images = torch.stack([counts.right, counts.images]).tolist()
     return Evaluation(
         top1=100 * sum(right) / data.test_count,
@@ -61,7 +78,13 @@ def evaluate(
 
 @torch.no_grad()
 def counted(
-    network: nn.Module, data: Dataset, batch_size: int, runtime: Runtime, watch: Watch, passes: Passes = undivided
+    network: nn.Module,
+    data: Tested,
+    batch_size: int,
+    runtime: Runtime,
+    watch: Watch,
+    passes: Passes = undivided,
+    label: str = "test",
 ) -> Counts:
     """The pass itself, which never waits for the device."""
     was_training = network.training
@@ -73,7 +96,7 @@ def counted(
     embeddings: Tensor | None = None
     guesses: list[Tensor] = []
     batches = -(-data.test_count // batch_size)
-    for images, labels in watch(data.test_batches(batch_size), "test", batches):
+    for images, labels in watch(data.test_batches(batch_size), label, batches):
         if passes is undivided:  # else several processes have to end together, which they do after the next step
             stopping.check()
         with runtime.autocast():

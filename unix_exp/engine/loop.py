@@ -21,6 +21,7 @@ from unix_exp.engine.evaluate import Evaluation
 from unix_exp.engine.runtime import Runtime
 from unix_exp.engine.stages import begins_in, length
 from unix_exp.engine.step import Step
+from unix_exp.engine.validation import judged_on, val_count, weights_of
 from unix_exp.engine.world import World
 from unix_exp.stopping import Stopped
 from unix_exp.types import Dataset, Record, Stage, View, Watch
@@ -58,7 +59,8 @@ class Training:
     step: Step | None = None
     choice: Choice | None = None
     views: Callable[[int], View | None] = lambda epoch: None  # how an epoch, counted from 0, shows the images
-    teacher_guesses: Tensor | None = None  # of every test image, where the agreement with the teacher is measured
+    teacher_guesses: Tensor | None = None  # of all images of an evaluation, where the agreement with it is measured
+    kept: dict[str, Tensor] = field(default_factory=dict)  # the student of the best epoch, with validation images
     part: Part | None = None  # of a begun epoch: set while it is saved, and when a run is continued within it
     save: Callable[[Training], None] | None = None  # write a checkpoint
     saved_at: float = field(default_factory=time.perf_counter)
@@ -148,12 +150,15 @@ def recorded(run: Training, epoch: Epoch, found: tuple[Evaluation, float | None]
     evaluation = arrays = None
     if found is not None:
         evaluation, agreement = found
-        values |= {"test/top1": evaluation.top1, "test/top5": evaluation.top5}
+        images = judged_on(run.data)
+        values |= {f"{images}/top1": evaluation.top1, f"{images}/top5": evaluation.top5}
         progress.last = {"epoch": progress.epoch, "top1": evaluation.top1, "top5": evaluation.top5}
         if agreement is not None:
-            values["test/agreement"] = progress.last["agreement"] = agreement
+            values[f"{images}/agreement"] = progress.last["agreement"] = agreement
         if not progress.best or progress.last["top1"] > progress.best["top1"]:
             progress.best = progress.last
+            if val_count(run.data) and World.here().leads:  # the process that saves it
+                run.kept = weights_of(run.method.student)
     if run.analysis is not None:
         selection, arrays = run.analysis.finish_epoch(evaluation)
         values |= selection

@@ -11,6 +11,7 @@ from unix_exp import paper
 from unix_exp.plots.charts import Line, lines
 from unix_exp.report.arms import Arm, Group, share_of_kd
 from unix_exp.report.blocks import MISSING, Block, Cell, Column, Figure, Heading, Section, Table, slug
+from unix_exp.report.chosen import notes_on_arms
 from unix_exp.report.learning import curve
 from unix_exp.report.methods import first_figures
 from unix_exp.report.stats import Summary, welch
@@ -57,7 +58,7 @@ def table_of(group: Group, study: Mapping[str, Any]) -> Table:
         "weights",
         Column("last", "top-1 %", "mean ± standard deviation over seeds (their number)"),
         "top-5 %",
-        Column("agreement %", hint="test images for which student and teacher guess the same class; last epoch"),
+        Column("agreement %", hint="images, test or validation, for which student and teacher guess the same class"),
         Column("% of KD", "compute", "of KD over as many epochs; a backward pass priced like a forward pass"),
     ]
     named = [(arm, name_of(arm, study)) for arm in group.arms]
@@ -80,11 +81,11 @@ def table_of(group: Group, study: Mapping[str, Any]) -> Table:
     if others:
         rows += [Heading("beside the study"), *(row(arm.label, arm, group, best) for arm in others)]
     return Table(f"{study['title']}, {group.title}.", head, rows, slug(f"adaptive {group.dataset} {group.pair}"), 2,
-                 notes=[NONE_AT_HAND])  # fmt: skip
+                 notes=[NONE_AT_HAND, *notes_on_arms(group.arms)])  # fmt: skip
 
 
 def row(name: str, arm: Arm, group: Group, best: float) -> list[str | Cell]:
-    agreement = [run.result["last"]["agreement"] for run in arm.runs if "agreement" in run.result["last"]]
+    agreement = [run.agreement for run in arm.runs if run.agreement is not None]
     why = "not measured; runtime.agreement=true measures it" if arm.taught else "there is no teacher to agree with"
     return [
         name,

@@ -8,6 +8,7 @@ from statistics import fmean
 from unix_exp import paper
 from unix_exp.report.arms import Arm, Group, share_of_kd
 from unix_exp.report.blocks import MISSING, Cell, Column, Table, slug
+from unix_exp.report.chosen import notes_on_arms
 from unix_exp.report.published import matches
 from unix_exp.report.stats import welch
 from unix_exp.report.tables import UNCORRECTED, number, p_of, signed, spread_of
@@ -46,7 +47,7 @@ def against_others(group: Group) -> Table | None:
         head,
         [row if printed else row[:-3] for row in rows],
         slug(f"against {group.dataset} {group.pair}"),
-        notes=[NOTE, THEIRS] if printed else [NOTE],
+        notes=[NOTE, *[THEIRS] * printed, *notes_on_arms(group.arms)],
     )
 
 

@@ -8,6 +8,7 @@ from statistics import fmean
 from unix_exp import config
 from unix_exp.report.arms import Arm, Group, by_length
 from unix_exp.report.blocks import MISSING, Cell, Column, Section, Table, slug
+from unix_exp.report.chosen import notes_on_arms
 from unix_exp.report.stats import welch
 from unix_exp.report.tables import UNCORRECTED, number, signed, spread_of
 from unix_exp.run.record import Result
@@ -49,7 +50,7 @@ def table(group: Group) -> Table:
         ],
         [row(arm, usual, results) for arm in sorted(taught, key=lambda arm: -(arm.percent or 0.0))],
         slug(f"stored answers {group.dataset} {group.pair} {group.length}"),
-        notes=NOTES,
+        notes=[*NOTES, *notes_on_arms(group.arms)],
     )
 
 

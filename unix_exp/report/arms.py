@@ -164,8 +164,8 @@ class Images(NamedTuple):
 
     @classmethod
     def of(cls, run: Run) -> Images:
-        settings = config.without(run.settings["dataset"], *config.PLACES, "name")
-        shown = tuple((key, str(value)) for key, value in settings.items())
+        settings = config.without(config.completed("dataset", run.settings), *config.PLACES, "name")
+        shown = tuple((key, str(config.alike(value))) for key, value in settings.items())
         return cls(run.result["dataset"], shown, str(run.result.get("fingerprint")))
 
     def difference(self, others: Iterable[Images]) -> str:
@@ -199,8 +199,9 @@ def determining_settings(run: Run) -> dict[str, Any]:
     settings = run.settings
     chosen = {
         "student": config.without(settings["student"], "pace"),
-        "dataset": config.without(settings["dataset"], *config.PLACES),
-        **{key: settings[key] for key in ("distiller", "sampler", "criterion", "recipe")},
+        "dataset": config.without(config.completed("dataset", settings), *config.PLACES),
+        **{key: settings[key] for key in ("distiller", "sampler", "criterion")},
+        "recipe": config.completed("recipe", settings),
         "answers": config.of_answers(settings),
         **run.precisions,
     }

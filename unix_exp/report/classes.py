@@ -48,7 +48,9 @@ def by_class(runs: Sequence[Run]) -> tuple[list[float], list[float]]:
         last = [record["accuracy_per_class"] for record in run.analysis if record.get("accuracy_per_class")]
         if counts and last:
             drawn.append([sum(of_class) for of_class in zip(*counts, strict=True)])
-            accuracy.append([math.nan if percent is None else percent for percent in last[-1]])
+            # Where an epoch was chosen on validation images, those of the epochs are on these.
+            tested = run.result.get("test_per_class") or last[-1]
+            accuracy.append([math.nan if percent is None else percent for percent in tested])
     if len(set(map(len, drawn))) > 1:
         return [], []  # the runs have different numbers of classes
     return means_by_class(drawn), means_by_class(accuracy)

@@ -15,6 +15,7 @@ from unix_exp.report import (
     against,
     answers,
     classes,
+    deployed,
     learning,
     mixkd,
     origins,
@@ -42,8 +43,10 @@ def lead(runs: Sequence[Run], skipped: Sequence[Skipped]) -> str:
     folders = "1 folder was" if len(skipped) == 1 else f"{len(skipped)} folders were"
     warning = f" {folders} skipped; the last section says why." if skipped else ""
     count = "1 finished run" if len(runs) == 1 else f"{len(runs)} finished runs"
+    chosen = ", or of the one that is best on validation images where there are any"
+    which = "last epoch" + chosen * any(run.chose_on_validation for run in runs)
     return (
-        f"{count}. Accuracies are of the last epoch, mean ± standard deviation over seeds and in brackets their "
+        f"{count}. Accuracies are of the {which}, mean ± standard deviation over seeds and in brackets their "
         f"number. Compute is counted, operation by operation. Hardware: {machines}. "
         f"PyTorch {', '.join(torch)}.{warning}"
     )
@@ -68,6 +71,7 @@ def sections(runs: Sequence[Run], skipped: Sequence[Skipped]) -> list[Section]:
         Section("Every arm", "arms", [block for one in found for block in every_arm(one)]),
     ]
     made += probes.sections(runs)
+    made += deployed.sections(runs)
     if teachers := [run for run in runs if run.made_a_teacher]:
         made.append(Section("Teachers", "teachers", [tables.teacher_table(teachers)]))
     if (costs_once := one_off_costs(runs)) is not None:

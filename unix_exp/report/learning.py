@@ -16,7 +16,9 @@ T = TypeVar("T")
 
 
 def learning_curves(group: Group) -> list[Figure]:
-    """Test accuracy over epochs, and over the compute spent until then."""
+    """Accuracy over epochs, and over the compute spent until then: on test images, or validation images."""
+    validated = any(run.chose_on_validation for arm in group.arms for run in arm.runs)
+    key, title = ("val/top1", "validation accuracy") if validated else ("test/top1", "test accuracy")
     members = evenly(group.arms, MOST_CURVES)
     left_out = len(group.arms) - len(members)
     more = f" {left_out} arms are left out, evenly spread, to keep the chart readable." if left_out else ""
@@ -24,11 +26,11 @@ def learning_curves(group: Group) -> list[Figure]:
     for x, x_title, name in (
         ("epoch", "epoch", "epochs"), ("cost/total_gflops", "compute spent, GFLOPs", "GFLOPs"),
     ):  # fmt: skip
-        curves = [line for arm in members if (line := curve(arm.label, arm.runs, x, "test/top1"))]
+        curves = [line for arm in members if (line := curve(arm.label, arm.runs, x, key))]
         if any(len(line.xs) > 1 for line in curves):
             figures.append(
                 Figure(
-                    lines(curves, x_title, "test accuracy, top-1 %", title=f"Learning over {name}, {group.title}"),
+                    lines(curves, x_title, f"{title}, top-1 %", title=f"Learning over {name}, {group.title}"),
                     f"{group.title}: learning over {name}; the band is a standard deviation over seeds.{more}",
                     slug(f"learning {name} {group.dataset} {group.pair}"),
                 )

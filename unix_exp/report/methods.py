@@ -12,6 +12,7 @@ from unix_exp.plots.charts import Line, lines
 from unix_exp.plots.pictures import Picture, pictures
 from unix_exp.report.arms import Arm, Group, same_length, share_of_kd
 from unix_exp.report.blocks import Block, Cell, Column, Figure, Figures, Table, Text, slug
+from unix_exp.report.chosen import notes_on_arms
 from unix_exp.report.tables import number, schedule_notes
 from unix_exp.run.foreign import bytes_of, json_of
 
@@ -52,7 +53,7 @@ def methods_table(
             for arm in arms
         ],
         anchor,
-        notes=[*notes, *schedule_notes(arms)],
+        notes=[*notes, *schedule_notes(arms), *notes_on_arms(arms)],
     )
 
 

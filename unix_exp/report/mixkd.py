@@ -24,6 +24,7 @@ from unix_exp.report.blocks import (
     Table,
     slug,
 )
+from unix_exp.report.chosen import notes_on
 from unix_exp.report.runs import Run
 from unix_exp.report.setting import Setting
 
@@ -119,6 +120,7 @@ def arms_table(found: Sequence[Compared], facts: Mapping[str, Any]) -> Table:
     notes = [
         "Full mixup mixes every pair of a batch, partial mixup a tenth of them. Mixing costs nothing that is counted."
     ]
+    notes += notes_on(run for one in found for run in one.runs)
     return Table("MIX-KD: mixup and temperature.", head, rows, "mixkd-arms", notes=notes)
 
 

@@ -61,6 +61,16 @@ class Run:
         return self.result["last"]["top1"]
 
     @property
+    def chose_on_validation(self) -> bool:
+        """Whether its epoch is the best one on validation images, which `last` and `best` are then the test of."""
+        return "val" in self.result
+
+    @property
+    def agreement(self) -> float | None:
+        """With its teacher, in per cent of the images that its epochs were evaluated on; None where not measured."""
+        return (self.result.get("val") or self.result["last"]).get("agreement")
+
+    @property
     def gflops(self) -> float:
         return self.result["cost"]["gflops"]["total_gflops"]
 

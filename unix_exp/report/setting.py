@@ -10,6 +10,8 @@ from unix_exp import config, paper
 from unix_exp.report.runs import Run
 from unix_exp.run.record import TRAINED_HERE
 
+LAST = "the last"
+
 
 @dataclass(frozen=True)
 class Setting:
@@ -21,10 +23,11 @@ class Setting:
     @classmethod
     def of(cls, run: Run) -> Setting:
         settings = run.settings
-        data = config.without(settings["dataset"], *config.PLACES, "name")
+        data = config.without(config.completed("dataset", settings), *config.PLACES, "name")
         details = {
-            **schedule(settings["recipe"]),
+            **schedule(config.completed("recipe", settings)),
             **data,
+            "epoch": "chosen on validation images" if run.chose_on_validation else LAST,
             "fingerprint": run.result.get("fingerprint"),
             **run.precisions,
         }
@@ -39,7 +42,7 @@ class Setting:
         """From the setting of a table of the paper, in words."""
         theirs = {
             **config.without(paper.published()["recipes"][printed["dataset"]], "lr"),
-            "precision": "float32", "augment": True, "flip": True,
+            "precision": "float32", "augment": True, "flip": True, "epoch": LAST,
         }  # fmt: skip
         ours = dict(self.details)
         expected = printed["dataset"]
@@ -108,7 +111,8 @@ def schedule(recipe: Mapping[str, Any]) -> dict[str, Any]:
 
 def plain(value: Any) -> Any:
     """A value that can be compared and hashed; 4 and 4.0 are equal."""
-    return str(config.alike(value)) if isinstance(value, (list, dict, float)) else value
+    value = config.alike(value)
+    return str(value) if isinstance(value, (list, dict, float)) else value
 
 
 def in_words(value: Any) -> str:

@@ -11,10 +11,13 @@ from unix_exp.words import duration
 
 TITLES = ("pair", "method", "seed", "teacher %", "student %", "best %", "compute vs KD %", "time")
 
+CHOSEN = "The epoch was chosen on validation images; student % and best % are of its weights on the test images."
+
 
 def table(folders: Iterable[Path]) -> str:
     results: list[Result] = [json.loads((folder / "result.json").read_text()) for folder in folders]
-    return aligned([TITLES, *(row(result, results) for result in results)])
+    note = "\n\n" + CHOSEN if any("val" in result for result in results) else ""
+    return aligned([TITLES, *(row(result, results) for result in results)]) + note
 
 
 def row(result: Result, results: Sequence[Result]) -> tuple[str, ...]:

@@ -9,6 +9,7 @@ from unix_exp import paper
 from unix_exp.paper import families
 from unix_exp.report.arms import Arm, Group, same_length, schedule_of, share_of_kd
 from unix_exp.report.blocks import MISSING, Block, Cell, Column, Heading, Notice, Table, slug
+from unix_exp.report.chosen import notes_on, notes_on_arms
 from unix_exp.report.published import PaperCell, PaperTable
 from unix_exp.report.runs import Run, Skipped
 from unix_exp.report.stats import Summary, Welch, welch
@@ -65,7 +66,13 @@ def beside(table: PaperTable, others: Sequence[PaperTable]) -> Table:
     if all("mean" in row for row in printed["rows"]):
         rows.append(Heading("mean of the pairs"))
         rows += [mean_row(table, row, len(head)) for row in printed["rows"]]
-    notes = [printed.get("note"), how_many(printed), *deviation_notes(table), *table.notes]
+    notes = [
+        printed.get("note"),
+        how_many(printed),
+        *deviation_notes(table),
+        *table.notes,
+        *notes_on(run for cell in table.cells for run in cell.runs),
+    ]
     return Table(caption_of(table, others), head, rows, table.name, notes=[note for note in notes if note])
 
 
@@ -229,7 +236,7 @@ def group_table(group: Group) -> Table:
         ],
         [arm_row(arm, group, strong=comparable and arm.top1.mean == top) for arm in group.arms],
         slug(f"arms {group.dataset} {group.pair}"),
-        notes=schedule_notes(group.arms),
+        notes=[*schedule_notes(group.arms), *notes_on_arms(group.arms)],
     )
 
 
@@ -276,4 +283,4 @@ def teacher_table(runs: Sequence[Run]) -> Table:
         for run in runs
     ]  # fmt: skip
     head = ["teacher", "dataset", "top-1 %", "best %", "top-5 %", "epochs", "GFLOPs", "time"]
-    return Table("Teachers that were trained here.", head, rows, "teachers-table", texts=2)
+    return Table("Teachers that were trained here.", head, rows, "teachers-table", texts=2, notes=notes_on(runs))

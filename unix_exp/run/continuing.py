@@ -13,6 +13,7 @@ from unix_exp.engine import stages as sequence
 from unix_exp.engine.epoch import Part
 from unix_exp.engine.loop import Progress, Training
 from unix_exp.engine.optimiser_state import load_optimiser_state, optimiser_state
+from unix_exp.engine.validation import check_kept
 from unix_exp.run.checkpoint import SEALED, previous, read_state
 from unix_exp.run.folder import RunFolder
 from unix_exp.run.history import History
@@ -62,6 +63,8 @@ def load_state(run: Training, state: dict[str, Any], folder: RunFolder) -> None:
     try:
         run.progress, run.part = progress_of(state["progress"], run.epochs), part_of(state.get("part"))
         run.method.load_state(state["method"])
+        check_kept(kept := state.get("kept", {}), run)
+        run.kept = kept
         if run.progress.epoch < run.epochs:
             stage, _ = sequence.begins_in(run.stages, run.progress.epoch)
             if stage.name == state["stage"]:  # else it begins now, with a fresh optimiser
@@ -109,6 +112,7 @@ def state_of(run: Training) -> dict[str, Any]:
         "format": SEALED,
         "progress": run.progress.state(),
         "method": run.method.state(),
+        **({"kept": run.kept} if run.kept else {}),
         "stage": run.step.stage,
         "optimiser": optimiser_state(run.step.optimiser),
         "part": vars(run.part) if run.part is not None else None,

@@ -12,6 +12,7 @@ from omegaconf import DictConfig
 
 from unix_exp import config, stopping
 from unix_exp.engine.loop import Training, train
+from unix_exp.engine.validation import judged_on, tested
 from unix_exp.engine.world import World, join
 from unix_exp.run.answers.ready import recorded, views_of
 from unix_exp.run.checkpoint import content_hash, save_state, save_tensors, save_weights
@@ -24,7 +25,7 @@ from unix_exp.run.networks import TEACHER, setting_of
 from unix_exp.run.pictures import save_extremes
 from unix_exp.run.plan import Located, Plan, averages, check, locate
 from unix_exp.run.ready import Ready, make_ready, measured_at_the_end
-from unix_exp.run.result import description_of, result_of, summary
+from unix_exp.run.result import accuracies, description_of, result_of, summary
 from unix_exp.run.seal import checked
 from unix_exp.run.sources import FromStore
 from unix_exp.run.training import training_of
@@ -61,7 +62,7 @@ def performing(whole: DictConfig, wait: bool = False, command: str | None = None
     shell.
     """
     located = World.here().in_turn(lambda: locate(whole))
-    console = Console(located.recipe.epochs)
+    console = Console(located.recipe.epochs, judged_on(located.data))
     world = join(located.runtime.place())
     if world.chosen(lambda: is_finished(located)):
         return nothing_left(finished(located.folder, console))
@@ -152,9 +153,10 @@ def carry_out(plan: Plan, console: Console, command: str | None, world: World) -
                 run.keep()
                 saved_at = run.progress.seconds
             yield record
+        reached = accuracies(run, tested(run, console.watch))
         folder.still_alone()
         history.write()  # a file that was removed or changed meanwhile
-        description = description_of(located, ready, run.progress.last)
+        description = description_of(located, ready, reached["last"])
         save_weights(folder.weights, run.method.student, description.metadata())
         folder.write_description(description.values())
         hashes = history.hashes()
@@ -164,7 +166,8 @@ def carry_out(plan: Plan, console: Console, command: str | None, world: World) -
             save_extremes(folder.pictures, values, located.data)
         if located.teacher is not None:
             ready = measured_at_the_end(ready, run.method.get_submodule(TEACHER), located, console)
-        result = result_of(plan, ready, run, content_hash(folder.weights), command, recorded(views))
+        weights = content_hash(folder.weights)
+        result = result_of(plan, ready, run, reached, weights, command, recorded(views))
         result = checked(result | {"stretches": history.stretches, "files": hashes})
         chosen.summarise(result)
     folder.finish(result)

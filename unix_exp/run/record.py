@@ -28,6 +28,17 @@ class Evaluation(Accuracy, total=False):
     agreement: float  # of how many test images the student's first guess is the teacher's
 
 
+class ValidationDetails(Accuracy, total=False):
+    agreement: float  # of how many validation images the student's first guess is the teacher's
+
+
+class Validation(ValidationDetails):
+    """The epoch that was chosen, by its accuracy on validation images; `last` and `best` are then its test accuracy."""
+
+    epoch: int
+    images: int  # how many there were
+
+
 class TeacherDetails(Accuracy, total=False):
     source: str  # the class of run/sources.py that its weights came from
 
@@ -105,6 +116,8 @@ class Time(TimeDetails):
 
 
 class ResultDetails(TypedDict, total=False):
+    val: Validation  # missing where there were no validation images
+    test_per_class: list[float | None]  # the accuracy behind `last`, with validation images; null without test images
     teacher: Teacher | None
     fingerprint: str | None  # of the images
     images: str  # the hash of what is in their files; missing where the fingerprint says all
@@ -155,6 +168,9 @@ Metrics = TypedDict(
         "test/top1": float,
         "test/top5": float,
         "test/agreement": float,
+        "val/top1": float,  # these three in place of the three above, with validation images
+        "val/top5": float,
+        "val/agreement": float,
         "cost/total_gflops": float,  # spent until the end of this epoch
         "cost/total_gflops_backward_2": float,
         "cost/percent_of_kd": float,

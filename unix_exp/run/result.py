@@ -8,7 +8,9 @@ from dataclasses import asdict
 from typing import Any
 
 from unix_exp import __version__, config
+from unix_exp.engine.evaluate import Evaluation
 from unix_exp.engine.loop import Training
+from unix_exp.engine.validation import val_count
 from unix_exp.run import provenance
 from unix_exp.run.description import Description
 from unix_exp.run.images import recorded_of
@@ -19,7 +21,13 @@ from unix_exp.run.sources import Average, Fresh, FromStore
 
 
 def result_of(
-    plan: Plan, ready: Ready, run: Training, weights: str, command: str | None, answers: dict[str, Any] | None = None
+    plan: Plan,
+    ready: Ready,
+    run: Training,
+    reached: dict[str, Any],
+    weights: str,
+    command: str | None,
+    answers: dict[str, Any] | None = None,
 ) -> dict[str, Any]:
     """The content of result.json; its shape is declared in run/record.py."""
     located, progress = plan.located, run.progress
@@ -41,8 +49,7 @@ def result_of(
             if not (network.role == "student" and isinstance(network.source, Fresh))
         },
         "weights": weights,
-        "last": progress.last,
-        "best": progress.best,
+        **reached,
         "cost": cost_of(located, run),
         "stages": [{"name": stage.name, "epochs": stage.recipe.epochs} for stage in run.stages],
         **({"answers": answers} if answers is not None else {}),
@@ -56,6 +63,16 @@ def result_of(
         "finished": time.strftime("%Y-%m-%dT%H:%M:%S%z"),
         "settings": settings,
     }
+
+
+def accuracies(run: Training, tested: Evaluation | None) -> dict[str, Any]:
+    """Of the last epoch and of the best one; with validation images both are the chosen one on the test images."""
+    best = run.progress.best
+    if tested is None:
+        return {"last": run.progress.last, "best": best}
+    chosen = {"epoch": best["epoch"], "top1": tested.top1, "top5": tested.top5}
+    images = val_count(run.data)
+    return {"last": chosen, "best": chosen, "val": best | {"images": images}, "test_per_class": tested.top1_by_class}
 
 
 def description_of(located: Located, ready: Ready, accuracy: Mapping[str, float]) -> Description:
@@ -151,5 +168,8 @@ def summary(result: dict[str, Any]) -> str:
     share = result["cost"]["percent_of_kd"]
     compute = f", {share:.2f} % of KD's compute" if share is not None else ""
     last, best = result["last"], result["best"]
+    if (val := result.get("val")) is not None:
+        chosen = f"epoch {val['epoch']}, chosen on {val['images']:,} validation images: {val['top1']:.2f} %"
+        return f"test {last['top1']:.2f} % ({chosen}){compute}"
     when = f" in epoch {best['epoch']}" if "epoch" in best else ""
     return f"test {last['top1']:.2f} % (best {best['top1']:.2f} %{when}){compute}"

@@ -14,6 +14,7 @@ import unix_exp
 from unix_exp.config import Settings
 from unix_exp.cost.ledger import Ledger, StagePlan, Storing
 from unix_exp.cost.network import without_weights
+from unix_exp.cost.on_meta import AtOnce
 from unix_exp.cost.pricing import step_cost
 from unix_exp.distillers.clock import Clock
 from unix_exp.distillers.distiller import Distiller
@@ -47,7 +48,8 @@ def tried(
     parts: tuple[str, ...] = (LOGITS,) if answers.stored else ()
     while True:
         try:
-            return tried_with(settings, networks, data, recipe, answers, parts)
+            with AtOnce():
+                return tried_with(settings, networks, data, recipe, answers, parts)
         except AbsentRead as missing:
             parts = (*parts, missing.part)
 

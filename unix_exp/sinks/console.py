@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from typing import Any
+from typing import Any, TypeAlias
 
 from rich.console import Console as RichConsole
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
@@ -13,17 +13,21 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from unix_exp.types import Record
 from unix_exp.words import duration
 
-COLUMNS: tuple[tuple[str, int, Callable[[Mapping[str, float]], str]], ...] = (  # title, width, value of a record
-    ("loss", 9, lambda values: f"{values['train/loss']:.4f}"),
-    ("test %", 7, lambda values: percent(values.get("test/top1"))),
-    ("top-5 %", 8, lambda values: percent(values.get("test/top5"))),
-    ("GFLOPs", 11, lambda values: f"{values['cost/total_gflops']:,.0f}"),
-    ("vs KD %", 8, lambda values: percent(values.get("cost/percent_of_kd"))),
-    ("img/s", 8, lambda values: f"{values['time/images_per_second']:,.0f}"),
-)
+Column: TypeAlias = "tuple[str, int, Callable[[Mapping[str, float]], str]]"  # title, width, value of a record
 
 BY_HOST = 5e-6  # seconds an image: less is the host working between two steps, visible beside short captured steps
 WAITED = 20  # per cent of an epoch spent waiting for images; above it a line says so
+
+
+def columns(judged_on: str) -> tuple[Column, ...]:
+    return (
+        ("loss", 9, lambda values: f"{values['train/loss']:.4f}"),
+        (f"{judged_on} %", 7, lambda values: percent(values.get(f"{judged_on}/top1"))),
+        ("top-5 %", 8, lambda values: percent(values.get(f"{judged_on}/top5"))),
+        ("GFLOPs", 11, lambda values: f"{values['cost/total_gflops']:,.0f}"),
+        ("vs KD %", 8, lambda values: percent(values.get("cost/percent_of_kd"))),
+        ("img/s", 8, lambda values: f"{values['time/images_per_second']:,.0f}"),
+    )
 
 
 def percent(value: float | None) -> str:
@@ -33,8 +37,9 @@ def percent(value: float | None) -> str:
 class Console:
     """Lines for a run; `watch` shows progress on a terminal and nothing in a pipe."""
 
-    def __init__(self, epochs: int) -> None:
+    def __init__(self, epochs: int, judged_on: str = "test") -> None:
         self.epochs = epochs
+        self.columns = columns(judged_on)  # "val": its epochs are evaluated on validation images
         self.rich = RichConsole(highlight=False, soft_wrap=True)
         self.titled = self.warned = False
         self.left = ""  # time left of the whole run, known after one epoch
@@ -49,9 +54,9 @@ class Console:
 
     def __call__(self, record: Record) -> None:
         if not self.titled:
-            self.say("epoch".rjust(self.width) + "".join(title.rjust(width) for title, width, _ in COLUMNS))
+            self.say("epoch".rjust(self.width) + "".join(title.rjust(width) for title, width, _ in self.columns))
             self.titled = True
-        cells = "".join(cell(record.values).rjust(width) for _, width, cell in COLUMNS)
+        cells = "".join(cell(record.values).rjust(width) for _, width, cell in self.columns)
         self.say(f"{record.epoch}/{self.epochs}".rjust(self.width) + cells)
         waited = record.values["time/waited_for_images_percent"]
         if waited > WAITED and waited / 100 / record.values["time/images_per_second"] > BY_HOST and not self.warned:

@@ -58,7 +58,7 @@ class Wandb:
         )
         self.run.define_metric("epoch")
         self.run.define_metric(COST_AXIS)
-        for names in ("train/*", "test/*"):
+        for names in ("train/*", "test/*", "val/*"):
             self.run.define_metric(names, step_metric=COST_AXIS)
         for names in ("cost/*", "time/*", "analysis/*", "method/*"):
             self.run.define_metric(names, step_metric="epoch")
@@ -69,8 +69,12 @@ class Wandb:
 
     def summarise(self, result: dict[str, Any]) -> None:
         if self.run is not None:
-            # The settings are in the run's config.
-            self._guard(self.run.summary.update, flat({key: one for key, one in result.items() if key != "settings"}))
+            known = flat(
+                {key: one for key, one in result.items() if key != "settings"}
+            )  # those are in the run's config
+            if "val" in result:  # no epoch has seen the test images, and panels compare runs by their accuracy on these
+                known |= {f"test/{top}": known[f"last/{top}"] for top in ("top1", "top5")}
+            self._guard(self.run.summary.update, known)
 
     def close(self, failed: bool) -> None:
         if self.run is not None:

@@ -1,0 +1,93 @@
+"""Answers at once on the meta device are PyTorch's own."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+from torch.utils._pytree import tree_leaves
+
+from unix_exp.cost.on_meta import ANSWERS, AtOnce
+
+
+def maps(*shape: int, **named: Any) -> Tensor:
+    return torch.empty(shape or (4, 6, 8, 8), device="meta", **named)
+
+
+def norm(images: Tensor, channels: int = 6, training: bool = True, affine: bool = True, device: str = "meta") -> Any:
+    """A batch norm's output, and what it did to its running statistics."""
+    layer = nn.BatchNorm2d(channels, affine=affine, device=device).train(training)
+    return layer(images), layer.running_mean._version, layer.running_var._version  # type: ignore[union-attr]
+
+
+FUNCTIONS: dict[str, Callable[[], Any]] = {
+    "batch norm": lambda: norm(maps()),
+    "batch norm with gradient": lambda: norm(maps(requires_grad=True), training=False),
+    "batch norm without weights": lambda: norm(maps(), affine=False),
+    "batch norm of other channels": lambda: norm(maps(), channels=5),
+    "batch norm of another device": lambda: norm(maps(), device="cpu"),
+    "batch norm, channels last": lambda: norm(maps().to(memory_format=torch.channels_last)),
+    "batch norm of bfloat16": lambda: F.batch_norm(maps(dtype=torch.bfloat16), maps(6), maps(6)),
+    "batch norm's parts": lambda: torch.native_batch_norm(maps(), maps(6), None, maps(6), maps(6), True, 0.1, 1e-5),
+    "layer norm": lambda: nn.LayerNorm(8, device="meta")(maps()),
+    "layer norm of two": lambda: torch.native_layer_norm(maps(), [8, 8], None, None, 1e-5),
+    "layer norm of another size": lambda: F.layer_norm(maps(), [7]),
+    "layer norm by another weight": lambda: F.layer_norm(maps(), [8], maps(7)),
+    "layer norm of no channels": lambda: F.layer_norm(maps(), [8, 8], maps(8, 8), maps(8, 8)),
+    "relu": lambda: maps().relu(),
+    "relu of whole numbers": lambda: maps(dtype=torch.int64).relu(),
+    "relu of repeated ones": lambda: maps(1, 6, 1, 1).expand(4, 6, 8, 8).relu(),
+    "gelu": lambda: F.gelu(maps(requires_grad=True)),
+    "gelu by tanh": lambda: F.gelu(maps(), approximate="tanh"),
+    "clamp": lambda: maps().clamp_min(0.5),
+    "log softmax": lambda: F.log_softmax(maps(3, 5), 1),
+    "log softmax along a dimension too far": lambda: F.log_softmax(maps(3, 5), 2),
+    "sum": lambda: maps() + maps(),
+    "sum with one row": lambda: maps() + maps(1, 6, 1, 1),
+    "sum with other strides": lambda: maps(4, 4) + maps(4, 4).t(),
+    "sum with a number": lambda: maps() + 1,
+    "sum with twice": lambda: maps().add(maps(), alpha=2),
+    "sum of other types": lambda: maps() + maps(dtype=torch.float64),
+    "sum that does not fit": lambda: maps(2, 3) + maps(2, 4),
+    "sum with values": lambda: maps(2, 3) + torch.ones(2, 3),
+    "product": lambda: maps(2, 3) * maps(2, 3),
+    "product with a number that has values": lambda: maps(2, 3) * torch.ones(()),
+}  # fmt: skip
+
+
+def found(function: Callable[[], Any]) -> list[Any]:
+    """All that can be seen of an answer without values, or the kind of its error."""
+    try:
+        parts = tree_leaves(function())
+    except (RuntimeError, IndexError, NotImplementedError) as error:
+        return [type(error)]
+    return [
+        (one.shape, one.stride(), one.dtype, one.device, one.requires_grad, type(one.grad_fn))
+        if isinstance(one, Tensor) else one for one in parts
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_an_answer_at_once_is_the_one_of_pytorch(name: str) -> None:
+    plain = found(FUNCTIONS[name])
+    with AtOnce():
+        assert found(FUNCTIONS[name]) == plain
+
+
+def test_every_answer_is_given() -> None:
+    given = set()
+
+    class Watched(AtOnce):
+        def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+            if func in ANSWERS and not kwargs and ANSWERS[func](*args) is not None:
+                given.add(func)
+            return super().__torch_dispatch__(func, types, args, kwargs)
+
+    with Watched():
+        for function in FUNCTIONS.values():
+            found(function)
+    assert given == set(ANSWERS)
