@@ -23,16 +23,18 @@ class Tape:
         work()
         losses = work()
         step: Any = work.func.__self__  # type: ignore[attr-defined]  # the work is a method of the step
-        (group,) = step.optimiser.param_groups
-        frozen = dict(group)  # a number is repeated as it was, a tensor is read anew
+        groups = step.optimiser.param_groups
+        frozen = [dict(group) for group in groups]  # a number is repeated as it was, a tensor is read anew
 
         def replay() -> None:
             self.replays += 1
-            now = dict(group)
-            group.update(frozen)
+            now = [dict(group) for group in groups]
+            for group, then in zip(groups, frozen, strict=True):
+                group.update(then)
             for there, new in zip(tensors_of(losses), tensors_of(work()), strict=True):
                 there.copy_(new)
-            group.update(now)
+            for group, then in zip(groups, now, strict=True):
+                group.update(then)
 
         return Recording(replay, losses)
 

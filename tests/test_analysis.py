@@ -22,6 +22,7 @@ from unix_exp.distillers.offline import Offline
 from unix_exp.engine import analysis
 from unix_exp.engine.analysis import Analysis
 from unix_exp.engine.evaluate import evaluate
+from unix_exp.engine.optimiser import optimiser_of
 from unix_exp.engine.runtime import Runtime
 from unix_exp.engine.step import Step
 from unix_exp.recipe import Recipe
@@ -199,8 +200,7 @@ def offline(**settings: object) -> Offline:
 
 
 def step_of(method: Offline, seen: Analysis | None) -> Step:
-    recipe = Recipe(epochs=1, batch=16, lr=0.05, milestones=[])
-    optimiser = recipe.optimiser(weight for weight in method.parameters() if weight.requires_grad)
+    optimiser = optimiser_of(Recipe(epochs=1, batch=16, lr=0.05, milestones=[]), method.student.parameters())
     return Step(method, optimiser, CPU, tally=None if seen is None else seen.tally)
 
 

@@ -20,6 +20,7 @@ from unix_exp.distillers.distiller import Parts
 from unix_exp.distillers.offline import Offline
 from unix_exp.engine import cuda_graph as captured
 from unix_exp.engine.cuda_graph import CapturedStep
+from unix_exp.engine.optimiser import optimiser_of
 from unix_exp.engine.optimiser_state import load_optimiser_state, optimiser_state, set_lr
 from unix_exp.engine.recording import Recording
 from unix_exp.engine.runtime import Runtime
@@ -65,7 +66,7 @@ def made(kind: type[Step], runtime: Runtime = CPU, sampler: str = "unix") -> Ste
     objective = Weighted({"kd": KD(), "ce": CE()}, {"kd": 0.9, "ce": 0.1})
     networks = {"student": Small(), "teacher": Small()}
     method = Valued(Parts(networks, unix_exp.sampler(sampler), objective, averages={"teacher": 0.9}))
-    optimiser = RECIPE.optimiser(weight for weight in method.parameters() if weight.requires_grad)
+    optimiser = optimiser_of(RECIPE, (weight for weight in method.parameters() if weight.requires_grad))
     return kind(method, optimiser, runtime, tally=Tally(64, ["unlike"]))
 
 

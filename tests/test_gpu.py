@@ -24,6 +24,7 @@ from unix_exp.engine.analysis import Analysis
 from unix_exp.engine.cuda_graph import CapturedStep
 from unix_exp.engine.evaluate import evaluate
 from unix_exp.engine.loop import unwatched
+from unix_exp.engine.optimiser import optimiser_of
 from unix_exp.engine.optimiser_state import load_optimiser_state, optimiser_state, set_lr
 from unix_exp.engine.recording import replay_equals_eager, waiting_is_an_error
 from unix_exp.engine.runtime import Runtime
@@ -35,7 +36,7 @@ from unix_exp.types import Batch, Losses, Sampler, Scout
 pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no GPU here")
 
 DEVICE = "cuda"
-SAMPLERS = ("unix", "everything", "random", "uncertain", "mixup", "nonadaptive")
+SAMPLERS = ("unix", "everything", "random", "uncertain", "mixup", "cutmix", "nonadaptive")
 RECIPE = Recipe(epochs=4, batch=16, lr=0.05, milestones=[2])
 
 
@@ -73,7 +74,7 @@ def made(
     method = runtime.settled(Offline(Parts(networks, sampler or unix_exp.sampler("unix"), kd, runtime.scouting)))
     analysis = Analysis(method, data, runtime)
     weights = [weight for weight in method.parameters() if weight.requires_grad]
-    return kind(method, RECIPE.optimiser(weights), runtime, tally=analysis.tally), analysis
+    return kind(method, optimiser_of(RECIPE, weights), runtime, tally=analysis.tally), analysis
 
 
 def run(step: Callable[[Batch], Losses], data: Shapes, seed: int, steps: int) -> list[float]:

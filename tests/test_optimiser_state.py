@@ -3,24 +3,27 @@
 from __future__ import annotations
 
 import io
+import math
 from typing import Any
 
 import pytest
 import torch
 from torch import nn
 
+from unix_exp.engine.optimiser import optimiser_of
 from unix_exp.engine.optimiser_state import load_optimiser_state, optimiser_state
 from unix_exp.recipe import Recipe
 from unix_exp.types import Mistake
 
 RECIPE = Recipe(epochs=4, batch=16, lr=0.05, milestones=[2])
+ADAMW = RECIPE.but(optimiser="adamw", lr=0.001)
 FORMATS = {"channels_last": torch.channels_last, "contiguous": torch.contiguous_format}
 
 
-def made(memory_format: str) -> tuple[nn.Conv2d, torch.optim.Optimizer]:
+def made(memory_format: str, recipe: Recipe = RECIPE) -> tuple[nn.Conv2d, torch.optim.Optimizer]:
     torch.manual_seed(0)
     layer = nn.Conv2d(4, 16, 3).to(memory_format=FORMATS[memory_format])
-    return layer, RECIPE.optimiser(layer.parameters())
+    return layer, optimiser_of(recipe, layer.parameters())
 
 
 def step(layer: nn.Conv2d, optimiser: torch.optim.Optimizer, number: int) -> None:
@@ -40,8 +43,9 @@ def saved(layer: nn.Conv2d, optimiser: torch.optim.Optimizer) -> dict[str, Any]:
 
 @pytest.mark.parametrize("first", FORMATS)
 @pytest.mark.parametrize("then", FORMATS)
-def test_continuing_in_another_memory_format_changes_no_bit(first: str, then: str) -> None:
-    unbroken, begun, continued = made(then), made(first), made(then)
+@pytest.mark.parametrize("recipe", [RECIPE, ADAMW, ADAMW.but(decay_norms=False)], ids=["sgd", "adamw", "groups"])
+def test_continuing_in_another_memory_format_changes_no_bit(first: str, then: str, recipe: Recipe) -> None:
+    unbroken, begun, continued = made(then, recipe), made(first, recipe), made(then, recipe)
     for number in range(4):
         step(*unbroken, number)
     for number in range(2):
@@ -67,9 +71,9 @@ def test_an_optimiser_that_counts_steps_is_continued_too() -> None:
 @pytest.mark.parametrize(
     ("momentum", "complaint"),
     [
-        (torch.zeros(16, 4, 1, 1), r"momentum_buffer of weight 0 is \[16, 4, 1, 1\]; its weight is \[16, 4, 3, 3\]"),
-        (torch.zeros(16, 4, 3, 3, dtype=torch.bfloat16), "momentum_buffer of weight 0 is torch.bfloat16; its weight"),
-        (torch.tensor(1.0), r"momentum_buffer of weight 0 is \[\]; its weight is \[16, 4, 3, 3\]"),
+        (torch.zeros(16, 4, 1, 1), r"momentum_buffer of weight 0 is \[16, 4, 1, 1\]; this run's is \[16, 4, 3, 3\]"),
+        (torch.zeros(16, 4, 3, 3, dtype=torch.bfloat16), "momentum_buffer of weight 0 is torch.bfloat16; this run's"),
+        (torch.tensor(1.0), r"momentum_buffer of weight 0 is \[\]; this run's is \[16, 4, 3, 3\]"),
         (torch.zeros(16, 4, 3, 3).to_sparse(), "momentum_buffer of weight 0 is no plain tensor"),
         (5, "momentum_buffer of weight 0 is no plain tensor"),
     ],
@@ -81,6 +85,33 @@ def test_momentum_that_does_not_fit_is_refused(momentum: object, complaint: str)
     state["state"][0] = {"momentum_buffer": momentum}
     with pytest.raises(Mistake, match=complaint):
         load_optimiser_state(made("contiguous")[1], state)
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "complaint"),
+    [
+        ("step", torch.zeros(3), r"step of weight 0 is \[3\]; this run's is \[\]"),
+        ("step", torch.tensor(math.nan), "step of weight 0 is nan; it has to be finite"),
+        ("step", 2, "step of weight 0 is no plain tensor"),
+        ("exp_avg_sq", torch.zeros(16, 4, 1, 1), r"exp_avg_sq of weight 0 is \[16, 4, 1, 1\]; this run's is \[16, 4"),
+        ("exp_avg", None, "the optimiser's state has no exp_avg of weight 0"),
+    ],
+)
+def test_averages_and_counts_that_do_not_fit_are_refused(name: str, value: object, complaint: str) -> None:
+    layer, optimiser = made("contiguous", ADAMW)
+    step(layer, optimiser, 0)
+    state = optimiser.state_dict()
+    state["state"][0] = state["state"][0] | {name: value}
+    if value is None:
+        del state["state"][0][name]
+    with pytest.raises(Mistake, match=complaint):
+        load_optimiser_state(made("contiguous", ADAMW)[1], state)
+
+
+def test_the_state_of_another_optimiser_is_refused() -> None:
+    _, optimiser = made("contiguous")
+    with pytest.raises(Mistake, match="the optimiser's state has no exp_avg of weight 0"):
+        load_optimiser_state(made("contiguous", ADAMW)[1], optimiser_state(optimiser))
 
 
 def test_the_state_of_more_weights_is_refused() -> None:

@@ -6,7 +6,9 @@ import math
 from typing import Annotated, Any, Literal
 
 import pytest
+import torch
 
+from unix_exp.engine.optimiser import optimiser_of
 from unix_exp.ranges import MOST, Count, Range, Seed, Share, fits, plain, wrong
 from unix_exp.recipe import Recipe
 from unix_exp.registry import check_settings
@@ -66,8 +68,11 @@ def test_an_annotation_that_only_type_checkers_know_takes_no_range_from_its_neig
 
 
 def test_a_recipe_made_in_python_is_checked_by_the_same_ranges() -> None:
-    with pytest.raises(Mistake, match=r"^momentum is 5; choose a number from 0 on, below 1$"):
-        Recipe(epochs=1, batch=1, lr=0.1, milestones=[], momentum=5)
+    with pytest.raises(Mistake, match=r"^gamma is 5; choose 0 to 1$"):
+        Recipe(epochs=1, batch=1, lr=0.1, milestones=[], gamma=5)
+    one = Recipe(epochs=1, batch=1, lr=0.1, milestones=[], options={"momentum": 5})
+    with pytest.raises(Mistake, match=r"^optimiser.momentum is 5; choose a number from 0 on, below 1$"):
+        optimiser_of(one, [torch.zeros(1)])
 
 
 def test_numbers_are_written_for_readers() -> None:

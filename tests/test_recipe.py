@@ -27,9 +27,7 @@ def test_warmup_climbs_to_the_rate_and_cosine_descends_from_it() -> None:
     assert all(later < earlier for earlier, later in itertools.pairwise(rates[2:]))
 
 
-@pytest.mark.parametrize(
-    "wrong", [{"epochs": 0}, {"batch": 0}, {"lr": 0.0}, {"lr": float("nan")}, {"momentum": -1.0}, {"milestones": [0]}]
-)
+@pytest.mark.parametrize("wrong", [{"epochs": 0}, {"batch": 0}, {"lr": 0.0}, {"lr": float("nan")}, {"milestones": [0]}])
 def test_a_recipe_that_cannot_be_is_refused_by_name(wrong: dict) -> None:
     with pytest.raises(Mistake, match=f"^{next(iter(wrong))} is"):
         Recipe(**({"epochs": 1, "batch": 1, "lr": 0.1, "milestones": []} | wrong))

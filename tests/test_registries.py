@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -23,9 +22,9 @@ from assembled import (
     trial_of,
 )
 from products import Products
+from states import differences, timeless, untimed
 from tape import Tape
-from torch import Tensor
-from torch.utils._pytree import tree_flatten_with_path, tree_leaves
+from torch.utils._pytree import tree_leaves
 
 from unix_exp.cost.operations import Operations
 from unix_exp.cost.pricing import step_cost
@@ -158,33 +157,6 @@ def on_meta_device(case: Case) -> Any:
     facts = facts_of(data, RECIPE.batch, RECIPE.epochs, Shapes(shadows, RECIPE.batch, data.size), clock)
     averages = {"teacher": 0.9} if case.average else {}
     return assemble(settings_of(case), shadows, facts, averages=averages).train()
-
-
-def untimed(values: Mapping[str, float]) -> dict[str, float]:
-    return {name: value for name, value in values.items() if not name.startswith("time/")}
-
-
-def timeless(state: Mapping[str, Any]) -> dict[str, Any]:
-    return {**state, "progress": {**state["progress"], "seconds": None}}
-
-
-def differences(some: Mapping[str, Any], others: Mapping[str, Any]) -> list[str]:
-    """Where two states differ in any bit."""
-    ours, theirs = (
-        {"".join(map(str, path)): leaf for path, leaf in tree_flatten_with_path(state)[0]} for state in (some, others)
-    )
-    return [
-        name
-        for name in {**ours, **theirs}
-        if name not in ours or name not in theirs or not same(ours[name], theirs[name])
-    ]
-
-
-def same(one: Any, other: Any) -> bool:
-    if isinstance(one, Tensor):
-        equal = torch.equal(one.nan_to_num(nan=-1e30), other.nan_to_num(nan=-1e30))
-        return equal and one.dtype == other.dtype
-    return bool(one == other)
 
 
 def test_the_comparison_of_states_sees_a_single_bit() -> None:

@@ -15,6 +15,7 @@ from torch import nn
 
 from unix_exp.distillers.distiller import Parts
 from unix_exp.distillers.offline import Offline
+from unix_exp.engine import loop
 from unix_exp.recipe import Recipe
 from unix_exp.registry import distillers
 from unix_exp.types import Batch, Losses, Mistake, Stage
@@ -86,13 +87,13 @@ def test_each_stage_has_its_own_price() -> None:
 
 
 def test_a_stage_begins_with_a_fresh_optimiser(monkeypatch: pytest.MonkeyPatch) -> None:
-    made, make = [], Recipe.optimiser
+    made, make = [], loop.optimiser_of
 
-    def noting(self: Recipe, weights: Any) -> torch.optim.Optimizer:
-        made.append(make(self, weights))
+    def noting(recipe: Recipe, weights: Any) -> torch.optim.Optimizer:
+        made.append(make(recipe, weights))
         return made[-1]
 
-    monkeypatch.setattr(Recipe, "optimiser", noting)
+    monkeypatch.setattr(loop, "optimiser_of", noting)
     trained(*WORDS)
     first, second = [one for one in made if len(one.state) > 2][-2:]  # the teacher's comes before them
     assert first is not second

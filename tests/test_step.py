@@ -19,6 +19,7 @@ from unix_exp.criteria.weighted import Weighted
 from unix_exp.distillers.clock import Clock
 from unix_exp.distillers.distiller import Parts
 from unix_exp.distillers.offline import Offline
+from unix_exp.engine.optimiser import optimiser_of
 from unix_exp.engine.runtime import Runtime
 from unix_exp.engine.step import Step
 from unix_exp.engine.tally import Tally
@@ -174,7 +175,7 @@ def test_one_step_of_unix_runs_compiled() -> None:
     torch.manual_seed(0)
     networks = {"student": Small(), "teacher": Small()}
     made = Offline(Parts(networks, unix_exp.sampler("unix"), weighted(kd=1.0)))
-    step = Step(made, RECIPE.optimiser(made.student.parameters()), Runtime(device="cpu", compile=True))
+    step = Step(made, optimiser_of(RECIPE, made.student.parameters()), Runtime(device="cpu", compile=True))
     before = made.student.fc.weight.clone()
     assert all(torch.isfinite(term) for term in step(some_batch()).terms.values())
     assert not torch.equal(before, made.student.fc.weight)
@@ -205,7 +206,7 @@ def test_a_network_in_eval_mode_stays_so_when_it_is_looked_at(mode: str) -> None
 def test_the_teacher_never_changes() -> None:
     made = distiller("unix")
     before = {key: value.clone() for key, value in made.teacher.state_dict().items()}
-    step = Step(made, RECIPE.optimiser(p for p in made.parameters() if p.requires_grad), Runtime(device="cpu"))
+    step = Step(made, optimiser_of(RECIPE, (p for p in made.parameters() if p.requires_grad)), Runtime(device="cpu"))
     made.train()
     for _ in range(2):
         step(some_batch())
@@ -214,7 +215,7 @@ def test_the_teacher_never_changes() -> None:
 
 def test_a_step_in_bf16_stays_finite() -> None:
     made = distiller("unix")
-    step = Step(made, RECIPE.optimiser(made.student.parameters()), Runtime(device="cpu", precision="bf16"))
+    step = Step(made, optimiser_of(RECIPE, made.student.parameters()), Runtime(device="cpu", precision="bf16"))
     assert all(torch.isfinite(term) for term in step(some_batch()).terms.values())
     assert all(weight.grad is not None for weight in made.student.parameters()), "scouting must not cut the weights off"
 
@@ -226,7 +227,7 @@ def test_the_student_may_scout_in_a_precision_of_its_own(own: str, scouting: str
     made.student.register_forward_hook(
         lambda _, images, said: seen.append((torch.is_grad_enabled(), said.logits.dtype))
     )
-    Step(made, RECIPE.optimiser(made.student.parameters()), runtime)(some_batch())
+    Step(made, optimiser_of(RECIPE, made.student.parameters()), runtime)(some_batch())
     dtypes = {"float32": torch.float32, "bf16": torch.bfloat16}
     assert seen == [(False, dtypes[scouting]), (True, dtypes[own])]
 

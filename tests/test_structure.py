@@ -16,7 +16,7 @@ LAYERS = [
     {"types", "words", "ranges", "recipe", "stopping"},
     {"registry"},
     {"config", "paper"},
-    {"models", "data", "samplers", "criteria"},
+    {"models", "data", "samplers", "criteria", "optimisers"},
     {"distillers"},
     {"cost"},
     {"engine"},
@@ -65,6 +65,7 @@ WORDS = {  # what a line says that is about a component of a kind
     "sampler": r"sampler",
     "criterion": r"criteri",
     "distiller": r"distiller|method",
+    "optimiser": r"optimiser",
     "probe": r"probe",
     "sink": r"sink|logger",
 }

@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields, replace
 from typing import Annotated, Any, Literal
-
-import torch
-from torch import nn
 
 from unix_exp.ranges import Count, Number, Range, Share, check_fields
 from unix_exp.types import Mistake
@@ -16,7 +13,7 @@ from unix_exp.types import Mistake
 
 @dataclass(frozen=True)
 class Recipe:
-    """Epochs, batch, schedule and optimiser; a milestone below 1 is a fraction of the epochs."""
+    """Epochs, batch, schedule and the choice of an optimiser; a milestone below 1 is a fraction of the epochs."""
 
     epochs: Annotated[int, Range(1, 1_000_000)]
     batch: Annotated[int, Range(1, 1_000_000)]
@@ -25,17 +22,16 @@ class Recipe:
     gamma: Share = 0.1
     schedule: Literal["steps", "cosine"] = "steps"
     warmup_epochs: Number = 0
-    momentum: Annotated[float, Range(0, 1, below=True)] = 0.9
-    nesterov: bool = False
+    optimiser: str | None = None  # by name; None: the usual one
     weight_decay: Share = 5e-4
+    decay_norms: bool = True  # false: weights of one dimension, which are those of norms and biases, do not decay
     evaluate_every: Count = 1
+    options: Mapping[str, Any] = field(default_factory=dict)  # settings of optimisers, by name; flat in a configuration
 
     def __post_init__(self) -> None:
         check_fields(self)
         if self.warmup_epochs >= self.epochs:
             raise Mistake(f"warmup_epochs is {self.warmup_epochs}; choose less than the {self.epochs} epochs")
-        if self.nesterov and not self.momentum:
-            raise Mistake("nesterov is true, which needs momentum above 0")
 
     def lr_at(self, epoch: int) -> float:
         """The learning rate of an epoch, counted from 0."""
@@ -51,27 +47,13 @@ class Recipe:
         return round(milestone * self.epochs) if milestone < 1 else round(milestone)
 
     def but(self, **changes: Any) -> Recipe:
-        """The same with some settings changed: how a method makes the recipes of its stages."""
-        return replace(self, **changes)
+        """The same with some settings changed, its optimiser's too: how a method makes the recipes of its stages."""
+        own = {one.name for one in fields(self)}
+        options = {**self.options, **{key: value for key, value in changes.items() if key not in own}}
+        return replace(self, **{"options": options, **{key: one for key, one in changes.items() if key in own}})
 
     def shortened(self, epochs: int) -> Recipe:
         """The same in fewer epochs: warm-up and milestones in epochs keep their part of the whole."""
         part = epochs / self.epochs
         milestones = [one if one < 1 else max(1.0, round(one * part)) for one in self.milestones]
         return self.but(epochs=epochs, warmup_epochs=int(self.warmup_epochs * part), milestones=milestones)
-
-    def optimiser(self, parameters: Iterable[nn.Parameter]) -> torch.optim.Optimizer:
-        optimiser = torch.optim.SGD(
-            parameters,
-            lr=self.lr,
-            momentum=self.momentum,
-            nesterov=self.nesterov,
-            weight_decay=self.weight_decay,
-            fused=True,  # one kernel for all weights, on the CPU too
-        )
-        if self.momentum:
-            # SGD's first step would make the momentum out of nothing; out of zero comes the same. Fused SGD cannot mix
-            # weights with a momentum and weights without, such as those whose first gradient comes late.
-            for weight in (weight for group in optimiser.param_groups for weight in group["params"]):
-                optimiser.state[weight]["momentum_buffer"] = torch.zeros_like(weight)
-        return optimiser

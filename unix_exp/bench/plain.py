@@ -68,7 +68,10 @@ class Plain:
         self.student, self.teacher = student.to(self.device).train(), teacher.to(self.device).eval()
         recipe, (criterion,) = case.recipe, case.settings["criterion"].values()
         self.optimiser = torch.optim.SGD(
-            self.student.parameters(), lr=recipe.lr, momentum=recipe.momentum, weight_decay=recipe.weight_decay
+            self.student.parameters(),
+            lr=recipe.lr,
+            momentum=recipe.options.get("momentum", 0.9),
+            weight_decay=recipe.weight_decay,
         )
         self.weight, self.tau = criterion.get("weight", 1.0), criterion["tau"]
         self.unix = None if case.is_conventional else case.settings["sampler"]

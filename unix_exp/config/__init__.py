@@ -1,6 +1,17 @@
 """Where the configuration lies, what it must look like, and what of it names a run. Imports nothing heavy."""
 
-from unix_exp.config.identity import PLACES, alike, completed, identity, of_answers, precisions, what_determines
+from unix_exp.config.identity import (
+    LATER,
+    PLACES,
+    alike,
+    completed,
+    identity,
+    of_answers,
+    of_recipe,
+    precisions,
+    what_determines,
+    whole_recipe,
+)
 from unix_exp.config.names import dataset_name, has_teacher, method_name, network_name, pair_name
 from unix_exp.config.settings import (
     KEYS,
@@ -18,6 +29,7 @@ from unix_exp.config.teacher import of_teacher
 
 __all__ = [
     "KEYS",
+    "LATER",
     "OF_WEIGHTS",
     "PLACES",
     "Settings",
@@ -32,6 +44,7 @@ __all__ = [
     "method_name",
     "network_name",
     "of_answers",
+    "of_recipe",
     "of_teacher",
     "pair_name",
     "precisions",
@@ -39,5 +52,6 @@ __all__ = [
     "register_resolvers",
     "resolve",
     "what_determines",
+    "whole_recipe",
     "without",
 ]  # fmt: skip

@@ -7,18 +7,19 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from unix_exp.config import plugins
+from unix_exp.config import optimiser, plugins
 from unix_exp.config.names import has_teacher
 from unix_exp.config.settings import Settings, without
 from unix_exp.ranges import parameters_of
-from unix_exp.registry import REGISTRIES, augmentations
+from unix_exp.registry import augmentations
 
-# Settings of where data is, how it is read or what it is called; the images themselves have a fingerprint.
-PLACES = {"path", "root", "cache", "download", "workers", "title"}
+# Settings of where data is, how it is read or what it is called, or that the images' fingerprint says.
+PLACES = {"path", "root", "cache", "download", "workers", "title", "side"}
 
 # Settings that came after the first identities. At this value they change nothing, so runs keep the names they have.
 LATER: Mapping[str, Settings] = {
     "dataset": {"val": 0, "split_seed": 0},
+    "recipe": {"decay_norms": True},
 }
 
 
@@ -32,7 +33,7 @@ def what_determines(settings: Settings, fingerprint: str, teacher: str | None) -
         "distiller": settings["distiller"],
         "sampler": settings["sampler"],
         "criterion": settings["criterion"],
-        "recipe": changed("recipe", settings),
+        "recipe": of_recipe(settings["recipe"]),
         "seed": settings["seed"],
         **precisions(settings),
         **apart(settings),
@@ -41,18 +42,23 @@ def what_determines(settings: Settings, fingerprint: str, teacher: str | None) -
     }
 
 
+def of_recipe(recipe: Settings) -> Settings:
+    """What of a recipe changes a result."""
+    found = optimiser.in_use(changed("recipe", {"recipe": recipe}))
+    # Once there was one optimiser alone, and no recipe named it.
+    return without(found, "optimiser") if optimiser.of_recipe(recipe) == optimiser.usual() else found
+
+
+def whole_recipe(recipe: Mapping[str, Any]) -> Settings:
+    """The same with all that an older record lacks, for comparing."""
+    found = optimiser.in_use(completed("recipe", {"recipe": dict(recipe)}))
+    return {"optimiser": optimiser.of_recipe(recipe), **without(found, "optimiser")}
+
+
 def changed(group: str, settings: Settings) -> Settings:
     """A group's settings without the later ones that say what was always so."""
-    chosen = settings[group]
-    later = {**LATER.get(group, {}), **later_of(group, chosen.get("name"))}
-    return {name: value for name, value in chosen.items() if name not in later or value != later[name]}
-
-
-def later_of(group: str, name: Any) -> Mapping[str, Any]:
-    """What a component says of its own settings, in its attribute `later`."""
-    registry = next((one for one in REGISTRIES if one.kind == group), None)
-    known = registry is not None and isinstance(name, str) and name in registry.names()
-    return getattr(registry[name], "later", {}) if registry is not None and known else {}
+    later = LATER.get(group, {})
+    return {name: value for name, value in settings[group].items() if name not in later or value != later[name]}
 
 
 def of_images(settings: Settings) -> Settings:

@@ -16,7 +16,17 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from unix_exp.config.paths import at_home
 from unix_exp.config.source import files_of
-from unix_exp.registry import REGISTRIES, Registry, augmentations, criteria, datasets, distillers, models, samplers
+from unix_exp.registry import (
+    REGISTRIES,
+    Registry,
+    augmentations,
+    criteria,
+    datasets,
+    distillers,
+    models,
+    optimisers,
+    samplers,
+)
 from unix_exp.types import Mistake
 
 if TYPE_CHECKING:
@@ -82,7 +92,8 @@ def load_one(found: Found) -> Plugin:
     if not components:
         raise Mistake(
             f"plug-in {found.path.name} registers nothing; put @samplers.register('NAME') before a class of yours "
-            "(or criteria, distillers, models, datasets, augmentations, probes, sinks: all from unix_exp.registry)"
+            "(or criteria, distillers, models, datasets, augmentations, optimisers, probes, sinks: all from "
+            "unix_exp.registry)"
         )
     LOADED[found.path] = plugin = Plugin(found.name, found.path, content_of(found, components), components)
     return plugin
@@ -217,6 +228,7 @@ def used(settings: Mapping[str, Any]) -> dict[str, str]:
         *((models, (role or {}).get("name")) for role in roles),
         *((registry, (settings.get(registry.kind) or {}).get("name")) for registry in (datasets, distillers, samplers)),
         *((criteria, name) for name in settings.get("criterion") or {}),
+        (optimisers, (settings.get("recipe") or {}).get("optimiser")),
         (augmentations, augmentation_of(settings.get("dataset") or {})),
     ]
     found = (of(registry, name) for registry, name in chosen)

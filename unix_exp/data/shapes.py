@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from math import cos, pi, sin, tau
-from typing import Annotated, ClassVar, TypeAlias
+from typing import Annotated, TypeAlias
 
 import torch
 import torch.nn.functional as F
@@ -142,7 +142,6 @@ class Shapes(Resident):
     """Drawn shapes, 32x32, 24 classes: some very different, some that differ by one spoke or corner."""
 
     classes = tuple(FIGURES)
-    later: ClassVar = {"size": SIZE}  # a setting that came after the first runs
     mean = (0.5, 0.5, 0.5)
     std = (0.25, 0.25, 0.25)
 
@@ -155,7 +154,7 @@ class Shapes(Resident):
         flip: bool = True,
         val: HeldOut = 0.0,
         split_seed: Seed = 0,
-        size: Annotated[int, Range(SIZE, 256)] = SIZE,
+        side: Annotated[int, Range(SIZE, 256)] = SIZE,
     ) -> None:
         for name, count in (("train_count", train_count), ("test_count", test_count)):
             if count < len(FIGURES):
@@ -164,7 +163,7 @@ class Shapes(Resident):
             raise Mistake(f"dataset.seed is {seed}; choose 0 or more")
         self.drawn_count, self.test_count, self.seed = train_count, test_count, seed
         self.augment, self.flip, self.val, self.split_seed = checked(augment), flip, val, split_seed
-        self.size = size
+        self.size = side
         classes = len(FIGURES)
         self.val_count = counted(((train_count - first - 1) // classes + 1 for first in range(classes)), val)
         self.train_count = train_count - self.val_count

@@ -18,6 +18,7 @@ from unix_exp.engine.choice import Choice
 from unix_exp.engine.cuda_graph import step_for
 from unix_exp.engine.epoch import Epoch, Part, evaluated
 from unix_exp.engine.evaluate import Evaluation
+from unix_exp.engine.optimiser import optimiser_of
 from unix_exp.engine.runtime import Runtime
 from unix_exp.engine.stages import begins_in, length
 from unix_exp.engine.step import Step
@@ -88,7 +89,7 @@ class Training:
         if self.step is None or self.step.stage != stage.name:
             weights = [weight for weight in self.method.parameters() if weight.requires_grad]
             tally = self.analysis.tally if self.analysis is not None else None
-            optimiser = stage.recipe.optimiser(weights)
+            optimiser = optimiser_of(stage.recipe, weights)
             self.step = step_for(self.method, optimiser, self.runtime, stage.name, tally, self.say)
         return self.step
 

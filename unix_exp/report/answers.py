@@ -77,7 +77,8 @@ def alike(one: Arm, other: Arm) -> bool:
     teachers = [run.result["teacher"] for run in (mine, theirs)]
     if len({teacher and teacher["identity"] for teacher in teachers}) > 1:
         return False
-    return mine.settings["recipe"] == theirs.settings["recipe"] and mine.precisions == theirs.precisions
+    recipes = [config.whole_recipe(run.settings["recipe"]) for run in (mine, theirs)]
+    return recipes[0] == recipes[1] and mine.precisions == theirs.precisions
 
 
 def shared(result: Result, results: Sequence[Result]) -> float:

@@ -201,7 +201,7 @@ def determining_settings(run: Run) -> dict[str, Any]:
         "student": config.without(settings["student"], "pace"),
         "dataset": config.without(config.completed("dataset", settings), *config.PLACES),
         **{key: settings[key] for key in ("distiller", "sampler", "criterion")},
-        "recipe": config.completed("recipe", settings),
+        "recipe": config.whole_recipe(settings["recipe"]),
         "answers": config.of_answers(settings),
         **run.precisions,
     }

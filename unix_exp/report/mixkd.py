@@ -95,9 +95,8 @@ def in_grid(arm: Mapping[str, Any], facts: Mapping[str, Any]) -> bool:
 
 def made_by(run: Run) -> dict[str, Any]:
     """How a missing teacher was trained, by dotted name."""
-    return flat(
-        {key: run.settings.get(key) or {} for key in ("teacher_sampler", "teacher_criterion", "teacher_recipe")}
-    )
+    parts = {key: run.settings.get(key) or {} for key in ("teacher_sampler", "teacher_criterion")}
+    return flat({**parts, "teacher_recipe": config.of_recipe(run.settings.get("teacher_recipe") or {})})
 
 
 def arms_table(found: Sequence[Compared], facts: Mapping[str, Any]) -> Table:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from unix_exp import config, paper
+from unix_exp.config import optimiser
 from unix_exp.report.runs import Run
 from unix_exp.run.record import TRAINED_HERE
 
@@ -25,7 +26,7 @@ class Setting:
         settings = run.settings
         data = config.without(config.completed("dataset", settings), *config.PLACES, "name")
         details = {
-            **schedule(config.completed("recipe", settings)),
+            **schedule(settings["recipe"]),
             **data,
             "epoch": "chosen on validation images" if run.chose_on_validation else LAST,
             "fingerprint": run.result.get("fingerprint"),
@@ -41,7 +42,7 @@ class Setting:
     def differences(self, printed: Mapping[str, Any]) -> list[str]:
         """From the setting of a table of the paper, in words."""
         theirs = {
-            **config.without(paper.published()["recipes"][printed["dataset"]], "lr"),
+            **recipe_of_paper(printed["dataset"]),
             "precision": "float32", "augment": True, "flip": True, "epoch": LAST,
         }  # fmt: skip
         ours = dict(self.details)
@@ -88,7 +89,7 @@ def deviations(run: Run, dataset: str) -> list[str]:
         found.append(f"lr {in_words(lr)} instead of {in_words(usual)}")
     teacher, made = run.result["teacher"], run.settings.get("teacher_recipe")
     if teacher is not None and teacher.get("source") == TRAINED_HERE and isinstance(made, dict):
-        ours, usual = schedule(made), config.without(theirs, "lr")
+        ours, usual = schedule(made), recipe_of_paper(dataset)
         found += [
             f"its teacher's {name} {in_words(ours.get(name))} instead of {in_words(value)}"
             for name, value in usual.items()
@@ -97,9 +98,15 @@ def deviations(run: Run, dataset: str) -> list[str]:
     return found
 
 
+def recipe_of_paper(dataset: str) -> dict[str, Any]:
+    """Without its learning rate; what is a setting now and was none then is as it was."""
+    printed: dict[str, Any] = config.without(paper.published()["recipes"][dataset], "lr")
+    return {**config.LATER["recipe"], "optimiser": optimiser.usual(), **printed}
+
+
 def schedule(recipe: Mapping[str, Any]) -> dict[str, Any]:
     """A recipe without its learning rate, milestones in epochs."""
-    found = config.without(recipe, "lr", "evaluate_every")
+    found = config.without(config.whole_recipe(recipe), "lr", "evaluate_every")
     epochs = found["epochs"]
     if isinstance(found.get("milestones"), list):
         found["milestones"] = [round(one * epochs) if one < 1 else one for one in found["milestones"]]

@@ -9,18 +9,33 @@ import torch
 from torch import nn
 
 from unix_exp import config
+from unix_exp.config import optimiser
 from unix_exp.criteria.weighted import Weighted
+from unix_exp.engine.optimiser import optimiser_of
 from unix_exp.engine.runtime import Runtime
-from unix_exp.ranges import Weight, check_value
+from unix_exp.ranges import Weight, check_value, shown
 from unix_exp.recipe import Recipe
-from unix_exp.registry import check_settings, criteria, datasets, models, samplers
+from unix_exp.registry import check_settings, criteria, datasets, models, optimisers, samplers
 from unix_exp.types import Dataset, Facts, Mistake
+from unix_exp.words import nearest
 
 
 def recipe(settings: Mapping[str, Any], role: str = "recipe") -> Recipe:
-    check_settings(Recipe, role, settings, role=role)
+    """A recipe whose optimiser can be made; the settings of optimisers lie flat beside the recipe's own."""
+    own = {key: value for key, value in settings.items() if key in optimiser.OF_ALL}
+    options, known = config.without(settings, *own), optimiser.all_options()
+    if unknown := sorted(set(options) - set(known)):
+        raise Mistake(f"{role} has no setting '{unknown[0]}'; {nearest(unknown[0], {*optimiser.OF_ALL, *known})}")
+    check_settings(Recipe, role, own, given=["options"], role=role)
+    if (chosen := optimiser.of_recipe(settings)) not in optimisers.names():
+        hint = nearest(chosen, optimisers.names())
+        raise Mistake(f"{role}.optimiser is {shown(chosen)}; {hint} (plugins=FILE.py loads code of your own)")
+    for key, value in options.items():
+        check_value(f"{role}.{key}", value, (known | optimiser.options_of(chosen))[key].annotation)
     try:
-        return Recipe(**settings)
+        made = Recipe(**own, options=options)
+        optimiser_of(made, [nn.Parameter(torch.zeros(1))])  # what only the optimiser knows to be wrong
+        return made
     except Mistake as mistake:
         raise Mistake(f"{role}.{mistake}") from None
 

@@ -14,10 +14,11 @@ from unix_exp.types import Batch
 Alpha: TypeAlias = Annotated[float, Range(0.001, 1000)]  # of Beta(alpha, alpha), which draws how much is mixed
 
 
-def mix(batch: Batch, partner: Batch, share: Tensor) -> Batch:
+def mix(batch: Batch, partner: Batch, share: Tensor, images: Tensor | None = None) -> Batch:
     """Give `share` [N] of every image and target to its partner; index and weight stay the batch's own.
 
-    Stored answers are mixed likewise: an approximation, as no teacher saw the mixed image.
+    `images` are given where they are put together in another way. Stored answers are mixed like the targets: an
+    approximation, as no teacher saw the mixed image.
     """
 
     def mixed(one: Tensor, other: Tensor) -> Tensor:
@@ -29,7 +30,7 @@ def mix(batch: Batch, partner: Batch, share: Tensor) -> Batch:
         both = lambda one, other: mixed(one, other) if isinstance(one, Tensor) else one  # noqa: E731
         answers = tree_map(both, answers, partner.answers)
     return Batch(
-        images=mixed(batch.images, partner.images),
+        images=mixed(batch.images, partner.images) if images is None else images,
         targets=mixed(batch.targets, partner.targets),
         index=batch.index,
         weight=batch.weight,
