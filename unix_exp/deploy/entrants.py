@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from unix_exp.deploy.answering import Answer
 from unix_exp.deploy.loaded import Loaded, opened
 from unix_exp.deploy.records import exports_of
-from unix_exp.deploy.tested import Tested
+from unix_exp.deploy.with_data import RunAndData
 from unix_exp.models.own_input import Normalised
 from unix_exp.run.load import load, other
 from unix_exp.run.networks import STUDENT, TEACHER
@@ -38,7 +38,7 @@ class Entrant(NamedTuple):
         return self.answer(self.prepare(images))
 
 
-def entrants_of(of: Tested) -> tuple[list[Entrant], list[str]]:
+def entrants_of(of: RunAndData) -> tuple[list[Entrant], list[str]]:
     """The networks that are there, the teacher first, and what is not there, in words."""
     found, notes = [], []
     if of.result.get("teacher") is not None:
@@ -59,7 +59,7 @@ def entrants_of(of: Tested) -> tuple[list[Entrant], list[str]]:
     return found, notes
 
 
-def of_role(of: Tested, role: str) -> Entrant:
+def of_role(of: RunAndData, role: str) -> Entrant:
     own = role == STUDENT
     file = of.path / "student.safetensors" if own else other(of.path, of.result, role)[0]
     again = partial(network, of.path, role, str(of.device), of.layout)
@@ -69,7 +69,7 @@ def of_role(of: Tested, role: str) -> Entrant:
     return Entrant(role, name, file, str(of.device), prepare, module, again, module)
 
 
-def of_export(of: Tested, name: str) -> Entrant:
+def of_export(of: RunAndData, name: str) -> Entrant:
     """ONNX Runtime computes on the CPU, wherever the others do."""
     file = of.path / name
     device = "cpu" if file.suffix == ".onnx" else str(of.device)

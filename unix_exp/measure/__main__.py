@@ -9,6 +9,8 @@ import sys
 from functools import partial
 from pathlib import Path
 
+from unix_exp.words import as_line
+
 
 def main() -> None:
     parser = argparse.ArgumentParser(
@@ -61,19 +63,26 @@ def sizes(text: str) -> tuple[int, ...]:
 
 
 def show(given: argparse.Namespace) -> None:
+    from unix_exp.deploy.card import write_card
+    from unix_exp.deploy.known import known_from
     from unix_exp.measure.measuring import Asked, measure  # torch takes seconds to import, which --help saves
     from unix_exp.measure.table import table
     from unix_exp.run.checkpoint import write_whole
     from unix_exp.run.measured import NAME
+    from unix_exp.run.networks import STUDENT
     from unix_exp.run.seal import checked
     from unix_exp.sinks.console import Console
 
     asked = Asked(given.batches, given.repeats, given.threads, given.images, not given.no_latency, given.device)
+    watch = Console(1).watch
     found = []
-    for run, measured in measure(given.runs, asked, Console(1).watch):
+    for run, measured in measure(given.runs, asked, watch):
         text = json.dumps(checked(measured), indent=1) + "\n"
         write_whole(run.of.path / NAME, partial(put, text))
+        card = write_card(known_from(run.of, run.guessed[STUDENT], watch))
         found.append((run.of.path.name, measured))
+        if card is not None:
+            print(as_line(card), file=sys.stderr)
     if given.json:
         print(json.dumps([checked(one) for _, one in found], indent=1))
     else:

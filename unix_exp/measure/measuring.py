@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from unix_exp.cost.network import gflops
 from unix_exp.deploy.entrants import Entrant, entrants_of
 from unix_exp.deploy.judged import Judged, judged, some_images
-from unix_exp.deploy.tested import Tested, with_data
+from unix_exp.deploy.with_data import RunAndData, with_data
 from unix_exp.engine.evaluate import evaluation_batch
 from unix_exp.engine.runtime import Runtime
 from unix_exp.measure.latency import latencies
@@ -44,7 +44,7 @@ class Asked(NamedTuple):
 class Prepared(NamedTuple):
     """A run whose networks have seen the test images."""
 
-    of: Tested
+    of: RunAndData
     entrants: list[Entrant]
     notes: list[str]
     guessed: dict[str, Judged]

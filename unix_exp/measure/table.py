@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from unix_exp.report.table import aligned
-from unix_exp.run.measured import Measured, MeasuredNetwork
+from unix_exp.run.measured import Latency, Measured, MeasuredNetwork
 from unix_exp.words import as_line, counted, size_in_words
 
 ABSENT = "-"
+WORTH = ("network", "", "top-1 %", "95 % interval", "agreement %", "parameters", "GFLOPs", "file")
+SPEED = ("network", "batch", "ms", "10th - 90th %", "n", "images/s", "peak memory", "device")
 
 
 def table(found: Sequence[tuple[str, Measured]]) -> Iterator[str]:
@@ -19,14 +21,13 @@ def table(found: Sequence[tuple[str, Measured]]) -> Iterator[str]:
     for name, one in found:
         yield as_line(f"{name}: {images_in_words(one)}")
     yield ""
-    several = len(found) > 1
-    head = [*(["run"] if several else []), *titles(first["batches"])]
-    rows = [
-        [*([as_line(name)] if several else []), *cells(network, first["batches"])]
-        for name, one in found
-        for network in one["networks"]
-    ]
-    yield aligned([head, *rows])
+    every = [((as_line(name),) if len(found) > 1 else (), one) for name, run in found for one in run["networks"]]
+    run = ("run",) if len(found) > 1 else ()
+    yield aligned([(*run, *WORTH), *((*whose, *worth(one)) for whose, one in every)])
+    if first["batches"]:
+        yield ""
+        batches = [str(batch) for batch in first["batches"]]
+        yield aligned([(*run, *SPEED), *((*whose, *speed(one, batch)) for whose, one in every for batch in batches)])
     yield ""
     yield from notes(found)
 
@@ -37,41 +38,37 @@ def images_in_words(one: Measured) -> str:
 
 
 def notes(found: Sequence[tuple[str, Measured]]) -> Iterator[str]:
-    yield "in brackets: 95 % interval of the accuracy; 10th to 90th percentile of the times and their number"
     yield "one FLOP is one multiply-add; parameters and GFLOPs of an exported file are the student's"
-    yield from found[0][1]["how"]
+    yield from found[0][1]["how"]  # nothing where nothing was timed
     for name, one in found:
         for note in one["notes"]:
             yield as_line(f"{name}: {note}")
 
 
-def titles(batches: Sequence[int]) -> list[str]:
-    timed = [title for batch in batches for title in (f"ms, batch {batch}", "images/s", "memory")]
-    return ["network", "", "top-1 %", "agreement %", "parameters", "GFLOPs", "file", *timed]
-
-
-def cells(one: MeasuredNetwork, batches: Sequence[int]) -> list[str]:
-    """One row of the table."""
-    found = [
+def worth(one: MeasuredNetwork) -> list[str]:
+    """How good and how big a network is."""
+    return [
         one["name"],
         as_line(one["architecture"]),
-        f"{one['top1']:.2f} ({one['top1_low']:.1f} - {one['top1_high']:.1f})",
+        f"{one['top1']:.2f}",
+        f"{one['top1_low']:.1f} - {one['top1_high']:.1f}",
         ABSENT if one["agreement"] is None else f"{one['agreement']:.2f}",
         f"{one['parameters']:,}",
         f"{one['gflops']:.4g}",
         size_in_words(one["bytes"]),
     ]
-    for batch in map(str, batches):
-        latency, speed = one.get("latency_ms", {}).get(batch), one.get("images_per_second", {}).get(batch)
-        held = one.get("peak_bytes", {}).get(batch)
-        found += [
-            ABSENT if latency is None else in_words(latency["median"], latency["p10"], latency["p90"], latency["n"]),
-            ABSENT if speed is None else f"{speed:,.4g}" if speed < 1000 else f"{speed:,.0f}",
-            ABSENT if held is None else size_in_words(held),
-        ]
-    return found
 
 
-def in_words(median: float, low: float, high: float, n: int) -> str:
-    digits = 3 if median < 10 else 1
-    return f"{median:.{digits}f} ({low:.{digits}f} - {high:.{digits}f}; {n})"
+def speed(one: MeasuredNetwork, batch: str) -> list[str]:
+    """How fast it is, and what memory that takes."""
+    latency, images = one.get("latency_ms", {}).get(batch), one.get("images_per_second", {}).get(batch)
+    held = one.get("peak_bytes", {}).get(batch)
+    times = [ABSENT] * 3 if latency is None else in_words(latency)
+    per_second = ABSENT if images is None else f"{images:,.1f}" if images < 100 else f"{images:,.0f}"
+    return [one["name"], batch, *times, per_second, ABSENT if held is None else size_in_words(held), one["device"]]
+
+
+def in_words(latency: Latency) -> list[str]:
+    digits = 3 if latency["median"] < 10 else 1
+    spread = f"{latency['p10']:.{digits}f} - {latency['p90']:.{digits}f}"
+    return [f"{latency['median']:.{digits}f}", spread, str(latency["n"])]

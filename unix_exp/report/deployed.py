@@ -43,6 +43,11 @@ def table_of(found: Sequence[tuple[Run, Measured]]) -> Table:
     for run, one in found:
         rows.append(Heading(title_of(run, one)))
         rows += [cells(network, [str(batch) for batch in batches]) for network in one["networks"]]
+    caption = "Teachers, students and exported files on the test images, and on one machine."
+    return Table(caption, head_of(batches), rows, "in-use-table", texts=2)
+
+
+def head_of(batches: Sequence[int]) -> list[str | Column]:
     head: list[str | Column] = [
         "network",
         "architecture",
@@ -58,8 +63,7 @@ def table_of(found: Sequence[tuple[Run, Measured]]) -> Table:
             Column("images/s", f"batch {batch}"),
             Column("memory", f"batch {batch}"),
         ]
-    return Table("Teachers, students and exported files on the test images, and on one machine.", head, rows,
-                 "in-use-table", texts=2)  # fmt: skip
+    return head
 
 
 def title_of(run: Run, one: Measured) -> str:

@@ -17,7 +17,7 @@ from unix_exp.run.probing import normalisation_of
 from unix_exp.types import Dataset, Watch
 
 
-class Tested(NamedTuple):
+class RunAndData(NamedTuple):
     path: Path
     result: dict[str, Any]
     data: Dataset  # loaded
@@ -26,7 +26,7 @@ class Tested(NamedTuple):
     given: Normalised | None  # how the data set normalises images; None where it does not say
 
 
-def with_data(run: Path, device: str, watch: Watch) -> Tested:
+def with_data(run: Path, device: str, watch: Watch) -> RunAndData:
     """Of a run's folder, the result and the images of its data set."""
     result = read_result(run)
     settings = result["settings"]
@@ -37,4 +37,4 @@ def with_data(run: Path, device: str, watch: Watch) -> Tested:
     check_same(result, data, run)
     data.load(runtime.place(), watch)
     given = normalisation_of(data.preprocessing()) if hasattr(data, "preprocessing") else None
-    return Tested(run, result, data, runtime.place(), runtime.layout, given)
+    return RunAndData(run, result, data, runtime.place(), runtime.layout, given)
