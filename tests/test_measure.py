@@ -2,49 +2,62 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
 import json
 import os
-from collections.abc import Callable
+import shutil
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
 from conftest import TINY, Command, only
+from PIL import Image
 
 import unix_exp
 from unix_exp.cost.network import gflops
-from unix_exp.deploy.judged import wilson
+from unix_exp.deploy.judged import Confusion, Judged, spread, wilson
 from unix_exp.measure.__main__ import main
+from unix_exp.measure.latency import FEWEST, SECONDS, latency_of, pause
 from unix_exp.registry import datasets
+from unix_exp.report.__main__ import main as report
 from unix_exp.run.measured import read_measured
 from unix_exp.run.seal import checked
 
+QUICK = ("--no-latency", "--images", "30")
 
-@pytest.fixture(scope="module")
-def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder in which a run was made."""
-    made = tmp_path_factory.mktemp("measured")
+
+@contextlib.contextmanager
+def inside(folder: Path) -> Iterator[None]:
     before = Path.cwd()
-    os.chdir(made)
+    os.chdir(folder)
     try:
-        list(unix_exp.fit(*TINY))
+        yield
     finally:
         os.chdir(before)
-    return made
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder in which a run was made and measured, what it printed beside it."""
+    folder = tmp_path_factory.mktemp("measured")
+    words = ["--json", "--batches", "1,3", "--repeats", "3", "--threads", "1"]
+    with inside(folder), pytest.MonkeyPatch.context() as patch, (folder / "printed.json").open("w") as printed:
+        list(unix_exp.fit(*TINY))
+        patch.setattr("sys.argv", ["measure", str(only(Path("runs"))), *words])
+        patch.setattr("sys.stdout", printed)
+        main()
+    return folder
 
 
 @pytest.fixture
-def run(place: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The run's folder, as a command in the folder above names it."""
-    monkeypatch.chdir(place)
-    return only(Path("runs"))
-
-
-@pytest.fixture
-def measure(typed: Callable[..., Command], run: Path, place: Path, monkeypatch: pytest.MonkeyPatch) -> Command:
-    made = typed(main)
-    monkeypatch.chdir(place)  # `typed` goes to an empty folder
-    return made
+def measure(made: Path, typed: Callable[..., Command], tmp_path: Path) -> Command:
+    """Type `python -m unix_exp.measure WORDS` in a folder that holds a copy of the run."""
+    for name in ("runs", "teachers"):
+        shutil.copytree(made / name, tmp_path / name)
+    return typed(main)
 
 
 def by_hand(run: Path, role: str) -> tuple[torch.Tensor, torch.Tensor]:
@@ -56,42 +69,148 @@ def by_hand(run: Path, role: str) -> tuple[torch.Tensor, torch.Tensor]:
         return network(images).argmax(dim=1), labels
 
 
-def test_the_figures_are_those_that_one_computes_by_hand(run: Path, measure: Command) -> None:
-    said = measure(str(run), "--json", "--batches", "1,3", "--repeats", "3", "--threads", "1")
-    assert said.code == 0, said.err
-    (found,) = json.loads(said.out)
-    kept = json.loads((run / "measured.json").read_text())
-    assert found == kept == checked(found)
-    result = json.loads((run / "result.json").read_text())
-    assert read_measured(run, result) == found
-    teacher, student = found["networks"]
-    guesses = {role: by_hand(run, role) for role in ("teacher", "student")}
-    files = {"student": run / "student.safetensors", "teacher": only(Path("teachers"), "*-s*") / "student.safetensors"}
-    for one in (teacher, student):
+def test_the_figures_are_those_that_one_computes_by_hand(made: Path) -> None:
+    with inside(made):
+        run, teacher_run = only(Path("runs")), only(Path("teachers"), "*-s*")
+        guesses = {role: by_hand(run, role) for role in ("teacher", "student")}
+        networks = {role: unix_exp.load(run, role) for role in guesses}
+        files = {role: folder / "student.safetensors" for role, folder in (("student", run), ("teacher", teacher_run))}
+        sizes = {role: file.stat().st_size for role, file in files.items()}
+        result = json.loads((run / "result.json").read_text())
+        found = read_measured(run, result)
+    assert json.loads((made / "printed.json").read_text()) == [found] == [checked(found)]
+    assert (found["test_images"], found["test_count"], found["threads"]) == (48, 48, 1)
+    for one in found["networks"]:
         role = one["name"]
-        network, (guessed, labels) = unix_exp.load(run, role), guesses[role]
-        hits = int((guessed == labels).sum())
-        assert (one["top1"], one["top1_low"], one["top1_high"]) == wilson(hits, 48)
+        guessed, labels = guesses[role]
+        assert (one["top1"], one["top1_low"], one["top1_high"]) == wilson(int((guessed == labels).sum()), 48)
         assert one["agreement"] == pytest.approx(100 * float((guessed == guesses["teacher"][0]).float().mean()))
-        assert one["parameters"] == sum(parameter.numel() for parameter in network.parameters())
-        assert one["gflops"] == gflops(network, 32)
-        assert one["bytes"] == files[role].stat().st_size
-        assert one["device"] == "cpu"
+        assert one["parameters"] == sum(parameter.numel() for parameter in networks[role].parameters())
+        assert (one["gflops"], one["bytes"], one["device"]) == (gflops(networks[role], 32), sizes[role], "cpu")
         for batch in ("1", "3"):
             latency = one["latency_ms"][batch]
             assert 0 < latency["p10"] <= latency["median"] <= latency["p90"] and latency["n"] == 3
             assert one["images_per_second"][batch] == pytest.approx(1000 * int(batch) / latency["median"])
         assert 4 * one["parameters"] < one["peak_bytes"]["1"] <= one["peak_bytes"]["3"] < 500 * 2**20
-    assert teacher["agreement"] == 100 and student["top1"] == pytest.approx(result["last"]["top1"])
+    teacher, student = found["networks"]
+    assert (teacher["name"], student["name"], teacher["agreement"]) == ("teacher", "student", 100)
+    assert student["top1"] == pytest.approx(result["last"]["top1"])
     assert teacher["top1"] == pytest.approx(result["teacher"]["top1"])
-    assert found["threads"] == 1 and found["versions"]["torch"] == torch.__version__.partition("+")[0]
+
+
+def test_the_report_shows_what_was_measured_and_says_what_it_cannot_show(measure: Command, typed: Any) -> None:
+    run = only(Path("runs"))
+    found = json.loads((run / "measured.json").read_text())
+    show = typed(report)
+    assert show("runs").code == 0
+    page, rows = Path("report/report.md").read_text(), Path("report/tables/in-use-table.csv").read_text().splitlines()
+    assert "## Networks in use" in page and "48 test images" in page
+    assert len(rows) == 3
+    for row, one in zip(rows[1:], found["networks"], strict=True):
+        assert f",{one['name']},{one['architecture']},{one['top1']:.2f} (" in row
+        assert f'"{one["parameters"]:,}"' in row and f"{one['latency_ms']['3']['median']:.2f} (" in row
+    for spoiled in ({**found, "identity": "other"}, checked({**found, "identity": "other"}), {"networks": 3}, [], "{"):
+        (run / "measured.json").write_text(spoiled if isinstance(spoiled, str) else json.dumps(spoiled))
+        assert show("runs").code == 0
+        page = Path("report/report.md").read_text()
+        assert "Measurements that cannot be shown" in page and "measure the run again" in page
+        assert "Teachers, students and exported files" not in page
+
+
+def test_a_teacher_that_is_gone_is_a_line_and_the_rest_is_measured(measure: Command) -> None:
+    shutil.rmtree("teachers")
+    run = only(Path("runs"))
+    said = measure(str(run), *QUICK)
+    assert said.code == 0, said.err
+    assert "30 of 48 test images" in said.out and "the teacher is not measured: " in said.out
+    found = json.loads((run / "measured.json").read_text())
+    (student,) = found["networks"]
+    assert (found["test_images"], student["agreement"], found["batches"]) == (30, None, [])
+    assert "latency_ms" not in student and "peak_bytes" not in student
+    row = next(line.split() for line in said.lines if line.startswith("student"))
+    assert row[1:3] == [student["architecture"], f"{student['top1']:.2f}"]
+
+
+def test_the_card_is_of_this_run_and_its_code_works(measure: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+    run = only(Path("runs"))
+    text = (run / "README.md").read_text()
+    guesses, labels = by_hand(run, "student")
+    names = unix_exp.load(run).classes
+    for number, name in enumerate(names):
+        right, count = int(((guesses == labels) & (labels == number)).sum()), int((labels == number).sum())
+        found = wilson(right, count)
+        assert f"| {name} | {found.share:.1f} | {found.low:.1f} to {found.high:.1f} | {count} |" in text
+    found = json.loads((run / "measured.json").read_text())
+    assert f"guesses what its teacher guesses for {found['networks'][1]['agreement']:.2f} %" in text
+    assert (
+        f"{found['networks'][1]['latency_ms']['3']['median']:.2f} (" in text and "96 training images, 48 test" in text
+    )
+    code = text.partition("```python\n")[2].partition("```")[0]
+    assert run.name in code
+    Image.new("RGB", (50, 40), "red").save("runs/image.jpg")
+    monkeypatch.chdir("runs")
+    with contextlib.redirect_stdout(io.StringIO()) as printed:
+        exec(code, {})
+    assert printed.getvalue().strip() in names
+
+
+def test_several_runs_stand_in_one_table(measure: Command) -> None:
+    run = only(Path("runs"))
+    shutil.copytree(run, "runs/again")
+    said = measure(str(run), "runs/again", *QUICK)
+    assert said.code == 0, said.err
+    rows = [line.split()[:2] for line in said.lines if line.split()[1:2] in (["teacher"], ["student"])]
+    assert rows == [[name, role] for name in (run.name, "again") for role in ("teacher", "student")]
+    assert Path("runs/again/measured.json").is_file()
+
+
+@pytest.mark.parametrize("spoil", ["no folder", "unfinished", "damaged", "other weights", "no number"])
+def test_what_cannot_be_measured_is_one_line(measure: Command, spoil: str) -> None:
+    run = only(Path("runs"))
+    (run / "measured.json").unlink()
+    words = {"no folder": ["runs/none"], "no number": [str(run), "--batches", "0"]}.get(spoil, [str(run)])
+    if spoil == "unfinished":
+        (run / "result.json").unlink()
+    if spoil == "damaged":
+        (run / "result.json").write_text((run / "result.json").read_text().replace('"seed": 0', '"seed": 1'))
+    if spoil == "other weights":
+        (run / "student.safetensors").write_bytes((run / "student.safetensors").read_bytes()[:-1] + b"x")
+    said = measure(*words, *QUICK)
+    assert said.code == 2 and not said.out
+    assert spoil == "no number" or (said.err.startswith("error: ") and len(said.err.splitlines()) == 1)
+    assert not (run / "measured.json").exists()
 
 
 def test_wilsons_interval_is_the_published_one() -> None:
-    """Newcombe 1998, Statistics in Medicine 17, Table I, method 3: 81 of 263, 15 of 148, 0 of 20, 1 of 29."""
-    for hits, count, low, high in ((81, 263, 0.2553, 0.3662), (15, 148, 0.0624, 0.1605), (0, 20, 0, 0.1611),
-                                   (1, 29, 0.0061, 0.1718)):  # fmt: skip
+    """Newcombe 1998, Statistics in Medicine 17, Table I, method 3."""
+    published = ((81, 263, 25.53, 36.62), (15, 148, 6.24, 16.05), (0, 20, 0.0, 16.11), (1, 29, 0.61, 17.18))
+    for hits, count, low, high in published:
         found = wilson(hits, count)
         assert found.share == pytest.approx(100 * hits / count)
-        assert (found.low, found.high) == pytest.approx((100 * low, 100 * high), abs=0.006)
+        assert (round(found.low, 2), round(found.high, 2)) == (low, high)
     assert wilson(20, 20).high == 100
+
+
+def test_guesses_are_counted_by_class_and_by_what_they_were_taken_for() -> None:
+    labels, guesses = torch.tensor([0, 0, 0, 1, 1, 2]), torch.tensor([0, 1, 1, 1, 0, 0])
+    found = Judged(guesses, labels, 4)
+    assert found.top1.share == pytest.approx(100 / 3)
+    assert found.by_class() == [(1, 3), (1, 2), (0, 1), (0, 0)]
+    assert found.confusions() == [Confusion(2, 3, 0, 1), Confusion(1, 1, 2, 0), Confusion(1, 2, 1, 0)]
+    assert found.agreement(Judged(labels, labels, 4)) == found.top1.share
+
+
+def test_some_images_are_of_all_parts_of_the_test_set() -> None:
+    assert spread(10, 3).tolist() == [0, 3, 6]
+    assert spread(10, 10).tolist() == spread(10, None).tolist() == spread(10, 99).tolist() == list(range(10))
+
+
+def test_slow_networks_are_timed_less_often_and_never_too_seldom() -> None:
+    assert pause(SECONDS / 1000, 30) == 1
+    assert pause(SECONDS / 10, 30) == 3
+    assert pause(SECONDS * 100, 30) == 30 // FEWEST
+    assert pause(SECONDS, 3) == 1
+    assert latency_of([0.001 * value for value in range(1, 12)]) == pytest.approx(
+        {"median": 6.0, "p10": 2.0, "p90": 10.0, "n": 11}
+    )
+    assert latency_of([0.5]) == {"median": 500.0, "p10": 500.0, "p90": 500.0, "n": 1}

@@ -69,7 +69,7 @@ def use(known: Known) -> Iterator[Block]:
     lines = f"import unix_exp\n\nstudent = unix_exp.load({json.dumps(name)}, logits=True)\nlogits = student({prepared})"
     yield Code("From Python:", lines + more, "python")
     if more:
-        files = [name, *(f"{name}/{file}" for file in known.exports)]
+        files = [name, *(f"{name}/{file}" for file in known.exports if file.isprintable())]
         asked = [shlex.join(["python", "-m", "unix_exp.predict", file, "image.jpg"]) for file in files]
         yield Code("From the command line:", "\n".join(asked))
 
