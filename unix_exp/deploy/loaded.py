@@ -28,6 +28,7 @@ class Loaded:
     path: Path  # of its file
     name: str  # as it was given, without the folders before it
     kind: str  # "run", or the ending of its file without the dot
+    bytes: int  # of its file
     answering: Answering
 
     @property
@@ -48,23 +49,27 @@ class Loaded:
         """Whether it does the preprocessing itself, and wants pixels."""
         return self.answering.pixels
 
-    @property
-    def bytes(self) -> int:
-        return self.path.stat().st_size
-
     def logits(self, images: Tensor) -> Tensor:
         """[N, C] float32 on the CPU, of images [N, 3, size, size] as the preprocessing makes them."""
         return self.answering.answer(self.as_pixels(images) if self.prepares else images)
 
     def logits_of(self, images: Sequence[str | Path]) -> Tensor:
         """[N, C], of image files of any size; they are all held in memory, so give a batch at a time."""
+        return self.answers([self.prepared(image) for image in images])
+
+    def prepared(self, image: str | Path) -> Tensor:
+        """What it wants of an image file."""
         if self.prepares:
-            pixels = [torch.from_numpy(np.array(open_image(str(image))))[None] for image in images]
-            return torch.cat([self.answering.answer(one) for one in pixels])  # each has a size of its own
-        prepare = self.preprocessing
-        if prepare is None:
+            return torch.from_numpy(np.array(open_image(str(image))))
+        if self.preprocessing is None:
             raise Mistake(f"{self.name} does not say how an image becomes its input: its data had no image files")
-        return self.logits(torch.stack([prepare(str(image)) for image in images]))
+        return self.preprocessing(str(image))
+
+    def answers(self, prepared: Sequence[Tensor]) -> Tensor:
+        """[N, C]; pixels are of any size, so each image is a batch of its own."""
+        if self.prepares:
+            return torch.cat([self.answering.answer(one[None]) for one in prepared])
+        return self.answering.answer(torch.stack(list(prepared)))
 
     def as_pixels(self, images: Tensor) -> Tensor:
         """Normalised images as the pixels that they were made of."""
@@ -84,12 +89,22 @@ def opened(path: str | Path, threads: int | None = None, device: str = "cpu") ->
     """
     given = Path(path).expanduser()
     if given.is_dir():
-        return Loaded(given / "student.safetensors", given.resolve().name, "run", of_weights.of_run(given, device))
+        answering, file = of_weights.of_run(given, device), given / "student.safetensors"
+        return Loaded(file, given.resolve().name, "run", file.stat().st_size, answering)
+    known = f"give a run's folder or a file ({', '.join(KINDS)})"
     if not given.exists():
-        raise Mistake(f"{given} does not exist; give a run's folder or a file ({', '.join(KINDS)})")
-    if not given.is_file():
-        raise Mistake(f"{given} is no regular file; give a run's folder or a file ({', '.join(KINDS)})")
-    if given.suffix not in KINDS:
-        raise Mistake(f"{given} is of no known kind; give a run's folder or a file ({', '.join(KINDS)})")
-    check_recorded(given)
-    return Loaded(given, given.name, given.suffix[1:], KINDS[given.suffix](given, threads, device))
+        raise Mistake(f"{given} does not exist; {known}")
+    if given.suffix not in KINDS or not given.is_file():
+        raise Mistake(f"{given} is of no known kind; {known}")
+    try:
+        content = given.read_bytes()
+    except OSError as error:
+        raise Mistake(f"{given} cannot be read ({error.strerror})") from None
+    check_recorded(given, content)
+    return of_content(given, content, threads, device)
+
+
+def of_content(file: Path, content: bytes, threads: int | None = None, device: str = "cpu") -> Loaded:
+    """What a file holds, which may not be written yet."""
+    answering = KINDS[file.suffix](file, content, threads, device)
+    return Loaded(file, file.name, file.suffix[1:], len(content), answering)

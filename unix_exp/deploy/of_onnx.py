@@ -19,8 +19,8 @@ OUTPUT = "logits"
 PIXELS = "tensor(uint8)"  # the type of an input that is prepared by the file itself
 
 
-def opened(file: Path, threads: int | None, device: str = "cpu") -> Answering:
-    session = session_of(file, threads)
+def opened(file: Path, content: bytes, threads: int | None, device: str) -> Answering:
+    session = session_of(file, content, threads)
     description = description_in(file, dict(session.get_modelmeta().custom_metadata_map))
     inputs, outputs = session.get_inputs(), session.get_outputs()
     if len(inputs) != 1 or [one.name for one in outputs] != [OUTPUT]:
@@ -36,14 +36,14 @@ def opened(file: Path, threads: int | None, device: str = "cpu") -> Answering:
     return Answering(description, answer, inputs[0].type == PIXELS)
 
 
-def session_of(file: Path, threads: int | None) -> Any:
+def session_of(file: Path, content: bytes, threads: int | None) -> Any:
     runtime = needed("onnxruntime", f"to open {file}")
     options = runtime.SessionOptions()
     options.log_severity_level = 3  # errors: a warning about what it optimises is nobody's business
     options.intra_op_num_threads = threads or 0
     options.inter_op_num_threads = 1
     try:
-        return runtime.InferenceSession(file.read_bytes(), options, providers=["CPUExecutionProvider"])
+        return runtime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
     except Exception as error:  # of kinds that ONNX Runtime does not name
         raise Mistake(f"{file} cannot be opened as ONNX ({first_line(error)[:200]}); export it again") from None
 

@@ -10,22 +10,25 @@ from typing import Any
 
 import torch
 from torch import Tensor
+from torch.export.passes import move_to_device_pass
 
 from unix_exp.deploy.answering import Answering
 from unix_exp.deploy.of_onnx import description_in
+from unix_exp.deploy.quietly import quiet
 from unix_exp.engine.runtime import Runtime
-from unix_exp.run.seal import unsealed
+from unix_exp.run.description import KEY
+from unix_exp.run.seal import unsealed_content
 from unix_exp.types import Mistake
 from unix_exp.words import first_line
 
 TENSORS_ONLY = "TORCH_FORCE_WEIGHTS_ONLY_LOAD"
 
 
-def opened(file: Path, threads: int | None, device: str = "cpu") -> Answering:
-    program, found = program_of(file)
+def opened(file: Path, content: bytes, threads: int | None, device: str) -> Answering:
+    program, found = program_of(file, content)
     description = description_in(file, found)
     place = Runtime(device=device).place()
-    network = program.module().to(place)
+    network = (program if place.type == "cpu" else move_to_device_pass(program, place)).module()
     (image,) = [one for one in program.graph_signature.user_inputs if isinstance(one, str)]
     pixels = next(node for node in program.graph.nodes if node.name == image).meta["val"].dtype == torch.uint8
 
@@ -37,12 +40,14 @@ def opened(file: Path, threads: int | None, device: str = "cpu") -> Answering:
     return Answering(description, answer, pixels)
 
 
-def program_of(file: Path) -> tuple[Any, dict[str, str]]:
-    extra: dict[str, Any] = {}
+def program_of(file: Path, content: bytes) -> tuple[Any, dict[str, str]]:
+    extra: dict[str, Any] = {KEY: None}  # what it is asked for
     try:
-        content, _ = unsealed(file)
-        with executing_no_pickle():
-            program = torch.export.load(content, extra_files=extra)
+        whole, sealed = unsealed_content(content)
+        if not sealed:
+            raise ValueError("it does not end with its hash, so it is not whole or of another program")
+        with executing_no_pickle(), quiet():
+            program = torch.export.load(whole, extra_files=extra)
     except Exception as error:  # a file that is none can fail in any way
         raise Mistake(f"{file} cannot be opened by torch.export ({first_line(error)[:200]}); export it again") from None
     return program, {key: value for key, value in extra.items() if isinstance(value, str)}

@@ -28,7 +28,7 @@ def of_run(folder: Path, device: str) -> Answering:
     return answering(description, network, device)
 
 
-def opened(file: Path, threads: int | None, device: str) -> Answering:
+def opened(file: Path, content: bytes, threads: int | None, device: str) -> Answering:
     if (description := described(file)) is None:
         read_state(file)  # says so where it is damaged
         raise Mistake(f"{file} {OLD}")

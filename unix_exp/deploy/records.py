@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from pathlib import Path
 from typing import Any
 
-from unix_exp.run.checkpoint import content_hash, write_whole
+from unix_exp.run.checkpoint import write_whole
 from unix_exp.run.foreign import json_of
 from unix_exp.run.seal import checked, verify
 from unix_exp.types import Mistake
@@ -40,8 +41,12 @@ def record(folder: Path, name: str, values: dict[str, Any] | None) -> None:
     write_whole(folder / NAME, lambda part: part.write_text(text))
 
 
-def check_recorded(file: Path) -> None:
+def check_recorded(file: Path, content: bytes) -> None:
     """Refuse a file whose folder says that it was another when it was checked."""
     known = exports_of(file.parent).get(file.name)
-    if known is not None and known["hash"] != content_hash(file):
+    if known is not None and known["hash"] != hash_of(content):
         raise Mistake(f"{file} is not what was exported and checked: its content has changed; export it again")
+
+
+def hash_of(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()
