@@ -5,13 +5,15 @@ from __future__ import annotations
 import json
 import shlex
 from collections.abc import Iterator
+from typing import Any
 
 from unix_exp.deploy.card_accuracy import accuracy, share
 from unix_exp.deploy.card_limits import limits
 from unix_exp.deploy.known import Known
-from unix_exp.report.blocks import Block, Cell, Code, Notice, Row, Section, Table, Text
+from unix_exp.report.blocks import MISSING, Block, Cell, Code, Notice, Row, Section, Table, Text
 from unix_exp.report.deployed import cells, head_of
 from unix_exp.report.origins import words_of
+from unix_exp.run.record import finite
 from unix_exp.run.sources import Average, FromFile, FromStore, Published
 from unix_exp.words import counted, duration, listed, size_in_words
 
@@ -129,18 +131,25 @@ def measured(known: Known) -> Iterator[Block]:
 
 
 def exported(known: Known) -> Iterator[Block]:
-    """Whatever its record says of each file in a word or a number."""
     if not known.exports:
         return
-    said = [key for one in known.exports.values() for key, value in one.items() if plain(value) and key != "hash"]
-    keys = list(dict.fromkeys(said))
-    rows: list[Row] = [[name, *(in_words(one.get(key)) for key in keys)] for name, one in known.exports.items()]
-    yield Table("Made of the student, and compared with it.", ["file", *keys], rows)
+    head = ["file", "prepares images", "size", "top-1 %", "same guess %", "largest difference %", "test images"]
+    rows: list[Row] = [
+        [
+            name,
+            "itself" if one.get("preprocessing") == "inside" else "no",
+            size_in_words(one["bytes"]) if finite(one.get("bytes")) else MISSING,
+            *(in_words(one.get(key)) for key in ("accuracy", "agreement")),
+            in_words(one.get("largest_difference"), 100),
+            in_words(one.get("checked_on")),
+        ]
+        for name, one in known.exports.items()
+    ]
+    note = "The difference is of a logit, as a share of the student's largest."
+    yield Table("Each was compared with the student before it was written.", head, rows, texts=2, notes=[note])
 
 
-def plain(value: object) -> bool:
-    return isinstance(value, (str, int, float))
-
-
-def in_words(value: object) -> str | Cell:
-    return f"{value:.4g}" if isinstance(value, float) else str(value) if plain(value) else ""
+def in_words(value: Any, factor: int = 1) -> str | Cell:
+    if not finite(value):
+        return MISSING
+    return f"{factor * value:.4g}" if isinstance(value, float) else f"{value:,}"

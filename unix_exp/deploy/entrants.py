@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 from typing import NamedTuple
@@ -10,6 +10,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
+from unix_exp.data.of_files import OfFiles
 from unix_exp.deploy.answering import Answer
 from unix_exp.deploy.loaded import Loaded, opened
 from unix_exp.deploy.records import exports_of
@@ -33,6 +34,9 @@ class Entrant(NamedTuple):
     again: Callable[[], Answer]  # read the network once more, in another process too, and answer
     module: nn.Module | None = None  # where it is one of this package
     needs: tuple[str, ...] = ()  # packages beside PyTorch that it computes with
+    files: Callable[[Sequence[str]], Tensor] | None = (
+        None  # where it is asked about image files and not about `prepare`
+    )
 
     def logits(self, images: Tensor) -> Tensor:
         return self.answer(self.prepare(images))
@@ -72,23 +76,35 @@ def of_role(of: RunAndData, role: str) -> Entrant:
 def of_export(of: RunAndData, name: str) -> Entrant:
     """ONNX Runtime computes on the CPU, wherever the others do."""
     file = of.path / name
-    device = "cpu" if file.suffix == ".onnx" else str(of.device)
-    loaded = opened(file, torch.get_num_threads(), device)
-    own = None if loaded.preprocessing is None else normalisation_of(loaded.preprocessing)
-    plain = partial(prepared, own=own, given=of.given, layout=torch.contiguous_format, device=device)
-    prepare = partial(as_pixels, loaded=loaded, plain=plain) if loaded.prepares else plain
-    prepare(torch.zeros(1, 3, of.data.size, of.data.size))  # an export that cuts its images itself says so
-    again = partial(answer_of, file, torch.get_num_threads(), device)
-    needs = ("onnxruntime",) if device == "cpu" and file.suffix == ".onnx" else ()
-    return Entrant(name, of.result["student"], file, device, prepare, loaded.answering.answer, again, needs=needs)
+    onnx, threads = file.suffix == ".onnx", torch.get_num_threads()
+    device = "cpu" if onnx else str(of.device)
+    loaded = opened(file, threads, device)
+    own = loaded.preprocessing
+    wanted = None if own is None else normalisation_of(own)
+    prepare = partial(prepared, own=wanted, given=of.given, layout=torch.contiguous_format, device=device)
+    needs = ("onnxruntime",) if onnx else ()
+    one = Entrant(name, of.result["student"], file, device, prepare, loaded.answering.answer,
+                  partial(answer_of, file, threads, device), needs=needs)  # fmt: skip
+    if not loaded.prepares or own is None:
+        return one
+    if isinstance(of.data, OfFiles):
+        return one._replace(prepare=partial(drawn, side=own.resize), files=loaded.logits_of)
+    as_pixels = partial(pixels_of, loaded=loaded, prepare=prepare)
+    as_pixels(torch.zeros(1, 3, own.size, own.size))  # says so where it cannot be given prepared images
+    return one._replace(prepare=as_pixels)
 
 
 def answer_of(file: Path, threads: int, device: str) -> Answer:
     return opened(file, threads, device).answering.answer
 
 
-def as_pixels(images: Tensor, loaded: Loaded, plain: Callable[[Tensor], Tensor]) -> Tensor:
-    return loaded.as_pixels(plain(images))
+def drawn(images: Tensor, side: int) -> Tensor:
+    """As many images before they are prepared, to time a file that prepares them itself: any pixels will do."""
+    return torch.randint(0, 256, (len(images), side, side, 3), dtype=torch.uint8)
+
+
+def pixels_of(images: Tensor, loaded: Loaded, prepare: Callable[[Tensor], Tensor]) -> Tensor:
+    return loaded.as_pixels(prepare(images))
 
 
 def network(run: Path, role: str, device: str, layout: torch.memory_format) -> nn.Module:

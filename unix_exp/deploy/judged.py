@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from math import sqrt
 from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
+from unix_exp.data.of_files import OfFiles
 from unix_exp.deploy.answering import Answer
 from unix_exp.types import Dataset, Watch
 
 Z95 = 1.959964  # of the normal distribution, two-sided
+FILES = 50  # image files at a time
 
 
 class Interval(NamedTuple):
@@ -95,6 +97,19 @@ def judged(
             guesses[name].append(answer(images).argmax(dim=1).cpu())
     shown = torch.cat(labels)
     return {name: Judged(torch.cat(some), shown, len(data.classes)) for name, some in guesses.items()}
+
+
+@torch.inference_mode()
+def judged_on_files(
+    answer: Callable[[Sequence[str]], Tensor], data: OfFiles, classes: int, watch: Watch, most: int | None = None
+) -> Judged:
+    """The guesses of a network that prepares images itself."""
+    rows = spread(len(data.test.paths), most).tolist()
+    parts = [rows[first : first + FILES] for first in range(0, len(rows), FILES)]
+    guesses = [
+        answer([data.test.paths[row] for row in part]).argmax(dim=1).cpu() for part in watch(parts, "test", len(parts))
+    ]
+    return Judged(torch.cat(guesses), torch.tensor([data.test.labels[row] for row in rows]), classes)
 
 
 def spread(count: int, most: int | None) -> Tensor:
