@@ -7,24 +7,30 @@ import io
 import json
 import os
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
+import tiny_onnx
 import torch
 from conftest import TINY, Command, only
 from PIL import Image
 
 import unix_exp
 from unix_exp.cost.network import gflops
-from unix_exp.deploy.judged import Confusion, Judged, spread, wilson
+from unix_exp.data.files import Files
+from unix_exp.data.of_files import OfFiles
+from unix_exp.deploy.judged import Confusion, Judged, judged_on_files, spread, wilson
 from unix_exp.measure.__main__ import main
 from unix_exp.measure.latency import FEWEST, SECONDS, latency_of, pause
 from unix_exp.registry import datasets
 from unix_exp.report.__main__ import main as report
+from unix_exp.run.description import described
 from unix_exp.run.measured import read_measured
 from unix_exp.run.seal import checked
+from unix_exp.sinks.console import Console
 
 QUICK = ("--no-latency", "--images", "30")
 
@@ -152,6 +158,52 @@ def test_the_card_is_of_this_run_and_its_code_works(measure: Command, monkeypatc
     with contextlib.redirect_stdout(io.StringIO()) as printed:
         exec(code, {})
     assert printed.getvalue().strip() in names
+
+
+def test_exports_are_measured_beside_the_student(measure: Command) -> None:
+    run = only(Path("runs"))
+    own = described(run / "student.safetensors")
+    assert own is not None
+    weights = np.random.default_rng(0).normal(size=(3, 24))
+    tiny_onnx.put(run, "student.onnx", own, weights)
+    tiny_onnx.put(run, "student-pixels.onnx", own, weights / 63.75, pixels=True)  # the same, but for a constant
+    tiny_onnx.put(run, "broken.onnx", own, weights)
+    (run / "broken.onnx").write_bytes(b"broken")
+    said = measure(str(run), "--no-latency")
+    assert said.code == 0, said.err
+    assert "broken.onnx is not measured: " in said.out
+    _, student, plain, pixels = json.loads((run / "measured.json").read_text())["networks"]
+    assert [plain["name"], pixels["name"]] == ["student.onnx", "student-pixels.onnx"]
+    data = datasets.make("shapes", {"train_count": 96, "test_count": 48})
+    data.load("cpu")
+    ((images, labels),) = data.test_batches(48)
+    for one, means in ((plain, images.mean((2, 3))), (pixels, images.mean((2, 3)) + 2)):
+        guesses = (means @ torch.from_numpy(weights).float()).argmax(dim=1)
+        assert one["top1"] == wilson(int((guesses == labels).sum()), 48).share
+        agreeing = (guesses == by_hand(run, "teacher")[0]).float().mean()
+        assert one["agreement"] == pytest.approx(100 * float(agreeing))
+        assert one["bytes"] == (run / one["name"]).stat().st_size
+        assert (one["parameters"], one["gflops"]) == (student["parameters"], student["gflops"])
+    assert "| student.onnx |" in (run / "README.md").read_text() and "12.5" in (run / "README.md").read_text()
+    (run / "exports.json").write_text("{")
+    said = measure(str(run), *QUICK)
+    assert said.code == 0 and "no export is measured: " in said.out and "student.onnx  " not in said.out
+
+
+def test_a_file_that_prepares_images_is_asked_about_files() -> None:
+    files = Files([f"{number}.png" for number in range(120)], [number % 3 for number in range(120)], np.zeros((120, 4)))
+    asked: list[str] = []
+
+    def answer(paths: Sequence[str]) -> torch.Tensor:
+        asked.extend(paths)
+        return torch.eye(3)[[int(path.partition(".")[0]) % 3 for path in paths]]
+
+    data = OfFiles()
+    data.test = files
+    assert judged_on_files(answer, data, 3, Console(1).watch).top1.share == 100
+    assert asked == files.paths
+    asked.clear()
+    assert len(judged_on_files(answer, data, 3, Console(1).watch, 60).labels) == 60 and asked == files.paths[::2]
 
 
 def test_several_runs_stand_in_one_table(measure: Command) -> None:
