@@ -14,7 +14,7 @@ from unix_exp.engine.evaluate import evaluation_batch
 from unix_exp.run.description import Description, described
 from unix_exp.run.load import load, read_result
 from unix_exp.run.measured import Measured, read_measured
-from unix_exp.run.networks import STUDENT
+from unix_exp.run.networks import STUDENT, TEACHER
 from unix_exp.types import Mistake, Watch
 
 
@@ -45,8 +45,8 @@ class Known(NamedTuple):
     exports: Mapping[str, Mapping[str, Any]]
 
 
-def known(run: Path, device: str, watch: Watch) -> Known:
-    """What is known of a run, its student asked about the test images."""
+def known(run: Path, device: str, watch: Watch, most: int | None = None) -> Known:
+    """What is known of a run, its student asked about the test images, or about so many of them."""
     try:
         of = with_data(run, device, watch)
     except Mistake as mistake:
@@ -55,7 +55,7 @@ def known(run: Path, device: str, watch: Watch) -> Known:
         return gathered(run, result, None, str(mistake))
     student = of_role(of, STUDENT)
     batch = evaluation_batch(of.result["settings"]["recipe"]["batch"], of.data.size, of.device)
-    return known_from(of, judged({STUDENT: student.logits}, of.data, batch, watch)[STUDENT], watch)
+    return known_from(of, judged({STUDENT: student.logits}, of.data, batch, watch, most)[STUDENT], watch)
 
 
 def known_from(of: RunAndData, student: Judged, watch: Watch) -> Known:
@@ -74,12 +74,8 @@ def gathered(
     file = run / "student.safetensors"
     description = described(file)
     try:
-        measured = read_measured(run, result)
-    except (OSError, ValueError):  # none, or not whole: it is measured anew with one command
-        measured = None
-    try:
         exports = exports_of(run)
-    except Mistake:  # what exports says, too
+    except Mistake:  # measuring and exporting say so
         exports = {}
     return Known(
         path=run,
@@ -90,6 +86,21 @@ def gathered(
         bytes=file.stat().st_size,
         images=images,
         missing=missing,
-        measured=measured,
+        measured=measured_of(run, result, exports),
         exports=exports,
     )
+
+
+def measured_of(run: Path, result: Mapping[str, Any], exports: Mapping[str, Mapping[str, Any]]) -> Measured | None:
+    """What was measured, without files that were exported anew since."""
+    try:
+        found = read_measured(run, result)
+    except (OSError, ValueError):  # none, or not whole: one command measures anew
+        return None
+    roles = (STUDENT, TEACHER)
+    same = [
+        one
+        for one in found["networks"]
+        if one["name"] in roles or exports.get(one["name"], {}).get("hash") == one["hash"]
+    ]
+    return {**found, "networks": same}

@@ -20,6 +20,7 @@ from unix_exp.engine.runtime import Runtime
 from unix_exp.measure.latency import latencies
 from unix_exp.measure.memory import HOW, peaks
 from unix_exp.run import provenance
+from unix_exp.run.checkpoint import content_hash
 from unix_exp.run.load import read_result
 from unix_exp.run.measured import Latency, Measured, MeasuredNetwork, Timing
 from unix_exp.run.networks import STUDENT, TEACHER
@@ -138,5 +139,6 @@ def network_of(
         parameters=parameters,
         gflops=cost,
         bytes=one.file.stat().st_size,
+        hash=content_hash(one.file),
         **timing,
     )

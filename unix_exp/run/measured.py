@@ -43,6 +43,7 @@ class MeasuredNetwork(Timing):
     parameters: int  # of an export, the student's: what it was made of
     gflops: float  # of one image; one FLOP is one multiply-add
     bytes: int  # of the file
+    hash: str  # of what is in it
 
 
 class Measured(TypedDict):
