@@ -20,7 +20,6 @@ from PIL import Image
 
 import unix_exp
 from unix_exp.cost.network import gflops
-from unix_exp.data.files import Files
 from unix_exp.data.of_files import OfFiles
 from unix_exp.deploy.entrants import prepared
 from unix_exp.deploy.judged import Confusion, Judged, judged_on_files, spread, wilson
@@ -207,20 +206,29 @@ def test_a_network_is_given_images_in_its_own_normalisation() -> None:
         assert torch.equal(prepared(images, one, other, torch.contiguous_format, "cpu"), images)
 
 
-def test_a_file_that_prepares_images_is_asked_about_files() -> None:
-    files = Files([f"{number}.png" for number in range(120)], [number % 3 for number in range(120)], np.zeros((120, 4)))
-    asked: list[str] = []
+class Shades:
+    """Test images whose class is their brightness."""
 
-    def answer(paths: Sequence[str]) -> torch.Tensor:
-        asked.extend(paths)
-        return torch.eye(3)[[int(path.partition(".")[0]) % 3 for path in paths]]
+    labels = [number % 3 for number in range(120)]
+
+    def image(self, row: int) -> Image.Image:
+        return Image.new("RGB", (4, 4), (row,) * 3)
+
+
+def test_a_file_that_prepares_images_is_asked_about_files() -> None:
+    asked: list[int] = []
+
+    def answer(images: Sequence[Image.Image]) -> torch.Tensor:
+        rows = [one.getpixel((0, 0))[0] for one in images]  # type: ignore[index]
+        asked.extend(rows)
+        return torch.eye(3)[[row % 3 for row in rows]]
 
     data = OfFiles()
-    data.test = files
+    data.test = Shades()  # type: ignore[assignment]
     assert judged_on_files(answer, data, 3, Console(1).watch).top1.share == 100
-    assert asked == files.paths
+    assert asked == list(range(120))
     asked.clear()
-    assert len(judged_on_files(answer, data, 3, Console(1).watch, 60).labels) == 60 and asked == files.paths[::2]
+    assert len(judged_on_files(answer, data, 3, Console(1).watch, 60).labels) == 60 and asked == list(range(0, 120, 2))
 
 
 def test_several_runs_stand_in_one_table(measure: Command) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import torch
+from PIL import Image
 from torch import Tensor, nn
 
 from unix_exp.data.of_files import OfFiles
@@ -34,7 +35,7 @@ class Entrant(NamedTuple):
     again: Callable[[], Answer]  # read the network once more, in another process too, and answer
     module: nn.Module | None = None  # where it is one of this package
     needs: tuple[str, ...] = ()  # packages beside PyTorch that it computes with
-    files: Callable[[Sequence[str]], Tensor] | None = (
+    files: Callable[[Sequence[Image.Image]], Tensor] | None = (
         None  # where it is asked about image files and not about `prepare`
     )
 

@@ -7,6 +7,7 @@ from math import sqrt
 from typing import NamedTuple
 
 import torch
+from PIL import Image
 from torch import Tensor
 
 from unix_exp.data.of_files import OfFiles
@@ -101,13 +102,17 @@ def judged(
 
 @torch.inference_mode()
 def judged_on_files(
-    answer: Callable[[Sequence[str]], Tensor], data: OfFiles, classes: int, watch: Watch, most: int | None = None
+    answer: Callable[[Sequence[Image.Image]], Tensor],
+    data: OfFiles,
+    classes: int,
+    watch: Watch,
+    most: int | None = None,
 ) -> Judged:
     """The guesses of a network that prepares images itself."""
-    rows = spread(len(data.test.paths), most).tolist()
+    rows = spread(len(data.test.labels), most).tolist()
     parts = [rows[first : first + FILES] for first in range(0, len(rows), FILES)]
     guesses = [
-        answer([data.test.paths[row] for row in part]).argmax(dim=1).cpu() for part in watch(parts, "test", len(parts))
+        answer([data.test.image(row) for row in part]).argmax(dim=1).cpu() for part in watch(parts, "test", len(parts))
     ]
     return Judged(torch.cat(guesses), torch.tensor([data.test.labels[row] for row in rows]), classes)
 
