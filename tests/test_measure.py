@@ -9,7 +9,7 @@ import os
 import shutil
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import pytest
@@ -209,7 +209,7 @@ def test_a_network_is_given_images_in_its_own_normalisation() -> None:
 class Shades:
     """Test images whose class is their brightness."""
 
-    labels = [number % 3 for number in range(120)]
+    labels: ClassVar = [number % 3 for number in range(120)]
 
     def image(self, row: int) -> Image.Image:
         return Image.new("RGB", (4, 4), (row,) * 3)
