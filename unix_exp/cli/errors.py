@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import difflib
+import re
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -79,11 +81,22 @@ def of_job(error: HydraException | OmegaConfBaseException, words: Sequence[str],
         if "not in struct" in str(cause) or "is not in" in str(cause):
             return unknown_setting(cause.full_key, words, config_dir)
         return f"{cause.full_key}: {first_line(cause)}"
+    if group := without_choice(str(error)):
+        return f"{group} takes one choice: write {group}=NAME, or {group}=NAME,NAME with -m to run each of several"
     if str(error).startswith("Ambiguous value"):
         if any(word.startswith("sweep=") for word in words):
             return f"{first_line(error)}; this command makes one run, so give one value"
         return f"{first_line(error)}; add -m to run each of several values, or quote a list: 'key=[a,b]'"
     return first_line(error)
+
+
+def without_choice(said: str) -> str | None:
+    """The group that others follow, ${group}, and that was left out or given a list."""
+    wanted, _, known = said.partition(", possible interpolation keys: ")
+    if not wanted.startswith("Error resolving interpolation"):
+        return None
+    groups_of = re.findall(r"\$\{(\w+)\}", wanted)
+    return next((group for group in groups_of if group not in known.split(", ")), None)
 
 
 def unknown_choice(error: MissingConfigException, words: Sequence[str] = (), config_dir: Path | None = None) -> str:
@@ -107,7 +120,16 @@ def unknown_setting(full_key: str, words: Sequence[str], config_dir: Path | None
         known = [one for one in known if one not in ("name", "pace")]
     if key in known:  # it is there without the word that removes it
         return f"{full_key} is left out with ~{full_key}, and another word or setting needs it; choose one instead"
-    groups_with_it = [str(group) for group in whole if isinstance(whole.get(group), DictConfig) and key in whole[group]]
-    if groups_with_it and not owner_path:
-        return f"{owner} no setting '{key}'; did you mean '{groups_with_it[0]}.{key}'?"
+    if not owner_path and (meant := in_a_group(key, whole)) is not None:
+        return f"{owner} no setting '{key}'; did you mean '{meant}'?"
     return f"{owner} no setting '{key}'; {nearest(key, known)}"
+
+
+def in_a_group(key: str, whole: DictConfig) -> str | None:
+    """The setting that was typed without its group, or nearly so: recipe.optimiser for optimizer."""
+    groups = {str(group): list(map(str, node)) for group in whole if isinstance(node := whole.get(group), DictConfig)}
+    by_key = {one: f"{group}.{one}" for group in reversed(groups) for one in groups[group]}
+    if key not in by_key and difflib.get_close_matches(key, map(str, whole), cutoff=0.85):
+        return None  # it needs no group
+    near = difflib.get_close_matches(key, by_key, n=1, cutoff=0.85)
+    return by_key[near[0]] if near else None
