@@ -1,8 +1,9 @@
 """python -m tests.chaos: a real sweep, killed and stopped at random moments, against one that nothing disturbed.
 
 The sweep has every kind of state: a teacher that is trained on the way, two stages, heads, learned weights, memories of
-every image, stored answers. Each round begins it anew, disturbs it a few times, always with the same command, lets it
-end, and compares all that it left with the undisturbed sweep, bit for bit.
+every image, stored answers, the weights of the epoch that is best on validation images. Each round begins it anew,
+disturbs it a few times, always with the same command, lets it end, and compares all that it left with the undisturbed
+sweep, bit for bit.
 """
 
 from __future__ import annotations
@@ -27,9 +28,9 @@ from alike import differences  # noqa: E402
 from starter import Starter, events, starter  # noqa: E402
 
 TINY = (
-    "teacher=resnet8", "student=resnet8", "dataset=shapes", "dataset.train_count=96", "dataset.test_count=48",
-    "recipe=smoke", "recipe.batch=16", "recipe.epochs=3", "teacher_recipe.batch=16", "teacher_recipe.epochs=3",
-    "logger=none", "runtime.threads=1", "answers.views=3", "answers.jitter=1",
+    "teacher=resnet8", "student=resnet8", "dataset=shapes", "dataset.train_count=120", "dataset.test_count=48",
+    "dataset.val=0.2", "recipe=smoke", "recipe.batch=16", "recipe.epochs=3", "teacher_recipe.batch=16",
+    "teacher_recipe.epochs=3", "logger=none", "runtime.threads=1", "answers.views=3", "answers.jitter=1",
 )  # fmt: skip
 WHOLE = "experiment=pad,recall_stored,recall_mixed"
 IN_A_ROUND = 7  # disturbances, spread over the whole sweep

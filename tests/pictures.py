@@ -46,8 +46,8 @@ def paint_tiny_imagenet(root: Path) -> Path:
     return root
 
 
-def loaded(data: Dataset) -> Any:
-    data.load("cpu")
+def loaded(data: Dataset, device: str = "cpu") -> Any:
+    data.load(device)
     return data
 
 

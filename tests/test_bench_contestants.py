@@ -140,6 +140,7 @@ def test_a_method_that_the_plain_loop_cannot_do_is_timed_without_it() -> None:
     assert plain.can_show(case.read(TINY))
     assert not plain.can_show(case.read((*TINY, "sampler=random")))
     assert not plain.can_show(case.read((*TINY, "criterion=[kd,sp]")))
+    assert not plain.can_show(case.read((*TINY, "dataset.augment=trivialaugment")))
 
 
 @pytest.mark.parametrize(

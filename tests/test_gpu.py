@@ -6,7 +6,6 @@ import random
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import nullcontext
 from functools import partial
 from itertools import islice
 from pathlib import Path
@@ -31,7 +30,6 @@ from unix_exp.engine.recording import replay_equals_eager, waiting_is_an_error
 from unix_exp.engine.runtime import Runtime
 from unix_exp.engine.step import Between, Means, Step
 from unix_exp.recipe import Recipe
-from unix_exp.registry import augmentations
 from unix_exp.samplers.selection import shuffled, take
 from unix_exp.types import Batch, Losses, Sampler, Scout
 
@@ -155,17 +153,6 @@ def test_an_epoch_waits_for_nothing_but_its_end(data: Shapes, name: str, kind: t
     values, arrays = analysis.finish_epoch(None)
     assert values["analysis/student_entropy_kept"] > 0
     assert sum(arrays["drawn_per_class"]) == 13 * (16 if name == "everything" else 12)
-
-
-@pytest.mark.parametrize("name", augmentations.names())
-def test_no_augmentation_waits(name: str) -> None:
-    drawn = Shapes(train_count=192, test_count=24, augment=name)
-    drawn.load(DEVICE)
-    for seed in (0, 1):  # the first allocates
-        with waiting_is_an_error() if seed else nullcontext():
-            batches = list(drawn.train_batches(16, seed))
-    assert len(batches) == 12 and all(batch.images.isfinite().all() for batch in batches)
-    assert all(batch.images.is_contiguous(memory_format=torch.channels_last) for batch in batches)
 
 
 def test_a_continued_run_equals_an_unbroken_one(data: Shapes) -> None:

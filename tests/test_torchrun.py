@@ -99,7 +99,7 @@ def test_a_mistake_is_printed_once(tiny: Command) -> None:
 
 
 def test_images_read_from_the_disk_are_read_once_and_seen_by_all(tiny: Command, tmp_path: Path) -> None:
-    """The miniature of an image set that is too large to hold, with uneven batches of test images."""
+    """The miniature of an image set that is too large to hold, with uneven batches of test and validation images."""
     colours = {"red": (200, 30, 30), "green": (30, 200, 30), "blue": (30, 30, 200)}
     for half, count in (("train", 11), ("val", 5)):
         for name, colour in colours.items():
@@ -111,7 +111,7 @@ def test_images_read_from_the_disk_are_read_once_and_seen_by_all(tiny: Command, 
                 )
     words = tuple(word for word in TINY if not word.startswith("dataset"))
     words += ("dataset=folder", "dataset.path=images", "dataset.stream=true", "dataset.size=32", "dataset.workers=0",
-              "experiment=random")  # fmt: skip
+              "dataset.val=0.3", "experiment=random")  # fmt: skip
     one = torchrun(1, *words, "runs=one")
     _, err = one.communicate(timeout=120)
     assert one.returncode == 0, err
@@ -119,3 +119,6 @@ def test_images_read_from_the_disk_are_read_once_and_seen_by_all(tiny: Command, 
     _, err = two.communicate(timeout=120)
     assert two.returncode == 0, err
     assert losses(the_run("two")) == pytest.approx(losses(the_run("one")), rel=1e-3)
+    results = [json.loads((the_run(runs) / "result.json").read_text()) for runs in ("one", "two")]
+    assert [result["val"]["images"] for result in results] == [9, 9]
+    assert [result["last"]["epoch"] for result in results] == [1, 1]
