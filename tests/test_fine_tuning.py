@@ -17,7 +17,7 @@ from safetensors.torch import load_file, save_file
 from unix_exp.cli.errors import in_a_group
 from unix_exp.models import published
 from unix_exp.registry import models
-from unix_exp.run.fine_tuning import recipes_for_trained_weights
+from unix_exp.run.remarks import recipes_for_trained_weights
 from unix_exp.types import Mistake
 
 REACHABLE = published.reachable  # tests replace it
@@ -106,7 +106,7 @@ def test_a_file_of_published_weights_makes_a_teacher_for_other_classes(
     said = command(
         *TINY, *short, "teacher.pretrained=true", f"teacher.checkpoint={file}", "recipe@teacher_recipe=finetune",
         "teacher_recipe.epochs=2", "teacher_recipe.batch=16", "teacher_recipe.lr=1e-12",
-        "recipe.freeze_batch_norm=true",
+        "recipe.freeze_batch_norm=true", "recipe.optimiser=adamw", "recipe.momentum=0.5",
     )  # fmt: skip
     assert said.code == 0, said.err
     (line,) = [line for line in said.lines if "its classifier is fresh" in line]
@@ -116,6 +116,8 @@ def test_a_file_of_published_weights_makes_a_teacher_for_other_classes(
     assert json.loads((made / "result.json").read_text())["settings"]["recipe"]["optimiser"] == "adamw"
     assert not [line for line in said.lines if "schedule for fresh" in line], "this recipe is for it"
     assert [line for line in said.lines if "keeps the statistics of fresh weights" in line], "of the student"
+    idle = [line.partition(":")[0] for line in said.lines if "another optimiser's setting" in line]
+    assert idle == ["recipe.momentum changes nothing", "recipe.nesterov changes nothing"], "one typed, one of the file"
 
 
 def test_trained_weights_with_a_schedule_for_fresh_ones_are_remarked_on_once(
