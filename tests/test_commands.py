@@ -108,6 +108,8 @@ def test_help_and_config_import_nothing_heavy(words: tuple[str, ...], tmp_path: 
         ("logger=wandb +logger.projct=x", "logger 'wandb' has no setting 'projct'; did you mean 'project'?"),
         ("sampler.k=[1", "cannot read 'sampler.k=[1'; write key=value"),
         ("runs=occupied", "cannot write to occupied/"),
+        ("dataset=[cifar10,shapes]", "dataset takes one choice: write dataset=NAME, or dataset=NAME,NAME with -m"),
+        ("~dataset", "dataset takes one choice: write dataset=NAME"),
         ("sampler=[unix,random]", "sampler takes one choice; to run each of several, write sampler=NAME,NAME -m"),
         ("~criterion", "criterion is not chosen; give criterion=NAME"),
         ("~runtime", "runtime is not chosen; give runtime=NAME"),

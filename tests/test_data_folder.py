@@ -92,8 +92,7 @@ def test_images_of_other_sizes_are_fitted(tree: Path) -> None:
     [
         (lambda root: (root / "test" / "dog").rename(root / "test" / "wolf"), "they differ in dog, wolf"),
         (lambda root: (root / "train" / "ant").mkdir() or (root / "test" / "ant").mkdir(), "ant' has no images"),
-        (lambda root: (root / "test").rename(root / "tests"), "neither test/ nor val/"),
-        (lambda root: (root / "train").rename(root / "training"), "train' is missing"),
+        (lambda root: (root / "train").rename(root / "learn"), "train' is missing; images belong in train/<class>/"),
     ],
 )
 def test_a_folder_that_lacks_something_is_refused_before_loading(tree: Path, spoil, complaint: str) -> None:

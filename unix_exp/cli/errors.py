@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -79,11 +80,22 @@ def of_job(error: HydraException | OmegaConfBaseException, words: Sequence[str],
         if "not in struct" in str(cause) or "is not in" in str(cause):
             return unknown_setting(cause.full_key, words, config_dir)
         return f"{cause.full_key}: {first_line(cause)}"
+    if group := without_choice(str(error)):
+        return f"{group} takes one choice: write {group}=NAME, or {group}=NAME,NAME with -m to run each of several"
     if str(error).startswith("Ambiguous value"):
         if any(word.startswith("sweep=") for word in words):
             return f"{first_line(error)}; this command makes one run, so give one value"
         return f"{first_line(error)}; add -m to run each of several values, or quote a list: 'key=[a,b]'"
     return first_line(error)
+
+
+def without_choice(said: str) -> str | None:
+    """The group that others follow, ${group}, and that was left out or given a list."""
+    wanted, _, known = said.partition(", possible interpolation keys: ")
+    if not wanted.startswith("Error resolving interpolation"):
+        return None
+    groups_of = re.findall(r"\$\{(\w+)\}", wanted)
+    return next((group for group in groups_of if group not in known.split(", ")), None)
 
 
 def unknown_choice(error: MissingConfigException, words: Sequence[str] = (), config_dir: Path | None = None) -> str:

@@ -18,7 +18,7 @@ PLACES = {"path", "root", "cache", "download", "workers", "title", "side"}
 
 # Settings that came after the first identities. At this value they change nothing, so runs keep the names they have.
 LATER: Mapping[str, Settings] = {
-    "dataset": {"val": 0, "split_seed": 0},
+    "dataset": {"val": 0, "split_seed": 0, "test": None},
     "recipe": {"decay_norms": True},
 }
 

@@ -16,10 +16,10 @@ def network_name(settings: Mapping[str, Any]) -> str:
 
 
 def dataset_name(settings: Settings) -> str:
-    """What people call a data set; one that takes a title by that, or as its folder is called."""
+    """What people call a data set; one that takes a title by that, or as the set or the folder that it names."""
     dataset = settings["dataset"]
-    path = Path(str(dataset["path"])).name if "title" in dataset and dataset.get("path") else None
-    return str(dataset.get("title") or path or dataset["name"])
+    known = (dataset.get("set") or dataset.get("path")) if "title" in dataset else None
+    return str(dataset.get("title") or (Path(str(known)).name if known else None) or dataset["name"])
 
 
 def pair_name(settings: Settings) -> str:

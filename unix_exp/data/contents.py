@@ -13,14 +13,16 @@ import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from unix_exp.data.files import Files, below
 from unix_exp.data.keeping import LENGTH, alone, arrays_of, hash_of, put_arrays
 from unix_exp.data.opening import content, side_of
 from unix_exp.types import Watch
+
+if TYPE_CHECKING:
+    from unix_exp.data.files import Files
 
 PIECE = 64  # files that a thread reads at a time
 SETTLED = 2.0  # seconds: a file changed just now may change again within the same tick of its clock
@@ -52,9 +54,21 @@ def contents_of(root: str, halves: Sequence[Files], cache: Path, watch: Watch | 
                 remember(kept, names, stamps, hashes, sides)
         for half, some in zip(halves, np.split(stamps, np.cumsum([len(half.paths) for half in halves])), strict=False):
             half.stamps[:] = some
-    labels = np.array([label for half in halves for label in half.labels], np.int64)
-    counts = np.array([len(half.paths) for half in halves], np.int64)
-    found = Contents(names, hashes, sides, hash_of(text_of(names), hashes, labels, counts).hex())
+    return described(names, hashes, sides, [half.labels for half in halves], cache)
+
+
+def below(root: str, path: str) -> str:
+    """A file's name within its data set, the same on every system."""
+    return path[len(root) :].replace(os.sep, "/").lstrip("/")
+
+
+def described(
+    names: list[str], hashes: np.ndarray, sides: np.ndarray, labels: Sequence[Sequence[int]], cache: Path
+) -> Contents:
+    """What was read, with its digest; the list of it is kept, so that a later change can be named."""
+    every = np.array([label for half in labels for label in half], np.int64)
+    counts = np.array([len(half) for half in labels], np.int64)
+    found = Contents(names, hashes, sides, hash_of(text_of(names), hashes, every, counts).hex())
     listed = list_of(found.digest, cache)
     if not listed.exists():
         with alone(listed):

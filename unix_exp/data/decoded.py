@@ -5,21 +5,18 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from io import BytesIO
 from pathlib import Path
 
 import numpy as np
 import torch
 
 from unix_exp.data.augment.choice import Augment, checked
-from unix_exp.data.files import Files
-from unix_exp.data.keeping import hash_of
 from unix_exp.data.of_files import OfFiles
-from unix_exp.data.opening import content, decoded, shown
 from unix_exp.data.pixels import Kept, Pixels
 from unix_exp.data.preprocessing import Preprocessing
 from unix_exp.data.resident import Images, Resident
-from unix_exp.types import Mistake, Watch
+from unix_exp.data.source import Source
+from unix_exp.types import Watch
 
 
 class Decoded(OfFiles, Resident):
@@ -29,8 +26,8 @@ class Decoded(OfFiles, Resident):
         self,
         root: str,
         classes: tuple[str, ...],
-        train: Files,
-        test: Files,
+        train: Source,
+        test: Source,
         size: int,
         mean: Sequence[float] | None,
         std: Sequence[float] | None,
@@ -42,7 +39,7 @@ class Decoded(OfFiles, Resident):
         self.root, self.cache = root, Path(cache).expanduser()
         self.classes, self.train, self.test, self.size = classes, train, test, size
         self.held_rows, self.val_count = held, len(held)
-        self.train_count, self.test_count = len(train.paths) - len(held), len(test.paths)
+        self.train_count, self.test_count = len(train.labels) - len(held), len(test.labels)
         self.given_mean, self.given_std = mean, std
         self.augment, self.flip = checked(augment), flip
 
@@ -54,7 +51,7 @@ class Decoded(OfFiles, Resident):
         return notes
 
     def kept(self, watch: Watch | None = None) -> Kept:
-        return Kept(self.cache, self.content_hash(watch), len(self.train.paths) + self.test_count, self.size)
+        return Kept(self.cache, self.content_hash(watch), len(self.train.labels) + self.test_count, self.size)
 
     def held(self, labels: Sequence[int]) -> list[int]:
         return list(self.held_rows)
@@ -62,8 +59,8 @@ class Decoded(OfFiles, Resident):
     def pixels(self, watch: Watch | None = None) -> Pixels:
         def make() -> Pixels:
             hashes = self.contents().hashes
-            values = decode(self.train.paths + self.test.paths, self.size, watch, hashes)
-            return Pixels(values, statistics(values[: len(self.train.paths)]))
+            values = decode((self.train, self.test), self.size, watch, hashes)
+            return Pixels(values, statistics(values[: len(self.train.labels)]))
 
         return self.kept(watch).made(make)
 
@@ -71,26 +68,25 @@ class Decoded(OfFiles, Resident):
         values, (mean, std) = self.pixels(watch)
         self.mean = self.given_mean or mean.tolist()
         self.std = self.given_std or std.tolist()
-        halves = zip(np.split(values, [len(self.train.paths)]), (self.train.labels, self.test.labels), strict=True)
+        halves = zip(np.split(values, [len(self.train.labels)]), (self.train.labels, self.test.labels), strict=True)
         train, test = (Images(torch.from_numpy(some), torch.tensor(labels)) for some, labels in halves)
         return train, test
 
 
 def decode(
-    paths: Sequence[str], size: int, watch: Watch | None = None, hashes: np.ndarray | None = None, piece: int = 64
+    halves: Sequence[Source], size: int, watch: Watch | None = None, hashes: np.ndarray | None = None, piece: int = 64
 ) -> np.ndarray:
-    """Files to [M, size, size, 3] uint8; Pillow decodes outside the interpreter's lock, so threads are enough."""
-    pixels = np.empty((len(paths), size, size, 3), np.uint8)
+    """Images to [M, size, size, 3] uint8; Pillow decodes outside the interpreter's lock, so threads are enough."""
+    every = [(half, row) for half in halves for row in range(len(half.labels))]
+    pixels = np.empty((len(every), size, size, 3), np.uint8)
     plain = Preprocessing(size, size, "bicubic", (0.0,) * 3, (1.0,) * 3)
 
     def fill(start: int) -> None:
-        for row, path in enumerate(paths[start : start + piece], start):
-            data, _ = content(path)
-            if hashes is not None and hash_of(data) != hashes[row].tobytes():
-                raise Mistake(f"'{shown(path)}' was changed while it was read; the same command begins again")
-            pixels[row] = np.asarray(plain.square(decoded(BytesIO(data), path)))
+        for place, (half, row) in enumerate(every[start : start + piece], start):
+            image = half.certain(row, None if hashes is None else hashes[place])
+            pixels[place] = np.asarray(plain.square(image))
 
-    starts = range(0, len(paths), piece)
+    starts = range(0, len(every), piece)
     pool = ThreadPoolExecutor(os.cpu_count())
     try:
         done = pool.map(fill, starts)

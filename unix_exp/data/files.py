@@ -7,14 +7,19 @@ import os
 import re
 import stat
 from collections.abc import Sequence
+from io import BytesIO
+from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
+from PIL import Image
 
-from unix_exp.data.opening import Stamp, looked_up, shown, unreadable
-from unix_exp.types import Mistake
+from unix_exp.data.contents import Contents, below, contents_of
+from unix_exp.data.keeping import hash_of
+from unix_exp.data.opening import Stamp, content, decoded, looked_up, opened, shown, unreadable
+from unix_exp.types import Mistake, Watch
 
-ENDINGS = (".png", ".jpg", ".jpeg", ".webp")
+ENDINGS = (".png", ".jpg", ".jpeg", ".jfif", ".webp", ".gif", ".bmp")  # of what opening.py reads
 UNFIT = re.compile("[\0-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")  # in names: controls, and bytes that are not UTF-8
 
 
@@ -31,6 +36,41 @@ class Files(NamedTuple):
 
     def some(self, rows: Sequence[int]) -> Files:
         return Files([self.paths[row] for row in rows], [self.labels[row] for row in rows], self.stamps[list(rows)])
+
+    def and_more(self, others: Files) -> Files:
+        return Files(
+            self.paths + others.paths, self.labels + others.labels, np.concatenate([self.stamps, others.stamps])
+        )
+
+    def called(self, row: int) -> str:
+        return shown(self.paths[row])
+
+    def identity(self, root: str, test: Files) -> str:
+        return identify(root, self, test)
+
+    def contents(self, root: str, test: Files, cache: Path, watch: Watch | None = None) -> Contents:
+        return contents_of(root, (self, test), cache, watch)
+
+    def image(self, row: int, hashed: np.ndarray | None = None) -> Image.Image:
+        """RGB. Only a file with another stamp is compared with its hash, as that takes a second reading."""
+        path = self.paths[row]
+        file, stamp = opened(path)
+        with file:
+            if hashed is not None and stamp != tuple(self.stamps[row].tolist()):
+                self.compare(path, hashed)
+            return decoded(file, path)
+
+    def certain(self, row: int, hashed: np.ndarray | None) -> Image.Image:
+        """RGB of the very bytes that have this hash."""
+        path = self.paths[row]
+        data, _ = content(path)
+        if hashed is not None and hash_of(data) != hashed.tobytes():
+            raise Mistake(f"'{shown(path)}' was changed while it was read; the same command begins again")
+        return decoded(BytesIO(data), path)
+
+    def compare(self, path: str, hashed: np.ndarray) -> None:
+        if hash_of(content(path)[0]) != hashed.tobytes():
+            raise Mistake(f"'{shown(path)}' was changed while a run reads it; put it back and start again")
 
 
 def existing_folder(path: str, setting: str) -> str:
@@ -102,8 +142,3 @@ def identify(root: str, *halves: Files) -> str:
         for path, label, size in zip(half.paths, half.labels, half.stamps[:, 0].tolist(), strict=True):
             digest.update(f"{below(root, path)} {size} {label}\n".encode())
     return digest.hexdigest()
-
-
-def below(root: str, path: str) -> str:
-    """A file's name within its data set, the same on every system."""
-    return path[len(root) :].replace(os.sep, "/").lstrip("/")

@@ -5,11 +5,44 @@ from __future__ import annotations
 import random
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from typing import Annotated, TypeAlias
+from typing import Annotated, NamedTuple, TypeAlias
 
 from unix_exp.ranges import Range
+from unix_exp.types import Mistake
+from unix_exp.words import counted as in_words
 
 HeldOut: TypeAlias = Annotated[float, Range(0, 1, below=True)]  # the share of each class that is held out
+TestShare: TypeAlias = Annotated[float, Range(0, 1, above=True, below=True)]
+TEST = 0.2  # the share to test on, where a data set has no test images and no setting says another
+
+
+class Apart(NamedTuple):
+    """What the settings say of test and validation images: what is held out of the other images, and which."""
+
+    test: float | None
+    val: float
+    seed: int
+
+    def test_rows(self, labels: Sequence[int]) -> tuple[list[int], list[int]]:
+        """The rows to test on, and the others."""
+        rows = held_out(labels, TEST if self.test is None else self.test, self.seed)
+        return rows, rest_of(len(labels), rows)
+
+    def said(self, where: str, tested: int, count: int) -> str:
+        """A note on what was held out."""
+        share = f"{TEST if self.test is None else self.test:g}"
+        return (
+            f"'{where}' has no test images: {tested:,} of {in_words(count, 'image')}, a share of each class, "
+            f"are held out to test on (dataset.test={share} dataset.split_seed={self.seed})"
+        )
+
+    def refuse_test(self, why: str) -> None:
+        if self.test is not None:
+            raise Mistake(f"dataset.test is {self.test:g}, but {why}; leave dataset.test away")
+
+    def refuse_val(self, why: str) -> None:
+        if self.val:
+            raise Mistake(f"dataset.val is {self.val:g}, but {why}; leave dataset.val away")
 
 
 def held_out(labels: Sequence[int], share: float, seed: int) -> list[int]:

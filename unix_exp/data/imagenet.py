@@ -25,7 +25,7 @@ class ImageNet(Streamed):
         cache: str = "data/cache",
         augment: Augment = True,
         flip: bool = True,
-        workers: Workers = 4,
+        workers: Workers | None = None,
         val: HeldOut = 0.0,
         split_seed: Seed = 0,
     ) -> None:

@@ -1,4 +1,4 @@
-"""What data sets of image files have in common: they know what is in the files, and what is odd about it."""
+"""What data sets of images from outside have in common: they know what the images are, and what is odd about them."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ from pathlib import Path
 
 import numpy as np
 
-from unix_exp.data.contents import Contents, contents_of, differing
-from unix_exp.data.files import Files, identify
+from unix_exp.data.contents import Contents, differing
+from unix_exp.data.source import Source
 from unix_exp.types import Watch
 
 TINY = 8  # pixels: a smaller image shows next to nothing
 
 
 class OfFiles:
-    """Two halves of image files, in any place, with a folder for what is remembered of them.
+    """Two halves of images, in files or elsewhere, with a folder for what is remembered of them.
 
     The first half holds the training images and, in the rows `held_rows`, those for validation.
     """
@@ -25,10 +25,11 @@ class OfFiles:
     root: str
     size: int
     classes: tuple[str, ...]
-    train: Files
-    test: Files
+    train: Source
+    test: Source
     cache: Path
     held_rows: Sequence[int] = ()
+    notes: Sequence[str] = ()  # on how they were found
     _contents: Contents | None = None
 
     def fingerprint(self) -> str:
@@ -38,12 +39,12 @@ class OfFiles:
 
     @cached_property
     def identity(self) -> str:
-        return identify(self.root, self.train, self.test)
+        return self.train.identity(self.root, self.test)
 
     def contents(self, watch: Watch | None = None) -> Contents:
         """What is in the files; those that are not remembered are read."""
         if self._contents is None:
-            self._contents = contents_of(self.root, (self.train, self.test), self.cache, watch)
+            self._contents = self.train.contents(self.root, self.test, self.cache, watch)
         return self._contents
 
     def content_hash(self, watch: Watch | None = None) -> str:
@@ -54,8 +55,8 @@ class OfFiles:
         return differing(self.contents(), content_hash, self.cache)
 
     def examine(self, watch: Watch | None = None) -> list[str]:
-        """Look into every file, and say what is odd."""
-        return odd(self.contents(watch), self.train.labels)
+        """Look at every image, and say what is odd."""
+        return [*self.notes, *odd(self.contents(watch), self.train.labels)]
 
 
 def odd(found: Contents, labels: list[int]) -> list[str]:

@@ -120,6 +120,18 @@ def decoded(file: BinaryIO, path: str) -> Image.Image:
         raise broken(path, error) from error
 
 
+def as_colours(image: Image.Image, name: str) -> Image.Image:
+    """An image that another library opened, treated like a file: RGB, upright."""
+    try:
+        if image.width * image.height > MOST_PIXELS:
+            raise Image.DecompressionBombError
+        deep = any(str(tile[3]).endswith("16B") for tile in getattr(image, "tile", ()))
+        image.load()
+        return upright(in_colour(image, deep), image)
+    except Exception as error:
+        raise broken(name, error) from error
+
+
 def read(file: BinaryIO) -> Image.Image:
     """An image of which only the header was read."""
     image = Image.open(file, formats=FORMATS)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -10,7 +11,6 @@ from typing import Annotated, Any, TypeAlias
 
 import numpy as np
 import torch
-from PIL import Image
 from torch import Tensor
 from torch.utils.data import DataLoader
 
@@ -18,13 +18,11 @@ from unix_exp import stopping
 from unix_exp.data.augment.augmentation import Cut
 from unix_exp.data.augment.choice import Augment, chosen
 from unix_exp.data.augment.one import Anywhere, Changing
-from unix_exp.data.files import Files
 from unix_exp.data.held_out import rest_of
-from unix_exp.data.keeping import hash_of
 from unix_exp.data.of_files import OfFiles
-from unix_exp.data.opening import content, decoded, opened, shown
 from unix_exp.data.preprocessing import Preprocessing
 from unix_exp.data.resident import Normalise, check_batch
+from unix_exp.data.source import Source
 from unix_exp.ranges import Range
 from unix_exp.types import Answers, Batch, Mistake, Others, View, Watch
 
@@ -40,28 +38,29 @@ class Streamed(OfFiles):
         self,
         root: str,
         classes: tuple[str, ...],
-        train: Files,
-        test: Files,
+        train: Source,
+        test: Source,
         size: int,
         mean: Sequence[float],
         std: Sequence[float],
         augment: Augment,
         flip: bool,
-        workers: int,
+        workers: int | None,
         cache: str = "data/cache",
         held: Sequence[int] = (),
     ) -> None:
-        if workers < 0:
+        if workers is not None and workers < 0:
             raise Mistake(f"dataset.workers is {workers}; choose 0 or more")
         self.root, self.cache = root, Path(cache).expanduser()
         self.classes, self.train, self.test, self.size = classes, train, test, size
         self.held_rows, self.val_count = held, len(held)
-        self.kept_rows = rest_of(len(train.paths), held) if held else None  # None: all
-        self.train_count, self.test_count = len(train.paths) - len(held), len(test.paths)
+        self.kept_rows = rest_of(len(train.labels), held) if held else None  # None: all
+        self.train_count, self.test_count = len(train.labels) - len(held), len(test.labels)
         self.mean, self.std = mean, std
-        self.augment, self.augmentation, self.workers = augment, chosen(augment), workers
+        self.augment, self.augmentation = augment, chosen(augment)
         self.cut = self.augmentation.cut or Cut.RESIZED
         self.flip = flip and self.cut is not Cut.WHOLE
+        self.workers = usual_workers() if workers is None else workers
         self.others: Others | None = None  # the processes that each read a part of every batch
 
     def load(self, device: Any, watch: Watch | None = None) -> None:
@@ -121,17 +120,17 @@ class Streamed(OfFiles):
         kept = self.kept_rows
         return self._plain(self.train, rows if kept is None else [kept[row] for row in rows], batch)
 
-    def _plain(self, half: Files, rows: Sequence[int] | None, batch: int) -> Iterator[tuple[Tensor, Tensor]]:
+    def _plain(self, half: Source, rows: Sequence[int] | None, batch: int) -> Iterator[tuple[Tensor, Tensor]]:
         reader = self.reader(half, rows, self.centred, 0)
         for pixels, labels, _ in self._shared(reader, torch.arange(len(reader)).split(batch)):
             yield self.normalise(pixels), labels
 
     def reader(
-        self, half: Files, rows: Sequence[int] | None, transform: Any, seed: int, answers: Answers | None = None
+        self, half: Source, rows: Sequence[int] | None, transform: Any, seed: int, answers: Answers | None = None
     ) -> Reader:
         """Of some rows of one half, or of all; it compares every file with what was hashed, where it was."""
-        first = 0 if half is self.train else len(self.train.paths)
-        hashes = None if self._contents is None else self._contents.hashes[first : first + len(half.paths)]
+        first = 0 if half is self.train else len(self.train.labels)
+        hashes = None if self._contents is None else self._contents.hashes[first : first + len(half.labels)]
         if rows is not None:
             half, hashes = half.some(rows), None if hashes is None else hashes[list(rows)]
         return Reader(half, transform, seed, answers, hashes)
@@ -170,6 +169,12 @@ class Streamed(OfFiles):
             raise Mistake(str(mistake).strip().splitlines()[-1].removeprefix("unix_exp.types.Mistake: ")) from None
 
 
+def usual_workers() -> int:
+    """Up to four, of the cores that the program may use all but one: that one trains."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return min(4, max(1, cores - 1))
+
+
 def begin_worker(number: int) -> None:
     """A signal that goes to all processes of a run is for the one that trains, which still needs its workers."""
     stopping.leave_to_parent()
@@ -180,38 +185,26 @@ class Reader:
 
     def __init__(
         self,
-        files: Files,
+        images: Source,
         transform: Any,
         seed: int,
         answers: Answers | None = None,
         hashes: np.ndarray | None = None,
     ) -> None:
-        self.files, self.transform, self.seed, self.answers = files, transform, seed, answers
-        self.hashes = hashes  # of the files, as they were when the run began
+        self.images, self.transform, self.seed, self.answers = images, transform, seed, answers
+        self.hashes = hashes  # of the images, as they were when the run began
 
     def __len__(self) -> int:
-        return len(self.files.paths)
+        return len(self.images.labels)
 
     def __getitem__(self, number: int) -> tuple[Any, ...]:
-        image = self.opened(number)
+        image = self.images.image(number, None if self.hashes is None else self.hashes[number])
         digest = hashlib.sha256(f"{self.seed} {number}".encode()).digest()
         with torch.random.fork_rng(devices=[]):  # without workers this is the program's own generator
             torch.default_generator.manual_seed(int.from_bytes(digest[:4], "little"))
             image = self.transform(image)
         rows = () if self.answers is None else self.answers.row(number)
-        return torch.from_numpy(np.array(image)), self.files.labels[number], number, *rows
-
-    def opened(self, number: int) -> Image.Image:
-        path = self.files.paths[number]
-        file, stamp = opened(path)
-        with file:
-            if self.hashes is not None and stamp != tuple(self.files.stamps[number].tolist()):
-                self.compare(path, self.hashes[number])  # its stamp costs nothing; its content a second reading
-            return decoded(file, path)
-
-    def compare(self, path: str, hashed: np.ndarray) -> None:
-        if hash_of(content(path)[0]) != hashed.tobytes():
-            raise Mistake(f"'{shown(path)}' was changed while a run reads it; put it back and start again")
+        return torch.from_numpy(np.array(image)), self.images.labels[number], number, *rows
 
 
 def jittered(images: Tensor, pixels: int, flip: bool, generator: torch.Generator) -> Tensor:

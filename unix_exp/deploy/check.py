@@ -70,10 +70,10 @@ def answers(
 ) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
     """The logits of both and the labels, a batch at a time."""
     total = -(-len(images.rows(most)) // BATCH)
-    files = images.test_files(most) if export.prepares else None
-    batches: Iterable[Any] = images.test(most) if files is None else files
+    originals = images.test_originals(most) if export.prepares else None
+    batches: Iterable[Any] = images.test(most) if originals is None else originals
     for some, labels in watch(batches, f"checking {export.name}", total):
-        if files is not None:
+        if originals is not None:
             yield student.logits_of(some), export.logits_of(some), labels
         else:
             yield student.logits(some), export.logits(some), labels

@@ -18,9 +18,10 @@ from unix_exp.deploy.images import Images
 from unix_exp.deploy.loaded import Loaded, of_content, opened
 from unix_exp.deploy.needed import EXTRA, missing
 from unix_exp.deploy.records import exports_of, hash_of, record
-from unix_exp.run.checkpoint import content_hash, remove_leftovers, write_whole
+from unix_exp.run.checkpoint import HOUR, content_hash, remove_leftovers, write_whole
 from unix_exp.run.description import Description
 from unix_exp.run.load import load, read_result
+from unix_exp.run.mishaps import Unwritable
 from unix_exp.types import Mistake, Watch
 from unix_exp.words import listed, nearest
 
@@ -96,7 +97,7 @@ def export(
     before = in_the_way(asked, out, force)
     due = [form for form in asked.formats if force or not up_to_date(before.get(FILES[form]), asked.of(form, weights))]
     if due:
-        remove_leftovers(out, ".student*.part")
+        prepare_folder(out)
         images = Images.of_run(result, run, student.description, watch)
         network = programs.folded(load(run, logits=True), images.data.size, say)
         exporter = Exporter(network, student.description, asked, images)
@@ -123,8 +124,20 @@ def checked(exporter: Exporter, form: str, student: Loaded, out: Path, watch: Wa
     return content, comparison
 
 
+def prepare_folder(out: Path) -> None:
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise Mistake(f"{out} cannot be made ({error.strerror}); choose another folder with --out") from None
+    remove_leftovers(out, ".student*.part", age=HOUR)
+
+
 def write(path: Path, content: bytes) -> None:
-    write_whole(path, lambda part: part.write_bytes(content))
+    try:
+        write_whole(path, lambda part: part.write_bytes(content))
+    except Unwritable as error:
+        why = str(error).partition(": ")[2].partition(";")[0]
+        raise Mistake(f"{path} cannot be written ({why}); choose another folder with --out") from None
 
 
 def in_the_way(asked: Asked, out: Path, force: bool) -> dict[str, dict[str, Any]]:

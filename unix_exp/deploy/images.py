@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import Any
 
 import torch
+from PIL import Image
 from torch import Tensor
 
 from unix_exp.data.of_files import OfFiles
@@ -57,17 +58,14 @@ class Images:
             if some.any():
                 yield self.seen(images[some]), labels[some]
 
-    def test_files(self, most: int | None = None) -> Iterator[tuple[list[str], Tensor]] | None:
-        """The same as files; None where the data has none."""
+    def test_originals(self, most: int | None = None) -> Iterator[tuple[list[Image.Image], Tensor]] | None:
+        """The same as they were before they were scaled; None where the data does not have them."""
         data = self.data
         if not isinstance(data, OfFiles):
             return None
-        rows: Sequence[int] = self.rows(most)
-        halves = (rows[first : first + BATCH] for first in range(0, len(rows), BATCH))
-        return (
-            ([data.test.paths[row] for row in some], torch.tensor([data.test.labels[row] for row in some]))
-            for some in halves
-        )
+        rows, labels = self.rows(most), data.test.labels
+        some = (rows[first : first + BATCH] for first in range(0, len(rows), BATCH))
+        return (([data.test.image(row) for row in few], torch.tensor([labels[row] for row in few])) for few in some)
 
     def training(self, count: int) -> Iterator[Tensor]:
         """So many of the training images, drawn by a fixed seed, shown as test images are where the data can do so."""

@@ -4,21 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from importlib import import_module
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
+from PIL import Image
 from torch import Tensor
 
 from unix_exp.data.opening import open_image
 from unix_exp.data.preprocessing import Preprocessing
-from unix_exp.deploy import of_onnx, of_pt2, of_weights
 from unix_exp.deploy.answering import Answering
 from unix_exp.deploy.records import check_recorded
 from unix_exp.run.description import Description
 from unix_exp.types import Mistake
 
-KINDS = {".onnx": of_onnx.opened, ".pt2": of_pt2.opened, ".safetensors": of_weights.opened}  # by the file's ending
+# By a file's ending, the module here that opens it: imported when it is needed, as each takes a second.
+KINDS = {".onnx": "of_onnx", ".pt2": "of_pt2", ".safetensors": "of_weights"}
 
 
 @dataclass(frozen=True)
@@ -53,17 +56,18 @@ class Loaded:
         """[N, C] float32 on the CPU, of images [N, 3, size, size] as the preprocessing makes them."""
         return self.answering.answer(self.as_pixels(images) if self.prepares else images)
 
-    def logits_of(self, images: Sequence[str | Path]) -> Tensor:
-        """[N, C], of image files of any size; they are all held in memory, so give a batch at a time."""
+    def logits_of(self, images: Sequence[Image.Image | str | Path]) -> Tensor:
+        """[N, C], of images or files of any size; they are all held in memory, so give a batch at a time."""
         return self.answers([self.prepared(image) for image in images])
 
-    def prepared(self, image: str | Path) -> Tensor:
-        """What it wants of an image file."""
+    def prepared(self, image: Image.Image | str | Path) -> Tensor:
+        """What it wants of an image, or of the file that holds it."""
+        opened = image if isinstance(image, Image.Image) else open_image(str(image))
         if self.prepares:
-            return torch.from_numpy(np.array(open_image(str(image))))
+            return torch.from_numpy(np.array(opened.convert("RGB")))
         if self.preprocessing is None:
             raise Mistake(f"{self.name} does not say how an image becomes its input: its data had no image files")
-        return self.preprocessing(str(image))
+        return self.preprocessing(opened)
 
     def answers(self, prepared: Sequence[Tensor]) -> Tensor:
         """[N, C]; pixels are of any size, so each image is a batch of its own."""
@@ -89,7 +93,7 @@ def opened(path: str | Path, threads: int | None = None, device: str = "cpu") ->
     """
     given = Path(path).expanduser()
     if given.is_dir():
-        answering, file = of_weights.of_run(given, device), given / "student.safetensors"
+        answering, file = opener(".safetensors").of_run(given, device), given / "student.safetensors"
         return Loaded(file, given.resolve().name, "run", file.stat().st_size, answering)
     known = f"give a run's folder or a file ({', '.join(KINDS)})"
     if not given.exists():
@@ -106,5 +110,9 @@ def opened(path: str | Path, threads: int | None = None, device: str = "cpu") ->
 
 def of_content(file: Path, content: bytes, threads: int | None = None, device: str = "cpu") -> Loaded:
     """What a file holds, which may not be written yet."""
-    answering = KINDS[file.suffix](file, content, threads, device)
+    answering = opener(file.suffix).opened(file, content, threads, device)
     return Loaded(file, file.name, file.suffix[1:], len(content), answering)
+
+
+def opener(suffix: str) -> Any:
+    return import_module(f"unix_exp.deploy.{KINDS[suffix]}")

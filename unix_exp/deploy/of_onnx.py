@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from pathlib import Path
 from typing import Any
 
@@ -16,12 +17,17 @@ from unix_exp.types import Mistake
 from unix_exp.words import first_line
 
 OUTPUT = "logits"
+HASH = "unix_exp_hash"  # of the metadata: of the file itself, as it is with UNKNOWN in its place
+UNKNOWN = "sha256:" + 64 * "-"
 PIXELS = "tensor(uint8)"  # the type of an input that is prepared by the file itself
 
 
 def opened(file: Path, content: bytes, threads: int | None, device: str) -> Answering:
     session = session_of(file, content, threads)
-    description = description_in(file, dict(session.get_modelmeta().custom_metadata_map))
+    metadata = dict(session.get_modelmeta().custom_metadata_map)
+    description = description_in(file, metadata)
+    if (written := metadata.get(HASH, "")) != own_hash(content.replace(written.encode() or b"-", UNKNOWN.encode(), 1)):
+        raise Mistake(f"{file} was changed after it was exported; export it again")
     inputs, outputs = session.get_inputs(), session.get_outputs()
     if len(inputs) != 1 or [one.name for one in outputs] != [OUTPUT]:
         raise Mistake(
@@ -46,6 +52,10 @@ def session_of(file: Path, content: bytes, threads: int | None) -> Any:
         return runtime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
     except Exception as error:  # of kinds that ONNX Runtime does not name
         raise Mistake(f"{file} cannot be opened as ONNX ({first_line(error)[:200]}); export it again") from None
+
+
+def own_hash(content: bytes) -> str:
+    return "sha256:" + hashlib.sha256(content).hexdigest()
 
 
 def description_in(file: Path, metadata: dict[str, str]) -> Description:

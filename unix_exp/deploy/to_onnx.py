@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from unix_exp.deploy.needed import needed
-from unix_exp.deploy.of_onnx import OUTPUT
+from unix_exp.deploy.of_onnx import HASH, OUTPUT, UNKNOWN, own_hash
 from unix_exp.deploy.quietly import quiet
 from unix_exp.types import Mistake
 from unix_exp.words import first_line
@@ -75,7 +75,7 @@ def joined(preparation: Any, network: Any) -> Any:
 def content_of(model: Any, metadata: Mapping[str, str]) -> bytes:
     onnx = needed("onnx", "to write ONNX")
     model.producer_name = "unix_exp"
-    onnx.helper.set_model_props(model, dict(metadata))
+    onnx.helper.set_model_props(model, {**metadata, HASH: UNKNOWN})
     onnx.checker.check_model(model)
     content: bytes = model.SerializeToString(deterministic=True)
-    return content
+    return content.replace(UNKNOWN.encode(), own_hash(content).encode(), 1)
