@@ -22,13 +22,13 @@ LAYERS = [
     {"engine"},
     {"sinks"},
     {"run"},
-    {"deploy"},
     {"plots"},
     {"report"},
+    {"deploy"},
     {"cli"},
     {"sweeps"},
     {"cluster"},
-    {"train", "dashboard", "bench", "probes", "answers", "export", "predict"},
+    {"train", "dashboard", "bench", "probes", "answers", "export", "predict", "measure"},
 ]
 LEVEL = {name: level for level, names in enumerate(LAYERS) for name in names}
 
