@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -17,7 +18,9 @@ from browser import chromium
 from filelock import FileLock
 from torch import Tensor, nn
 
+import unix_exp
 from unix_exp import train
+from unix_exp.models import published
 from unix_exp.sinks import wandb as sink
 from unix_exp.types import Output
 
@@ -27,6 +30,7 @@ TINY = (
     "teacher=resnet8", "student=wrn_16_1", "dataset=shapes", "dataset.train_count=96", "dataset.test_count=48",
     "recipe=smoke", "recipe.batch=16", "teacher_recipe.batch=16", "logger=none",
 )  # fmt: skip
+SHORT = (*TINY, "student=resnet8", "dataset.train_count=48", "runtime.device=cpu", "runtime.checkpoint_every=1")
 MIRRORED = tuple(word for word in TINY if word != "logger=none")  # the same beside W&B
 
 
@@ -34,6 +38,12 @@ MIRRORED = tuple(word for word in TINY if word != "logger=none")  # the same bes
 def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
     """Two processes for several files; one file begins sooner in this one, and can be debugged."""
     return 0 if len(config.args) == 1 and ".py" in config.args[0] else 2
+
+
+@pytest.fixture(autouse=True)
+def publishers_answer(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Tests give published weights themselves, on machines without a network too."""
+    monkeypatch.setattr(published, "reachable", lambda url: True)
 
 
 @pytest.fixture(autouse=True)
@@ -111,6 +121,41 @@ def no_key(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.setenv("NETRC", str(tmp_path / "netrc"))
     sink.SAID.clear()
+
+
+def store_of(factory: pytest.TempPathFactory, name: str, *words: str) -> Path:
+    """Where a run's teacher is trained, and measured; made once for all processes."""
+    base = factory.getbasetemp()
+    place = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / name
+    with FileLock(f"{place}.lock"):
+        if not place.exists():
+            part = place.with_suffix(".part")
+            for _ in unix_exp.fit(*words, f"runs={part}/runs", f"teachers={part}/teachers"):
+                pass
+            part.rename(place)
+    return place / "teachers"
+
+
+@pytest.fixture(scope="session")
+def store_of_tiny(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return store_of(tmp_path_factory, "tiny", *TINY)
+
+
+@pytest.fixture(scope="session")
+def store_of_short(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return store_of(tmp_path_factory, "short", *SHORT)
+
+
+@pytest.fixture
+def taught(store_of_tiny: Path, tmp_path: Path) -> None:
+    """The teacher of tiny runs lies in their store, in tests that look at what the student makes of it."""
+    shutil.copytree(store_of_tiny, tmp_path / "teachers")
+
+
+@pytest.fixture
+def taught_short(store_of_short: Path, tmp_path: Path) -> None:
+    """That of the short runs of own.py."""
+    shutil.copytree(store_of_short, tmp_path / "teachers")
 
 
 @pytest.fixture(scope="session")

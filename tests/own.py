@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+from collections.abc import Sequence
 from itertools import islice
 from pathlib import Path
 from types import SimpleNamespace
@@ -9,7 +11,7 @@ from typing import Any
 
 import pytest
 import torch
-from conftest import TINY, only
+from conftest import SHORT, only
 from torch import Tensor, nn
 from torch.utils._pytree import tree_flatten
 
@@ -20,7 +22,6 @@ from unix_exp.run.checkpoint import read_state
 from unix_exp.run.trial import Trial, tried
 from unix_exp.types import Record
 
-SHORT = (*TINY, "student=resnet8", "dataset.train_count=48", "runtime.device=cpu", "runtime.checkpoint_every=1")
 DATA = SimpleNamespace(classes=tuple("abcdefghij"), train_count=64, size=32)
 
 
@@ -68,18 +69,24 @@ def equal(one: Any, other: Any) -> bool:
     return bool(one == other)
 
 
-def check_that_it_resumes(*words: str, after: int) -> None:
-    """A run left after so many epochs and continued ends as one that nothing interrupted, bit for bit."""
-    unbroken = trained(*words, "runs=unbroken")
-    begun = trained(*words, "runs=broken", stop=after)
-    continued = trained(*words, "runs=broken")
-    assert [record.epoch for record in (*begun, *continued)] == [record.epoch for record in unbroken]
-    for ours, theirs in zip((*begun, *continued), unbroken, strict=True):
-        assert untimed(ours.values) == untimed(theirs.values)
-        assert ours.arrays == theirs.arrays
-    assert same(kept("broken"), kept("unbroken"))
-    weights = [read_state(only(Path(runs), "*-s*") / "student.safetensors") for runs in ("broken", "unbroken")]
-    assert same(*weights)
+def check_that_it_resumes(*words: str, after: Sequence[int]) -> None:
+    """What a run has written after so many epochs is continued to what the run itself becomes, bit for bit."""
+    unbroken = []
+    for record in unix_exp.fit(*SHORT, *words, "runs=unbroken"):
+        unbroken.append(record)
+        if record.epoch in after:
+            shutil.copytree("unbroken", f"broken{record.epoch}")
+    assert record.epoch > max(after)
+    for epoch in after:
+        runs = f"broken{epoch}"
+        continued = trained(*words, f"runs={runs}")
+        assert [record.epoch for record in continued] == [record.epoch for record in unbroken[epoch:]]
+        for ours, theirs in zip(continued, unbroken[epoch:], strict=True):
+            assert untimed(ours.values) == untimed(theirs.values)
+            assert ours.arrays == theirs.arrays
+        assert same(kept(runs), kept("unbroken"))
+        weights = [read_state(only(Path(one), "*-s*") / "student.safetensors") for one in (runs, "unbroken")]
+        assert same(*weights)
 
 
 def untimed(values: dict[str, float]) -> dict[str, float]:

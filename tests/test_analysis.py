@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -32,6 +33,7 @@ from unix_exp.samplers.unix import Unix
 from unix_exp.types import Batch, Losses, Output, Scout
 
 CPU = Runtime(device="cpu")
+pytestmark = pytest.mark.usefixtures("taught")
 DATA = SimpleNamespace(train_count=64, classes=tuple("abcdefghij"))
 
 
@@ -98,6 +100,7 @@ def test_what_they_keep_is_what_the_student_is_less_sure_of(sampler: str, run: C
 
 @pytest.mark.usefixtures("looks")
 def test_on_or_off_the_weights_are_the_same_to_the_bit(run: Command) -> None:
+    shutil.rmtree("teachers")
     assert run("runtime.analysis=false", "runs=off").code == 0
     assert not list(Path().glob("**/analysis.jsonl")), "nor of the teacher"
     assert told("off") == [{}, {}]

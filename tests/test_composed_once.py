@@ -1,4 +1,4 @@
-"""Hydra composes a command once, and finds the same as when it does so twice."""
+"""Hydra composes a command once, and what jobs share once, to the same as when it does so each time."""
 
 from __future__ import annotations
 
@@ -19,11 +19,13 @@ from unix_exp.config import choices_folder
 from unix_exp.config.once import composed_once
 
 SEEN: list[str] = []
-COMMANDS = {  # and how often each is composed; Hydra composes a job once to check it, once to do it
+COMMANDS = {  # and how often each is composed; by itself Hydra does so twice, and once more twice for each job
     "seed=3 experiment=kd hydra.verbose=false": 1,
     "hydra.mode=RUN sampler.k=3": 1,
     "sampler.nonesuch=3": 2,
-    "sampler=unix,random -m": 6,
+    "sampler=unix,random seed=1,2 recipe.lr=0.1 hydra.verbose=false -m": 4,
+    "+student.seed=3 seed=1,2 -m": 3,
+    "recipe.lr=0.1,0.2 sampler.nonesuch=3 experiment=kd -m": 3,
     "seed=1,2": 3,
 }
 

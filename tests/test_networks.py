@@ -75,7 +75,7 @@ def test_a_trained_peer_is_paid_for_forward_and_backward() -> None:
 
 
 def test_a_run_with_a_peer_resumes_bit_for_bit() -> None:
-    check_that_it_resumes(*MUTUAL, after=1)
+    check_that_it_resumes(*MUTUAL, after=(1,))
 
 
 def test_another_peer_is_another_run() -> None:
@@ -189,8 +189,8 @@ def test_an_average_begins_with_the_student_s_weights() -> None:
 
 
 def test_an_average_is_in_the_checkpoint_and_resumes_bit_for_bit() -> None:
-    check_that_it_resumes(*AVERAGED, after=1)
-    state = kept("broken")["method"]
+    check_that_it_resumes(*AVERAGED, after=(1,))
+    state = kept("broken1")["method"]
     assert not same(state["student.conv1.weight"], state["teacher.conv1.weight"])
 
 

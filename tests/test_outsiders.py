@@ -18,6 +18,8 @@ from unix_exp.registry import criteria, distillers, samplers
 from unix_exp.samplers.selection import take
 from unix_exp.types import Batch, Facts, Losses, Mistake, Output, Scout
 
+pytestmark = pytest.mark.usefixtures("taught_short")
+
 
 @pytest.fixture(autouse=True)
 def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -142,14 +142,15 @@ def test_one_image_has_no_variance_to_compare() -> None:
         trial(distiller="pad", sampler={"name": "random", "k": 1})
 
 
-@pytest.mark.parametrize("after", [1, 2, 3])
+@pytest.mark.usefixtures("taught_short")
 def test_resuming_in_either_stage_or_between_them_changes_nothing(
-    after: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    check_that_it_resumes(*PAD, after=after)
+    check_that_it_resumes(*PAD, after=(1, 2, 3))
 
 
+@pytest.mark.usefixtures("taught_short")
 def test_a_finished_run_holds_the_student_alone_and_the_weight_of_every_image(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -19,6 +19,8 @@ from unix_exp.samplers.selection import take
 from unix_exp.samplers.uncertainty import entropy
 from unix_exp.types import Batch, Facts, Mistake, Output, Scout
 
+pytestmark = pytest.mark.usefixtures("taught_short")
+
 
 @pytest.fixture(autouse=True)
 def in_a_folder_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -75,7 +77,7 @@ def test_an_epoch_of_chosen_images_has_fewer_steps_and_draws_no_others(monkeypat
 
 def test_a_sampler_s_memory_resumes_bit_for_bit(monkeypatch: pytest.MonkeyPatch) -> None:
     register(monkeypatch, samplers, half=Half)
-    check_that_it_resumes("sampler=half", "recipe.epochs=4", "recipe.batch=8", after=3)
+    check_that_it_resumes("sampler=half", "recipe.epochs=4", "recipe.batch=8", after=(3,))
 
 
 def test_too_few_chosen_images_are_refused_in_one_line(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -17,6 +17,8 @@ from unix_exp.engine.analysis import QUANTILES
 from unix_exp.registry import distillers
 from unix_exp.types import Batch, Losses, Mistake
 
+pytestmark = pytest.mark.usefixtures("taught_short")
+
 
 class Telling(Offline):
     """Offline distillation that also says how far the student is, a million times too loud for a loss."""
@@ -89,7 +91,7 @@ def test_the_latest_value_of_each_image_is_kept_with_quantiles_epoch_by_epoch() 
 
 
 def test_values_of_images_survive_a_resumption_bit_for_bit() -> None:
-    check_that_it_resumes(*WORDS, "recipe.epochs=3", after=1)
+    check_that_it_resumes(*WORDS, "recipe.epochs=3", after=(1,))
     ours, theirs = (load_file(only(Path(runs)) / "images.safetensors") for runs in ("broken", "unbroken"))
     assert all(torch.equal(ours[name].nan_to_num(-1), value.nan_to_num(-1)) for name, value in theirs.items())
     assert "latest_number" in kept("broken")["analysis"]["tally"]

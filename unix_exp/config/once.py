@@ -12,6 +12,8 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.types import RunMode
 from omegaconf import DictConfig
 
+from unix_exp.config.shared import Sharing
+
 
 class Kept(NamedTuple):
     """What a command's words were composed to, or why they cannot be."""
@@ -25,7 +27,8 @@ class Kept(NamedTuple):
         """Whether these words are the same, maybe with the mode that Hydra adds to them."""
         added = words[len(self.words) :]
         same = name == self.name and words[: len(self.words)] == self.words
-        return same and self.mode in (mode, RunMode.RUN) and added in ([], [f"hydra.mode={mode.name}"])
+        valid = self.mode is mode or (self.mode is RunMode.RUN and isinstance(self.whole, DictConfig))
+        return same and valid and added in ([], [f"hydra.mode={mode.name}"])
 
     def with_mode(self, words: list[str]) -> DictConfig:
         if isinstance(self.whole, Exception):
@@ -51,6 +54,9 @@ class Given:
 
 class Once(of_hydra.Hydra):
     kept: Kept | None = None
+
+    def __init__(self, task_name: str, config_loader: Any) -> None:
+        super().__init__(task_name, Sharing(config_loader))
 
     def get_mode(self, config_name: str | None, overrides: list[str]) -> Any:
         for mode in (RunMode.RUN, RunMode.MULTIRUN):  # a grid is no run's

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import itertools
 from collections.abc import Iterable, Iterator, Mapping
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -64,8 +65,15 @@ def files_named(name: tuple[str, ...], root: Path) -> Iterator[Path]:
 def registered_in(package: Path) -> Iterator[str]:
     """The names that a package registers; importing it to ask would take seconds."""
     for path in sorted(package.glob("*.py")):
-        if ".register(" in (text := path.read_text(encoding="utf-8")):
-            yield from names_in(ast.parse(text), {})
+        about = path.stat()
+        yield from registered_by(path, about.st_mtime_ns, about.st_size)
+
+
+@cache
+def registered_by(path: Path, changed: int, size: int) -> tuple[str, ...]:
+    """The names that a file registers; `changed` is when it was written."""
+    text = path.read_text(encoding="utf-8")
+    return tuple(names_in(ast.parse(text), {})) if ".register(" in text else ()
 
 
 def names_in(tree: ast.AST, known: Mapping[str, Any]) -> Iterator[str]:

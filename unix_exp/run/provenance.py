@@ -6,6 +6,7 @@ import platform
 import re
 import shlex
 import subprocess
+from functools import cache
 from importlib.metadata import PackageNotFoundError, requires, version
 from pathlib import Path
 
@@ -14,8 +15,9 @@ from hydra.core.hydra_config import HydraConfig
 US = "unix_exp"
 
 
+@cache
 def versions() -> dict[str, str]:
-    """Of Python, of this package and of all that it requires."""
+    """Of Python, of this package and of all that it requires, when they were first asked for: what is imported."""
     found = {"python": platform.python_version()}
     for package in (US, *required()):
         try:
@@ -34,8 +36,12 @@ def required() -> list[str]:
     return [name[0] for line in always if (name := re.match(r"[\w.-]+", line))]
 
 
+@cache
 def commit() -> str | None:
-    """The checkout's commit, marked where files differ from it; None outside a checkout."""
+    """The commit of this process's code, marked where files differ from it; None outside a checkout.
+
+    It is asked for once, when the first run begins: what is committed during a sweep is not what the sweep does.
+    """
     here = Path(__file__).resolve().parents[1]
 
     def git(*words: str) -> str:
