@@ -187,7 +187,14 @@ def test_exports_are_measured_beside_the_student(measure: Command) -> None:
         assert one["agreement"] == pytest.approx(100 * float(agreeing))
         assert one["bytes"] == (run / one["name"]).stat().st_size
         assert (one["parameters"], one["gflops"]) == (student["parameters"], student["gflops"])
-    assert "| student.onnx |" in (run / "README.md").read_text() and "12.5" in (run / "README.md").read_text()
+    text = (run / "README.md").read_text()
+    assert "| student.onnx | no |" in text and f"| {pixels['name']} | itself |" in text and "| 12.5 |" in text
+    code = text.partition("With ONNX Runtime alone")[2].partition("```python\n")[2].partition("```")[0]
+    Image.new("RGB", (50, 40), "red").save(run / "image.jpg")
+    found: dict[str, Any] = {}
+    with inside(run):
+        exec(code, found)
+    assert found["logits"].shape == (1, 24)
     tiny_onnx.put(run, "student.onnx", own, -weights)
     known = measured_of(run, json.loads((run / "result.json").read_text()), exports_of(run))
     assert known is not None and [one["name"] for one in known["networks"]] == ["teacher", "student", pixels["name"]]
