@@ -46,3 +46,4 @@ def test_what_the_page_shows_is_what_it_makes(executed: list[Any]) -> None:
     kept = [cell for cell in nbformat.read(HERE / "deploy.ipynb", as_version=4).cells if cell.cell_type == "code"]
     assert [bool(cell.outputs) for cell in kept] == [bool(cell.outputs) for cell in executed]
     assert said(kept[0]) == said(executed[0])
+    assert "site-packages" not in (HERE / "deploy.ipynb").read_text(), "a path of the machine that it was executed on"
