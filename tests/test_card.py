@@ -36,9 +36,7 @@ def known(folder: Path, classes: tuple[str, ...], judged: Judged | None = None, 
         labels = torch.arange(len(classes)).repeat(3)
         judged = Judged((labels + (torch.arange(len(labels)) % 3 == 1)) % len(classes), labels, len(classes))
     images = Images(500, 20, len(judged.labels), 8, ("1 of 3 test images is a training image too",), True, judged)
-    plain = Known(
-        run, result, Description({"name": "vgg8"}, classes, WANTED), classes, 1234, 5678, images, "", None, {}
-    )
+    plain = Known(run, result, Description({"name": "vgg8"}, classes, WANTED), classes, 1234, 5678, images, None, {})
     return plain._replace(**others)
 
 
@@ -109,7 +107,7 @@ def test_no_name_changes_its_shape(tmp_path: Path) -> None:
     assert all(len(row) == 4 for row in rows_below(text, "By class"))
     assert all(len(row) == 4 for row in rows_below(text, "What is confused"))
     evil = {**one.result, "student": HOSTILE[2], "dataset": HOSTILE[3], "method": HOSTILE[0], "hardware": HOSTILE[1]}
-    text += card(one._replace(result=evil, classes=HOSTILE, exports=exports, missing=HOSTILE[0], images=None))
+    text += card(one._replace(result=evil, classes=HOSTILE, exports=exports, images=None))
     prose = re.sub(r"```.*?```", "", text.replace(OURS, ""), flags=re.DOTALL)
     for line in prose.splitlines():
         assert "<" not in line and (line.startswith("tags: ") or not re.search(r"(?<!\\)\[", line)), line
@@ -142,8 +140,8 @@ def test_its_metadata_are_yaml_that_says_the_licence_where_it_is_known(
 
 
 def test_without_its_images_it_says_so(tmp_path: Path) -> None:
-    text = card(known(tmp_path, ("a", "b"), images=None, missing="there is no such folder"))
-    assert "The images were not there when this was written: there is no such folder." in text
+    text = card(known(tmp_path, ("a", "b"), images=None))
+    assert "The images were not there when this was written." in text
     assert "By class" not in text and "73.50 % of the test images" in text
 
 

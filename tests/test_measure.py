@@ -21,12 +21,12 @@ from PIL import Image
 import unix_exp
 from unix_exp.cost.network import gflops
 from unix_exp.deploy.entrants import of_export, prepared
-from unix_exp.deploy.judged import Confusion, Judged, judged_in_parts, spread, wilson
+from unix_exp.deploy.judged import judged_in_parts, wilson
 from unix_exp.deploy.known import measured_of
 from unix_exp.deploy.records import exports_of
 from unix_exp.deploy.with_data import RunAndData
+from unix_exp.measure import measuring
 from unix_exp.measure.__main__ import main
-from unix_exp.measure.latency import FEWEST, SECONDS, latency_of, pause
 from unix_exp.models.own_input import Normalised, see_as_trained
 from unix_exp.registry import datasets
 from unix_exp.report.__main__ import main as report
@@ -187,7 +187,14 @@ def test_exports_are_measured_beside_the_student(measure: Command) -> None:
         assert one["agreement"] == pytest.approx(100 * float(agreeing))
         assert one["bytes"] == (run / one["name"]).stat().st_size
         assert (one["parameters"], one["gflops"]) == (student["parameters"], student["gflops"])
-    assert "| student.onnx |" in (run / "README.md").read_text() and "12.5" in (run / "README.md").read_text()
+    text = (run / "README.md").read_text()
+    assert "| student.onnx | no |" in text and f"| {pixels['name']} | itself |" in text and "| 12.5 |" in text
+    code = text.partition("With ONNX Runtime alone")[2].partition("```python\n")[2].partition("```")[0]
+    Image.new("RGB", (50, 40), "red").save(run / "image.jpg")
+    found: dict[str, Any] = {}
+    with inside(run):
+        exec(code, found)
+    assert found["logits"].shape == (1, 24)
     tiny_onnx.put(run, "student.onnx", own, -weights)
     known = measured_of(run, json.loads((run / "result.json").read_text()), exports_of(run))
     assert known is not None and [one["name"] for one in known["networks"]] == ["teacher", "student", pixels["name"]]
@@ -237,6 +244,14 @@ def test_several_runs_stand_in_one_table(measure: Command) -> None:
     assert Path("runs/again/measured.json").is_file()
 
 
+def test_a_run_that_cannot_be_measured_is_said_before_others_are(
+    measure: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(measuring, "prepare", None)  # it would be called for the first
+    said = measure(str(only(Path("runs"))), "runs/none", *QUICK)
+    assert said.code == 2 and said.err == "error: there is no run folder runs/none\n"
+
+
 @pytest.mark.parametrize("spoil", ["no folder", "unfinished", "damaged", "other weights", "no number"])
 def test_what_cannot_be_measured_is_one_line(measure: Command, spoil: str) -> None:
     run = only(Path("runs"))
@@ -252,38 +267,3 @@ def test_what_cannot_be_measured_is_one_line(measure: Command, spoil: str) -> No
     assert said.code == 2 and not said.out
     assert spoil == "no number" or (said.err.startswith("error: ") and len(said.err.splitlines()) == 1)
     assert not (run / "measured.json").exists()
-
-
-def test_wilsons_interval_is_the_published_one() -> None:
-    """Newcombe 1998, Statistics in Medicine 17, Table I, method 3."""
-    published = ((81, 263, 25.53, 36.62), (15, 148, 6.24, 16.05), (0, 20, 0.0, 16.11), (1, 29, 0.61, 17.18))
-    for hits, count, low, high in published:
-        found = wilson(hits, count)
-        assert found.share == pytest.approx(100 * hits / count)
-        assert (round(found.low, 2), round(found.high, 2)) == (low, high)
-    assert wilson(20, 20).high == 100
-
-
-def test_guesses_are_counted_by_class_and_by_what_they_were_taken_for() -> None:
-    labels, guesses = torch.tensor([0, 0, 0, 1, 1, 2]), torch.tensor([0, 1, 1, 1, 0, 0])
-    found = Judged(guesses, labels, 4)
-    assert found.top1.share == pytest.approx(100 / 3)
-    assert found.by_class() == [(1, 3), (1, 2), (0, 1), (0, 0)]
-    assert found.confusions() == [Confusion(2, 3, 0, 1), Confusion(1, 1, 2, 0), Confusion(1, 2, 1, 0)]
-    assert found.agreement(Judged(labels, labels, 4)) == found.top1.share
-
-
-def test_some_images_are_of_all_parts_of_the_test_set() -> None:
-    assert spread(10, 3).tolist() == [0, 3, 6]
-    assert spread(10, 10).tolist() == spread(10, None).tolist() == spread(10, 99).tolist() == list(range(10))
-
-
-def test_slow_networks_are_timed_less_often_and_never_too_seldom() -> None:
-    assert pause(SECONDS / 1000, 30) == 1
-    assert pause(SECONDS / 10, 30) == 3
-    assert pause(SECONDS * 100, 30) == 30 // FEWEST
-    assert pause(SECONDS, 3) == 1
-    assert latency_of([0.001 * value for value in range(1, 12)]) == pytest.approx(
-        {"median": 6.0, "p10": 2.0, "p90": 10.0, "n": 11}
-    )
-    assert latency_of([0.5]) == {"median": 500.0, "p10": 500.0, "p90": 500.0, "n": 1}

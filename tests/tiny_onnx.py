@@ -31,4 +31,5 @@ def put(run: Path, name: str, own: Description, weights: np.ndarray, pixels: boo
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=9)
     content = content_of(model, own.metadata())
     (run / name).write_bytes(content)
-    record(run, name, {"hash": hashlib.sha256(content).hexdigest(), "bytes": len(content), "accuracy": 12.5})
+    how = {"bytes": len(content), "accuracy": 12.5, "preprocessing": "inside" if pixels else "outside"}
+    record(run, name, how | {"hash": hashlib.sha256(content).hexdigest()})

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import shlex
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from unix_exp.deploy.card_accuracy import accuracy, share
@@ -25,6 +25,14 @@ SOURCES = {
     Average.__name__: "a moving average of the student's own weights",
 }
 
+ONNX = """import numpy
+import onnxruntime
+from PIL import Image
+
+session = onnxruntime.InferenceSession({file})
+pixels = numpy.array(Image.open("image.jpg").convert("RGB"))[None]
+(logits,) = session.run(None, {{session.get_inputs()[0].name: pixels}})"""
+
 
 def title(known: Known) -> str:
     teacher = known.result.get("teacher")
@@ -44,7 +52,7 @@ def lead(known: Known) -> str:
 
 def sections(known: Known) -> list[Section]:
     made = [
-        Section("Classes", "classes", [Text(listed(list(known.classes), MOST_NAMES) + ".")]),
+        Section("Classes", "classes", [Text(names(known.classes))]),
         Section("How to use it", "use", list(use(known))),
         Section("Data", "data", [Text(data(known))]),
         Section("How it was trained", "training", list(training(known))),
@@ -57,30 +65,46 @@ def sections(known: Known) -> list[Section]:
     return [section for section in made if section.blocks]
 
 
+def names(classes: Sequence[str]) -> str:
+    rest = "; student.json has them all" if len(classes) > MOST_NAMES else ""
+    return f"{listed(list(classes), MOST_NAMES)}{rest}."
+
+
 def use(known: Known) -> Iterator[Block]:
     name = known.path.resolve().name
-    if known.description is None or known.description.preprocessing is None:
+    own = None if known.description is None else known.description.preprocessing
+    if own is None:
         yield Text("Its record does not say how an image becomes its input, so it takes prepared images alone.")
         prepared, more = "images", ""
     else:
         yield Text(
-            "With unix_exp installed, in the folder above this one. preprocess makes of any image file what the "
-            "network was trained on; with other mean, deviation or scaling it is far worse."
+            f"It was trained on images whose shorter side is scaled to {own.resize} pixels ({own.interpolation}), of "
+            f"which the middle {own.size} x {own.size} are cut out, as (pixels / 255 - mean) / deviation with the mean "
+            f"{numbers(own.mean)} and the deviation {numbers(own.std)}; preprocess does so. On others it is worse."
         )
         prepared, more = 'student.preprocess("image.jpg")[None]', "\nprint(student.classes[logits.argmax()])"
     lines = f"import unix_exp\n\nstudent = unix_exp.load({json.dumps(name)}, logits=True)\nlogits = student({prepared})"
-    yield Code("From Python:", lines + more, "python")
+    yield Code("With unix_exp, in the folder above this one:", lines + more, "python")
     if more:
         files = [name, *(f"{name}/{file}" for file in known.exports if file.isprintable())]
         asked = [shlex.join(["python", "-m", "unix_exp.predict", file, "image.jpg"]) for file in files]
         yield Code("From the command line:", "\n".join(asked))
+    for file, one in known.exports.items():
+        if file.endswith(".onnx") and one.get("preprocessing") == "inside":
+            code = ONNX.format(file=json.dumps(file))
+            yield Code("With ONNX Runtime alone, in this folder; images are prepared by the file:", code, "python")
+            break
+
+
+def numbers(values: Iterable[float]) -> str:
+    return ", ".join(f"{one:.4g}" for one in values)
 
 
 def data(known: Known) -> str:
     fingerprint = known.result.get("fingerprint")
     kept = " Its fingerprint, fingerprint in result.json, says which images they were." if fingerprint else ""
     if known.images is None:
-        return f"{known.result['dataset']}.{kept} The images were not there when this was written: {known.missing}."
+        return f"{known.result['dataset']}.{kept} The images were not there when this was written."
     counts = [counted(known.images.train, "training image"), counted(known.images.test, "test image")]
     if known.images.val:
         counts.insert(1, counted(known.images.val, "validation image"))

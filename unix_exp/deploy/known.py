@@ -39,8 +39,7 @@ class Known(NamedTuple):
     classes: tuple[str, ...]
     parameters: int
     bytes: int  # of the student's file
-    images: Images | None
-    missing: str  # why there are none
+    images: Images | None  # None where they were not there
     measured: Measured | None
     exports: Mapping[str, Mapping[str, Any]]
 
@@ -49,10 +48,8 @@ def known(run: Path, device: str, watch: Watch, most: int | None = None) -> Know
     """What is known of a run, its student asked about the test images, or about so many of them."""
     try:
         of = with_data(run, device, watch)
-    except Mistake as mistake:
-        result = read_result(run)
-        load(run)  # a run that is damaged is no reason to write that its images are gone
-        return gathered(run, result, None, str(mistake))
+    except Mistake:
+        return gathered(run, read_result(run), None)  # a run that is damaged itself says so here
     student = of_role(of, STUDENT)
     batch = evaluation_batch(of.result["settings"]["recipe"]["batch"], of.data.size, of.device)
     return known_from(of, judged({STUDENT: student.logits}, of.data, batch, watch, most)[STUDENT], watch)
@@ -65,12 +62,10 @@ def known_from(of: RunAndData, student: Judged, watch: Watch) -> Known:
     notes = () if examine is None else tuple(examine(watch))
     counts = data.train_count, getattr(data, "val_count", 0), data.test_count
     images = Images(*counts, data.size, notes, examine is not None, student)
-    return gathered(of.path, of.result, images, "", tuple(data.classes))
+    return gathered(of.path, of.result, images, tuple(data.classes))
 
 
-def gathered(
-    run: Path, result: Mapping[str, Any], images: Images | None, missing: str, classes: tuple[str, ...] = ()
-) -> Known:
+def gathered(run: Path, result: Mapping[str, Any], images: Images | None, classes: tuple[str, ...] = ()) -> Known:
     file = run / "student.safetensors"
     description = described(file)
     try:
@@ -85,7 +80,6 @@ def gathered(
         parameters=sum(one.numel() for one in load(run).parameters()),
         bytes=file.stat().st_size,
         images=images,
-        missing=missing,
         measured=measured_of(run, result, exports),
         exports=exports,
     )

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import importlib
 import multiprocessing
+import signal
 from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
+from functools import partial
 
 import torch
 from torch import Tensor, nn
@@ -31,7 +33,8 @@ def peaks(
     context = multiprocessing.get_context(METHOD)
     context.set_forkserver_preload([__name__, "unix_exp.deploy.entrants"])
     kind = tuple(example.shape[1:]), example.dtype, str(example.device)
-    with ProcessPoolExecutor(1, context) as alone:
+    deaf = partial(signal.signal, signal.SIGINT, signal.SIG_IGN)  # Ctrl-C ends the command, which ends it
+    with ProcessPoolExecutor(1, context, deaf) as alone:
         try:
             return alone.submit(held, again, *kind, sorted(batches), threads, tuple(needs)).result()
         except BrokenProcessPool:
