@@ -7,9 +7,9 @@ import io
 import json
 import os
 import shutil
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 import pytest
@@ -20,17 +20,17 @@ from PIL import Image
 
 import unix_exp
 from unix_exp.cost.network import gflops
-from unix_exp.data.of_files import OfFiles
-from unix_exp.deploy.entrants import prepared
-from unix_exp.deploy.judged import Confusion, Judged, judged_on_files, spread, wilson
+from unix_exp.deploy.entrants import of_export, prepared
+from unix_exp.deploy.judged import Confusion, Judged, judged_in_parts, spread, wilson
 from unix_exp.deploy.known import measured_of
 from unix_exp.deploy.records import exports_of
+from unix_exp.deploy.with_data import RunAndData
 from unix_exp.measure.__main__ import main
 from unix_exp.measure.latency import FEWEST, SECONDS, latency_of, pause
 from unix_exp.models.own_input import Normalised, see_as_trained
 from unix_exp.registry import datasets
 from unix_exp.report.__main__ import main as report
-from unix_exp.run.description import described
+from unix_exp.run.description import Description, described
 from unix_exp.run.measured import read_measured
 from unix_exp.run.seal import checked
 from unix_exp.sinks.console import Console
@@ -206,29 +206,25 @@ def test_a_network_is_given_images_in_its_own_normalisation() -> None:
         assert torch.equal(prepared(images, one, other, torch.contiguous_format, "cpu"), images)
 
 
-class Shades:
-    """Test images whose class is their brightness."""
-
-    labels: ClassVar = [number % 3 for number in range(120)]
-
-    def image(self, row: int) -> Image.Image:
-        return Image.new("RGB", (4, 4), (row,) * 3)
-
-
-def test_a_file_that_prepares_images_is_asked_about_files() -> None:
-    asked: list[int] = []
-
-    def answer(images: Sequence[Image.Image]) -> torch.Tensor:
-        rows = [one.getpixel((0, 0))[0] for one in images]  # type: ignore[index]
-        asked.extend(rows)
-        return torch.eye(3)[[row % 3 for row in rows]]
-
-    data = OfFiles()
-    data.test = Shades()  # type: ignore[assignment]
-    assert judged_on_files(answer, data, 3, Console(1).watch).top1.share == 100
-    assert asked == list(range(120))
-    asked.clear()
-    assert len(judged_on_files(answer, data, 3, Console(1).watch, 60).labels) == 60 and asked == list(range(0, 120, 2))
+def test_a_file_that_prepares_images_is_shown_them_as_they_were(tmp_path: Path) -> None:
+    """Images of one colour each, which its mean tells, at sizes that only the file itself may scale."""
+    for half, count in (("train", 1), ("test", 4)):
+        for number, colour in enumerate(("blue", "lime", "red")):
+            (tmp_path / half / colour).mkdir(parents=True)
+            for one in range(count):
+                Image.new("RGB", (20 + one, 30 + number), colour).save(tmp_path / half / colour / f"{one}.png")
+    data = datasets.make("folder", {"path": str(tmp_path), "size": 128, "cache": str(tmp_path / "cache"), "workers": 0})
+    data.load("cpu")
+    own = Description({"name": "x"}, data.classes, data.preprocessing(), version="0")
+    assert own.preprocessing is not None and own.preprocessing.resize > own.preprocessing.size
+    tiny_onnx.put(tmp_path, "student.onnx", own, np.eye(3)[::-1], pixels=True)
+    of = RunAndData(tmp_path, {"student": "x"}, data, torch.device("cpu"), torch.contiguous_format, None)
+    one = of_export(of, "student.onnx")
+    assert one.originals is not None
+    found = judged_in_parts(one.originals(None, Console(1).watch), 3)
+    assert found.top1.share == 100 and found.labels.tolist() == [0] * 4 + [1] * 4 + [2] * 4
+    assert judged_in_parts(one.originals(6, Console(1).watch), 3).labels.tolist() == [0, 0, 1, 1, 2, 2]
+    assert one.answer(one.prepare(torch.zeros(2, 3, 128, 128))).shape == (2, 3)
 
 
 def test_several_runs_stand_in_one_table(measure: Command) -> None:

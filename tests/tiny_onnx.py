@@ -6,10 +6,10 @@ import hashlib
 from pathlib import Path
 
 import numpy as np
-import onnx
 from onnx import TensorProto, helper, numpy_helper
 
 from unix_exp.deploy.records import record
+from unix_exp.deploy.to_onnx import content_of
 from unix_exp.run.description import Description
 
 
@@ -29,8 +29,6 @@ def put(run: Path, name: str, own: Description, weights: np.ndarray, pixels: boo
         [numpy_helper.from_array(value, key) for key, value in constants.items()],
     )  # fmt: skip
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=9)
-    helper.set_model_props(model, own.metadata())
-    content = model.SerializeToString()
+    content = content_of(model, own.metadata())
     (run / name).write_bytes(content)
     record(run, name, {"hash": hashlib.sha256(content).hexdigest(), "bytes": len(content), "accuracy": 12.5})
-    onnx.checker.check_model(model)

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, TypeAlias
 
 import torch
-from PIL import Image
 from torch import Tensor, nn
 
-from unix_exp.data.of_files import OfFiles
 from unix_exp.deploy.answering import Answer
+from unix_exp.deploy.images import BATCH, Images
 from unix_exp.deploy.loaded import Loaded, opened
 from unix_exp.deploy.records import exports_of
 from unix_exp.deploy.with_data import RunAndData
@@ -20,7 +19,9 @@ from unix_exp.models.own_input import Normalised
 from unix_exp.run.load import load, other
 from unix_exp.run.networks import STUDENT, TEACHER
 from unix_exp.run.probing import normalisation_of, own_of
-from unix_exp.types import Mistake
+from unix_exp.types import Mistake, Watch
+
+Originals: TypeAlias = Callable[[int | None, Watch], Iterator[tuple[Tensor, Tensor]]]
 
 
 class Entrant(NamedTuple):
@@ -35,9 +36,7 @@ class Entrant(NamedTuple):
     again: Callable[[], Answer]  # read the network once more, in another process too, and answer
     module: nn.Module | None = None  # where it is one of this package
     needs: tuple[str, ...] = ()  # packages beside PyTorch that it computes with
-    files: Callable[[Sequence[Image.Image]], Tensor] | None = (
-        None  # where it is asked about image files and not about `prepare`
-    )
+    originals: Originals | None = None  # where it prepares images itself, and the data has them as they were
 
     def logits(self, images: Tensor) -> Tensor:
         return self.answer(self.prepare(images))
@@ -88,8 +87,9 @@ def of_export(of: RunAndData, name: str) -> Entrant:
                   partial(answer_of, file, threads, device), needs=needs)  # fmt: skip
     if not loaded.prepares or own is None:
         return one
-    if isinstance(of.data, OfFiles):
-        return one._replace(prepare=partial(drawn, side=own.resize), files=loaded.logits_of)
+    images = Images(of.data, loaded.description)
+    if images.test_originals(1) is not None:
+        return one._replace(prepare=partial(drawn, side=own.resize), originals=partial(shown, loaded, images))
     as_pixels = partial(pixels_of, loaded=loaded, prepare=prepare)
     as_pixels(torch.zeros(1, 3, own.size, own.size))  # says so where it cannot be given prepared images
     return one._replace(prepare=as_pixels)
@@ -97,6 +97,14 @@ def of_export(of: RunAndData, name: str) -> Entrant:
 
 def answer_of(file: Path, threads: int, device: str) -> Answer:
     return opened(file, threads, device).answering.answer
+
+
+def shown(loaded: Loaded, images: Images, most: int | None, watch: Watch) -> Iterator[tuple[Tensor, Tensor]]:
+    """Logits and labels of the test images, or of so many, as they were before anything was done to them."""
+    batches = images.test_originals(most)
+    assert batches is not None
+    for some, labels in watch(batches, f"test {loaded.name}", -(-len(images.rows(most)) // BATCH)):
+        yield loaded.logits_of(some), labels
 
 
 def drawn(images: Tensor, side: int) -> Tensor:

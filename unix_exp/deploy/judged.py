@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from math import sqrt
 from typing import NamedTuple
 
 import torch
-from PIL import Image
 from torch import Tensor
 
-from unix_exp.data.of_files import OfFiles
 from unix_exp.deploy.answering import Answer
 from unix_exp.types import Dataset, Watch
 
 Z95 = 1.959964  # of the normal distribution, two-sided
-FILES = 50  # image files at a time
 
 
 class Interval(NamedTuple):
@@ -100,21 +97,10 @@ def judged(
     return {name: Judged(torch.cat(some), shown, len(data.classes)) for name, some in guesses.items()}
 
 
-@torch.inference_mode()
-def judged_on_files(
-    answer: Callable[[Sequence[Image.Image]], Tensor],
-    data: OfFiles,
-    classes: int,
-    watch: Watch,
-    most: int | None = None,
-) -> Judged:
-    """The guesses of a network that prepares images itself."""
-    rows = spread(len(data.test.labels), most).tolist()
-    parts = [rows[first : first + FILES] for first in range(0, len(rows), FILES)]
-    guesses = [
-        answer([data.test.image(row) for row in part]).argmax(dim=1).cpu() for part in watch(parts, "test", len(parts))
-    ]
-    return Judged(torch.cat(guesses), torch.tensor([data.test.labels[row] for row in rows]), classes)
+def judged_in_parts(parts: Iterable[tuple[Tensor, Tensor]], classes: int) -> Judged:
+    """Of logits and labels, batch by batch, of a network that is shown images in another way."""
+    guesses, labels = zip(*((logits.argmax(dim=1).cpu(), shown) for logits, shown in parts), strict=True)
+    return Judged(torch.cat(guesses), torch.cat(labels), classes)
 
 
 def spread(count: int, most: int | None) -> Tensor:

@@ -21,7 +21,7 @@ def main() -> None:
         description="Write a finished run's student as student.onnx, student.pt2 (torch.export) and student-int8.onnx, "
         "each with its classes and preprocessing inside, so that python -m unix_exp.predict needs the file alone. Each "
         "is compared with the student on the run's test images before it is written; RUN/exports.json says how it "
-        "fared.",
+        "fared. The model card, RUN/README.md, is written anew.",
         epilog="For example: python -m unix_exp.export runs/resnet20_resnet8-folder-kd-s0-48932269b745 --check 1000",
     )
     parser.add_argument("run", type=Path, metavar="RUN", help="a finished run's folder")
@@ -65,7 +65,9 @@ def check(given: argparse.Namespace) -> None:
 
 
 def run(given: argparse.Namespace) -> None:
+    from unix_exp.deploy.card import NAME, write_card
     from unix_exp.deploy.exporting import Asked, export, formats_in, lines
+    from unix_exp.deploy.known import known
     from unix_exp.deploy.loaded import opened
     from unix_exp.deploy.needed import EXTRA
     from unix_exp.sinks.console import Console
@@ -81,6 +83,9 @@ def run(given: argparse.Namespace) -> None:
         if (lost := one["student"] - one["accuracy"]) > LOST:
             print(f"{name} loses {lost:.2f} points of accuracy; more calibration images may help: --images")
     print(f"{out}: {', '.join(found)}")
+    if out.resolve() == source.resolve():  # a run that lies elsewhere may not be written to
+        said = write_card(known(source, "cpu", Console(1).watch, asked.check))
+        print(said or f"{source / NAME}: the model card")
 
 
 if __name__ == "__main__":

@@ -11,9 +11,8 @@ import torch
 from torch import Tensor, nn
 
 from unix_exp.cost.network import gflops
-from unix_exp.data.of_files import OfFiles
 from unix_exp.deploy.entrants import Entrant, entrants_of
-from unix_exp.deploy.judged import Judged, judged, judged_on_files, some_images
+from unix_exp.deploy.judged import Judged, judged, judged_in_parts, some_images
 from unix_exp.deploy.with_data import RunAndData, with_data
 from unix_exp.engine.evaluate import evaluation_batch
 from unix_exp.engine.runtime import Runtime
@@ -69,12 +68,11 @@ def prepare(run: Path, asked: Asked, watch: Watch) -> Prepared:
     of = with_data(run, asked.device, watch)
     entrants, notes = entrants_of(of)
     batch = evaluation_batch(of.result["settings"]["recipe"]["batch"], of.data.size, of.device)
-    prepared = {one.name: one.logits for one in entrants if one.files is None}
-    guessed = judged(prepared, of.data, batch, watch, asked.images)
+    alike = {one.name: one.logits for one in entrants if one.originals is None}
+    guessed = judged(alike, of.data, batch, watch, asked.images)
     for one in entrants:
-        if one.files is not None:
-            assert isinstance(of.data, OfFiles), "only these have files"
-            guessed[one.name] = judged_on_files(one.files, of.data, len(of.data.classes), watch, asked.images)
+        if one.originals is not None:
+            guessed[one.name] = judged_in_parts(one.originals(asked.images, watch), len(of.data.classes))
             notes.append(f"{one.name} prepares images itself: its times are from pixels to logits")
     return Prepared(of, entrants, notes, guessed, some_images(of.data, max(asked.batches)))
 
