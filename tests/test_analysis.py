@@ -23,10 +23,8 @@ from unix_exp.distillers.offline import Offline
 from unix_exp.engine import analysis
 from unix_exp.engine.analysis import Analysis
 from unix_exp.engine.evaluate import evaluate
-from unix_exp.engine.optimiser import optimiser_of
 from unix_exp.engine.runtime import Runtime
 from unix_exp.engine.step import Step
-from unix_exp.recipe import Recipe
 from unix_exp.run import perform as experiment
 from unix_exp.samplers.uncertainty import entropy
 from unix_exp.samplers.unix import Unix
@@ -203,8 +201,7 @@ def offline(**settings: object) -> Offline:
 
 
 def step_of(method: Offline, seen: Analysis | None) -> Step:
-    optimiser = optimiser_of(Recipe(epochs=1, batch=16, lr=0.05, milestones=[]), method.student.parameters())
-    return Step(method, optimiser, CPU, tally=None if seen is None else seen.tally)
+    return Step(method, torch.optim.SGD(method.student.parameters(), lr=0.05), CPU, tally=seen and seen.tally)
 
 
 def batch_from(first: int) -> Batch:
