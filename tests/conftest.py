@@ -173,6 +173,38 @@ def offline_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return only(place / "runs")
 
 
+@pytest.fixture(scope="session")
+def exported_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a run with all its exports; see exported.py."""
+    from exported import exported
+
+    base = tmp_path_factory.getbasetemp()
+    place = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "exported"  # made once for all processes
+    with FileLock(f"{place}.lock"):
+        if not (place / "done").exists():
+            place.mkdir()
+            exported(place)
+            (place / "done").touch()
+    return only(place / "runs")
+
+
+@pytest.fixture
+def copied(exported_run: Path, tmp_path: Path) -> Path:
+    """The same, to be damaged."""
+    return Path(shutil.copytree(exported_run, tmp_path / exported_run.name))
+
+
+@pytest.fixture
+def beside(exported_run: Path, capfd: pytest.CaptureFixture[str]) -> Command:
+    """Type a command, given by its main, and its words, where runs/ of exported_run is."""
+    from exported import typed_in
+
+    def type_it(main: Any, *words: Any) -> Said:
+        return Said(typed_in(exported_run.parent.parent, main, *map(str, words)), *capfd.readouterr())
+
+    return type_it
+
+
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Any]:
     """Chromium, or a skip."""
