@@ -14,6 +14,7 @@ from PIL import Image
 from unix_exp.data import unfiled
 from unix_exp.data.pairs import of_pairs
 from unix_exp.data.preprocessing import Preprocessing
+from unix_exp.registry import datasets
 from unix_exp.types import Mistake
 
 
@@ -228,3 +229,13 @@ def test_paths_are_files_wherever_they_lie(tmp_path: Path) -> None:
     assert of_files((tmp_path / "images").rename(tmp_path / "moved")).fingerprint() == before.fingerprint()
     with pytest.raises(Mistake, match="'mine' gives paths and, as number 1, ndarray; give paths alone"):
         made(tmp_path, [(tmp_path / "moved" / "1.png", 0), (noise(0), 1)])
+
+
+def test_the_page_on_data_shows_code_that_works(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    page = (Path(__file__).parents[1] / "docs" / "data.md").read_text()
+    for number in range(20):
+        paint(tmp_path / f"{number}.png", number)
+    monkeypatch.setattr(datasets, "constructors", dict(datasets.constructors))
+    exec(page.split("```python\n")[1].split("```")[0], {"__name__": "mine"})
+    data = datasets.make("mine", {"path": str(tmp_path)})
+    assert (data.classes, data.size, data.train_count, data.test_count) == (("even", "odd"), 32, 16, 4)
