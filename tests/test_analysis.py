@@ -78,8 +78,8 @@ def test_draws_by_class_are_those_of_a_slow_recount(run: Command, monkeypatch: p
     assert run("sampler.k=10").code == 0
     assert len(kept) == 2 * 6, "two epochs of six steps"
     for line in lines("analysis.jsonl"):
-        epoch = kept[6 * (line["epoch"] - 1) :][:6]
-        recount = Counter(image % 24 for step in epoch for image in step)  # shapes has its classes in turn
+        # shapes has its classes in turn
+        recount = Counter(image % 24 for step in kept[6 * (line["epoch"] - 1) :][:6] for image in step)
         assert line["drawn_per_class"] == [recount[label] for label in range(24)]
         assert sum(line["drawn_per_class"]) == 10 * 6
 
@@ -114,7 +114,6 @@ def test_on_or_off_the_weights_are_the_same_to_the_bit(run: Command) -> None:
 def test_a_continued_run_tells_the_same(run: Command, monkeypatch: pytest.MonkeyPatch) -> None:
     words = "recipe.epochs=4", "recipe.evaluate_every=2"
     assert run(*words, "runs=unbroken").code == 0
-
     save = experiment.save_state
 
     def save_or_die(path: Path, state: dict) -> None:
