@@ -16,10 +16,11 @@ import pytest
 import torch
 from browser import chromium
 from filelock import FileLock
+from starter import Starter, starter
 from torch import Tensor, nn
 
 import unix_exp
-from unix_exp import train
+from unix_exp import train as entry
 from unix_exp.models import published
 from unix_exp.sinks import wandb as sink
 from unix_exp.types import Output
@@ -79,7 +80,7 @@ def command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.Captu
     def type_it(*words: str) -> Said:
         monkeypatch.setattr(sys, "argv", ["unix-exp", *words])
         with pytest.raises(SystemExit) as ended:
-            train.main()
+            entry.main()
         return Said(int(ended.value.code or 0), *capfd.readouterr())
 
     return type_it
@@ -123,6 +124,13 @@ def no_key(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     sink.SAID.clear()
 
 
+@pytest.fixture(scope="session")
+def train() -> Iterator[Starter]:
+    """Training commands that are forks of one process, which has imported PyTorch and trained before."""
+    with starter(Path(unix_exp.__file__).parents[1]) as made:
+        yield made
+
+
 def store_of(factory: pytest.TempPathFactory, name: str, *words: str) -> Path:
     """Where a run's teacher is trained, and measured; made once for all processes."""
     base = factory.getbasetemp()
@@ -150,6 +158,12 @@ def store_of_short(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def taught(store_of_tiny: Path, tmp_path: Path) -> None:
     """The teacher of tiny runs lies in their store, in tests that look at what the student makes of it."""
     shutil.copytree(store_of_tiny, tmp_path / "teachers")
+
+
+@pytest.fixture
+def finished(taught: None, store_of_tiny: Path, tmp_path: Path) -> None:
+    """What `tiny()` leaves behind."""
+    shutil.copytree(store_of_tiny.parent / "runs", tmp_path / "runs")
 
 
 @pytest.fixture
