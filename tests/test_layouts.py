@@ -13,6 +13,8 @@ from hypothesis import strategies as some
 from pictures import paint
 
 from unix_exp.config import compose
+from unix_exp.config.identity import what_determines
+from unix_exp.data.files import find_images, identify
 from unix_exp.data.held_out import Apart, held_out
 from unix_exp.data.layouts import listing_of
 from unix_exp.data.listing import Listing
@@ -221,3 +223,16 @@ def test_one_core_is_left_to_the_training(monkeypatch: pytest.MonkeyPatch) -> No
     for cores, workers in ((1, 1), (2, 1), (3, 2), (64, 4)):
         monkeypatch.setattr(os, "sched_getaffinity", lambda _, cores=cores: set(range(cores)), raising=False)
         assert usual_workers() == workers
+
+
+def test_what_has_train_and_test_keeps_its_identity(tmp_path: Path) -> None:
+    """The runs so far rest on names, sizes and labels of both halves, and on settings that did not say `test`."""
+    root = grown(tmp_path / "images", halves("train", "test"))
+    files = [find_images(os.path.join(root, half), ("cat", "dog")) for half in ("train", "test")]
+    data = datasets.make("folder", {"path": root, "size": 16})
+    assert data.fingerprint() == f"{identify(root, *files)}-16"
+    rest = {name: {} for name in ("student", "distiller", "sampler", "criterion", "recipe")} | {"seed": 0}
+    before, now = (
+        {"dataset": {"name": "x", "augment": True} | more} | rest for more in ({}, {"test": None, "val": 0.0})
+    )
+    assert what_determines(before, "f", None) == what_determines(now, "f", None)
