@@ -136,13 +136,15 @@ def trial_of(case: Case) -> Trial:
     return tried(settings_of(case), networks_of(case), Noise(), RECIPE)
 
 
-def training(case: Case, runtime: Runtime = CPU, say: Callable[[str], None] = lambda _: None) -> Training:
+def training(
+    case: Case, runtime: Runtime = CPU, say: Callable[[str], None] = lambda _: None, recipe: Recipe = RECIPE
+) -> Training:
     """A run of this method before its first epoch; every stage has two epochs, so that it can be cut in two."""
     data = Noise()
     data.load("cpu")
     networks = {role: runtime.settled(network) for role, network in networks_of(case).items()}
     averages: Mapping[str, float] = {"teacher": 0.9} if case.average else {}
-    run = training_of(settings_of(case), networks, data, RECIPE, runtime, trial_of(case), averages, say=say)
+    run = training_of(settings_of(case), networks, data, recipe, runtime, trial_of(case), averages, say=say)
     run.stages = tuple(stage._replace(recipe=stage.recipe.but(epochs=2)) for stage in run.stages)
     return run
 

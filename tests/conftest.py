@@ -21,6 +21,7 @@ from torch import Tensor, nn
 
 import unix_exp
 from unix_exp import train as entry
+from unix_exp.models import published
 from unix_exp.sinks import wandb as sink
 from unix_exp.types import Output
 
@@ -38,6 +39,12 @@ MIRRORED = tuple(word for word in TINY if word != "logger=none")  # the same bes
 def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
     """Two processes for several files; one file begins sooner in this one, and can be debugged."""
     return 0 if len(config.args) == 1 and ".py" in config.args[0] else 2
+
+
+@pytest.fixture(autouse=True)
+def publishers_answer(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Tests give published weights themselves, on machines without a network too."""
+    monkeypatch.setattr(published, "reachable", lambda url: True)
 
 
 @pytest.fixture(autouse=True)
@@ -178,6 +185,38 @@ def offline_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
             words = (*MIRRORED, "recipe.epochs=3", "recipe.evaluate_every=2", "logger.tags=[first,second]")
             subprocess.run([sys.executable, "-m", "unix_exp.train", *words], cwd=place, env=given | own, check=True)
     return only(place / "runs")
+
+
+@pytest.fixture(scope="session")
+def exported_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a run with all its exports; see exported.py."""
+    from exported import exported
+
+    base = tmp_path_factory.getbasetemp()
+    place = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "exported"  # made once for all processes
+    with FileLock(f"{place}.lock"):
+        if not (place / "done").exists():
+            place.mkdir()
+            exported(place)
+            (place / "done").touch()
+    return only(place / "runs")
+
+
+@pytest.fixture
+def copied(exported_run: Path, tmp_path: Path) -> Path:
+    """The same, to be damaged."""
+    return Path(shutil.copytree(exported_run, tmp_path / exported_run.name))
+
+
+@pytest.fixture
+def beside(exported_run: Path, capfd: pytest.CaptureFixture[str]) -> Command:
+    """Type a command, given by its main, and its words, where runs/ of exported_run is."""
+    from exported import typed_in
+
+    def type_it(main: Any, *words: Any) -> Said:
+        return Said(typed_in(exported_run.parent.parent, main, *map(str, words)), *capfd.readouterr())
+
+    return type_it
 
 
 @pytest.fixture(scope="module")

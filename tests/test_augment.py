@@ -13,11 +13,13 @@ import torch
 from assembled import Case, training
 from own import trained
 from pictures import loaded, paint_imagenet, same, soft
+from plugged import forgotten_afterwards
 from torch import Tensor
 from torchvision.transforms import v2
 from torchvision.transforms.v2 import functional
 
 from unix_exp import config
+from unix_exp.config import plugins
 from unix_exp.data.augment.augmentation import Augmentation, Cut
 from unix_exp.data.augment.choice import chosen
 from unix_exp.data.resident import Images, Resident
@@ -86,6 +88,7 @@ def test_parts_are_drawn_as_torchvision_draws_them() -> None:
 @every_name
 def test_an_epoch_is_a_function_of_its_seed_whatever_came_before(name: str) -> None:
     data = Pictures(name)
+    torch.manual_seed(98)
     whole = list(data.train_batches(5, 7))
     torch.manual_seed(99)
     assert same(iter(whole), data.train_batches(5, 7)) and not same(iter(whole), data.train_batches(5, 8))
@@ -94,6 +97,10 @@ def test_an_epoch_is_a_function_of_its_seed_whatever_came_before(name: str) -> N
         assert batch.images.shape == (5, 3, 16, 16) and batch.images.dtype == torch.float32
         pixels_of(batch.images)
         assert batch.images.is_contiguous(memory_format=torch.channels_last)
+    drawn, other = (data.drawn(torch.Generator().manual_seed(seed)) for seed in (7, 8))
+    for row, image in enumerate(torch.cat([batch.images for batch in whole])):
+        assert torch.equal(image, data.gathered(drawn, slice(row, row + 1)).images[0]), "alone as in a batch"
+    assert drawn.change is None or other.change is None or not torch.equal(drawn.change, other.change)
 
 
 @every_name
@@ -213,6 +220,27 @@ def test_one_of_somebody_elses_needs_two_functions(monkeypatch: pytest.MonkeyPat
     dimmed = data.gathered(drawn, slice(0, 24)).images
     assert ((dimmed <= plain) & (dimmed >= 0.75 * plain - 1 / 255)).all() and not torch.equal(dimmed, plain)
     assert generator_beside(torch.Generator().manual_seed(1)).initial_seed() != 1
+
+
+DIM = """
+from unix_exp.data.augment.augmentation import Augmentation
+from unix_exp.registry import augmentations
+
+
+@augmentations.register("dim")
+class Dim(Augmentation):
+    pass
+"""
+
+
+def test_code_of_somebody_elses_is_part_of_what_identifies_a_run(tmp_path: Path) -> None:
+    (tmp_path / "dim.py").write_text(DIM)
+    with forgotten_afterwards():
+        (plugin,) = plugins.load(str(tmp_path / "dim.py"))
+        for setting in ("dim", {"name": "dim"}):
+            assert plugins.used({"dataset": {"name": "shapes", "augment": setting}}) == {"dim": plugin.content}
+        for setting in (True, "crop-flip", None):
+            assert plugins.used({"dataset": {"name": "shapes", "augment": setting}}) == {}
 
 
 @every_name

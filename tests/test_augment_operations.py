@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-from contextlib import nullcontext
 from typing import Any
 
 import pytest
 import torch
-from pictures import loaded, soft
+from pictures import soft
 from torchvision.transforms import InterpolationMode, v2
 
 from unix_exp.data.augment.choice import chosen
 from unix_exp.data.augment.magnitudes import BINS, MILD, WIDE, Most, amounts, table_of
 from unix_exp.data.augment.moving import FIRST, MOVES
 from unix_exp.data.augment.operations import NAMES, operated
-from unix_exp.data.shapes import Shapes
-from unix_exp.engine.recording import waiting_is_an_error
 from unix_exp.registry import augmentations
 
 SPACES: dict[str, tuple[Any, Most]] = {
@@ -98,14 +95,3 @@ def test_nothing_is_read_from_the_device(name: str) -> None:
         assert drawn.device.type == "cpu"
         changed = augmentation.change(images, drawn)
         assert changed.is_meta and changed.shape == images.shape and changed.dtype == torch.uint8
-
-
-@pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no GPU here")
-@pytest.mark.parametrize("name", augmentations.names())
-def test_an_epoch_on_a_gpu_waits_for_nothing(name: str) -> None:
-    data = loaded(Shapes(train_count=192, test_count=24, augment=name), "cuda")
-    for seed in (0, 1):  # the first allocates
-        with waiting_is_an_error() if seed else nullcontext():
-            batches = list(data.train_batches(16, seed))
-    assert len(batches) == 12 and all(batch.images.isfinite().all() for batch in batches)
-    assert all(batch.images.is_contiguous(memory_format=torch.channels_last) for batch in batches)

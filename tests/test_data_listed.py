@@ -11,6 +11,7 @@ from hypothesis import strategies as some
 from pictures import loaded, paint
 
 from unix_exp.config.names import dataset_name
+from unix_exp.data import tables
 from unix_exp.data.held_out import held_out
 from unix_exp.data.tables import table_of
 from unix_exp.registry import datasets
@@ -86,7 +87,7 @@ def test_columns_are_found_by_name_or_chosen_and_whole_numbers_are_sorted_as_suc
         listed(path, columns={"labels": "kind"})
 
 
-def test_parquet_is_read_like_csv(place: Path) -> None:
+def test_parquet_is_read_like_csv(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     pyarrow = pytest.importorskip("pyarrow")
     from pyarrow import parquet
 
@@ -97,6 +98,9 @@ def test_parquet_is_read_like_csv(place: Path) -> None:
     table["label"][3] = None
     parquet.write_table(pyarrow.table(table), place / "list.parquet")
     with pytest.raises(Mistake, match=r"row 4 of '.*list.parquet' has no label; fill it in"):
+        listed(place / "list.parquet")
+    monkeypatch.setattr(tables, "MOST_UNPACKED", 100)
+    with pytest.raises(Mistake, match="list.parquet' unpacks to more than 100 bytes; a list holds paths and labels"):
         listed(place / "list.parquet")
     (place / "list.parquet").write_bytes(b"PAR1" + b"\0" * 40 + b"PAR1")
     with pytest.raises(Mistake, match=r"list.parquet' can't be read as parquet \("):

@@ -8,12 +8,14 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from conftest import Command
 from pictures import loaded, paint
 from PIL import Image
 
 from unix_exp.data import unfiled
 from unix_exp.data.pairs import of_pairs
 from unix_exp.data.preprocessing import Preprocessing
+from unix_exp.registry import datasets
 from unix_exp.types import Mistake
 
 
@@ -228,3 +230,43 @@ def test_paths_are_files_wherever_they_lie(tmp_path: Path) -> None:
     assert of_files((tmp_path / "images").rename(tmp_path / "moved")).fingerprint() == before.fingerprint()
     with pytest.raises(Mistake, match="'mine' gives paths and, as number 1, ndarray; give paths alone"):
         made(tmp_path, [(tmp_path / "moved" / "1.png", 0), (noise(0), 1)])
+
+
+def test_the_page_on_data_shows_code_that_works(tmp_path: Path) -> None:
+    page = (Path(__file__).parents[1] / "docs" / "data.md").read_text()
+    for number in range(20):
+        paint(tmp_path / f"{number}.png", number)
+    exec(page.split("```python\n")[1].split("```")[0], {"__name__": "mine"})
+    try:
+        data = datasets.make("mine", {"path": str(tmp_path)})
+    finally:
+        del datasets.constructors["mine"]
+    assert (data.classes, data.size, data.train_count, data.test_count) == (("even", "odd"), 32, 16, 4)
+
+
+PLUGIN = """
+import numpy as np
+from unix_exp.data.pairs import of_pairs
+from unix_exp.registry import datasets
+
+@datasets.register("kept")
+def kept(path: str):
+    return of_pairs("kept", [(image, number % 2) for number, image in enumerate(np.load(path))], val_share=0.25)
+"""
+
+
+def test_a_run_on_pairs_is_recorded_continued_and_refused_like_one_on_files(command: Command, tmp_path: Path) -> None:
+    (tmp_path / "plugin_of_pairs.py").write_text(PLUGIN)
+    np.save(tmp_path / "images.npy", np.stack([noise(number) for number in range(20)]))
+    words = ("scale=smoke", "experiment=scratch", "student=resnet8", "recipe.batch=4", "logger=none",
+             "plugins=plugin_of_pairs.py", "dataset=kept", "dataset.path=images.npy")  # fmt: skip
+    said = command(*words)
+    assert said.code == 0, said.err
+    assert "note: 'kept' has no test images: 4 of 20 images" in said.out and "4 validation images" in said.out
+    again = command(*words)
+    assert again.code == 0 and "is finished" in again.out
+    np.save(tmp_path / "images.npy", np.stack([noise(number + (number == 3)) for number in range(20)]))
+    other = command(*words)
+    assert other.code == 2 and "was made of other images of the same names and sizes: train/3 is not what it was" in (
+        other.err
+    )

@@ -176,6 +176,7 @@ def test_a_set_that_is_not_on_this_machine_is_one_line_at_once(saved: Path, tmp_
     ("settings", "complaint"),
     [
         ({}, "give dataset.set, a name on Hugging Face, or dataset.path"),
+        ({"set": "three"}, "dataset.set is the folder 'three'; give it as dataset.path"),
         ({"path": "nowhere"}, "dataset.path is 'nowhere'; there is no such folder"),
         ({"path": "three", "image": "pic"}, "dataset.image is 'pic', a column that 'three' lacks; did you"),
         ({"path": "three", "image": "text"}, "column 'text' of 'three' holds no images; choose dataset.image"),

@@ -62,7 +62,9 @@ def report(typed: Callable[..., Command]) -> Command:
 
 
 @pytest.mark.parametrize("kind", NO_FILE)
-@pytest.mark.parametrize("name", ["result.json", "metrics.jsonl", "analysis.jsonl", "probes/agreement.json"])
+@pytest.mark.parametrize(
+    "name", ["result.json", "metrics.jsonl", "analysis.jsonl", "probes/agreement.json", "measured.json"]
+)
 def test_a_report_of_other_runs_is_made_whatever_stands_in_place_of_a_file(
     report: Command, name: str, kind: str
 ) -> None:

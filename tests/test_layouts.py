@@ -13,6 +13,8 @@ from hypothesis import strategies as some
 from pictures import paint
 
 from unix_exp.config import compose
+from unix_exp.config.identity import what_determines
+from unix_exp.data.files import find_images, identify
 from unix_exp.data.held_out import Apart, held_out
 from unix_exp.data.layouts import listing_of
 from unix_exp.data.listing import Listing
@@ -68,10 +70,14 @@ def places(root: str, paths: list[str]) -> list[tuple[str, ...]]:
     return [Path(path).relative_to(root).parts for path in paths]
 
 
+def halves(*names: str) -> set[tuple[str, ...]]:
+    return {(half, name, f"{number}.png") for half in names for name in ("cat", "dog") for number in range(3)}
+
+
 @given(files=trees())
-@example(files={("bus", "1.png"), ("bus", "2.png"), ("train", "1.png"), ("train", "2.png")})
-@example(files={("train", "cat", "more", "1.png"), ("train", "cat", "1.png"), ("train", "dog", "1.png")})
-@example(files={("train", "cat", "1.png"), ("train", "dog", "1.png"), ("train", "1.png"), ("test", "cat", "1.png")})
+@example(files=halves("train", "valid", "test"))
+@example(files=halves("train", "test") | {("train", "cat", "more", "1.png")})
+@example(files=halves("train", "test") | {("train", "1.png")})
 @settings(deadline=None, max_examples=100)
 def test_whatever_the_layout_its_images_are_those_that_are_there(files: set[tuple[str, ...]]) -> None:
     with tempfile.TemporaryDirectory() as made:
@@ -108,6 +114,12 @@ def agrees(root: str, found: Listing) -> None:
         assert any("are held out to test on" in note for note in found.notes)
 
 
+def test_a_class_may_be_called_train(tmp_path: Path) -> None:
+    root = grown(tmp_path, {(name, f"{number}.png") for name in ("bus", "train") for number in range(5)})
+    found = listing_of(root, PLAIN)
+    assert (found.classes, len(found.train.labels), len(found.test.labels)) == (("bus", "train"), 8, 2)
+
+
 def flat(root: Path, count: int = 10) -> Path:
     grown(root, {(name, f"{number}.png") for name in ("cat", "dog") for number in range(count)})
     return root
@@ -126,10 +138,6 @@ def test_a_fifth_of_each_class_of_a_flat_folder_is_held_out(tmp_path: Path) -> N
     both = listing_of(root, Apart(0.3, 0.25, 0))
     assert (len(both.test.paths), len(both.train.paths), len(both.held)) == (6, 14, 4)
     assert both.held == held_out(both.train.labels, 0.25, 0)
-
-
-def halves(*names: str) -> set[tuple[str, ...]]:
-    return {(half, name, f"{number}.png") for half in names for name in ("cat", "dog") for number in range(3)}
 
 
 @pytest.mark.parametrize(
@@ -215,3 +223,16 @@ def test_one_core_is_left_to_the_training(monkeypatch: pytest.MonkeyPatch) -> No
     for cores, workers in ((1, 1), (2, 1), (3, 2), (64, 4)):
         monkeypatch.setattr(os, "sched_getaffinity", lambda _, cores=cores: set(range(cores)), raising=False)
         assert usual_workers() == workers
+
+
+def test_what_has_train_and_test_keeps_its_identity(tmp_path: Path) -> None:
+    """The runs so far rest on names, sizes and labels of both halves, and on settings that did not say `test`."""
+    root = grown(tmp_path / "images", halves("train", "test"))
+    files = [find_images(os.path.join(root, half), ("cat", "dog")) for half in ("train", "test")]
+    data = datasets.make("folder", {"path": root, "size": 16})
+    assert data.fingerprint() == f"{identify(root, *files)}-16"
+    rest = {name: {} for name in ("student", "distiller", "sampler", "criterion", "recipe")} | {"seed": 0}
+    before, now = (
+        {"dataset": {"name": "x", "augment": True} | more} | rest for more in ({}, {"test": None, "val": 0.0})
+    )
+    assert what_determines(before, "f", None) == what_determines(now, "f", None)

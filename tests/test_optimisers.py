@@ -16,6 +16,7 @@ from tape import Tape
 from torch import nn
 
 from unix_exp import config
+from unix_exp.config import plugins
 from unix_exp.config.optimiser import idle
 from unix_exp.engine import cuda_graph
 from unix_exp.engine.cuda_graph import CapturedStep
@@ -186,3 +187,11 @@ def test_a_recipe_s_own_settings_are_no_optimiser_s() -> None:
     optimisers.register("odd")(Odd)
     assert config.of_recipe({"gamma": 0.1}) == {"gamma": 0.1}
     assert Recipe(epochs=1, batch=1, lr=0.1, milestones=[]).but(gamma=0.5).options == {}
+
+
+def test_the_code_of_a_plug_in_s_optimiser_is_part_of_a_run(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    file = tmp_path / "mine.py"
+    monkeypatch.setitem(plugins.LOADED, file, plugins.Plugin("mine", file, "hash", (("optimiser", "signs"),)))
+    settings = {"student": {"name": "resnet8"}, "recipe": {"optimiser": "signs"}}
+    assert plugins.used(settings) == {"mine": "hash"}
+    assert plugins.used(settings | {"recipe": {"optimiser": "sgd"}}) == {}

@@ -68,7 +68,9 @@ def data(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.Mon
     monkeypatch.chdir(tmp_path)
     paint_tiny_imagenet(Path("data/tiny-imagenet-200"))
     paint_imagenet(Path("data/imagenet"), train=6, test=3, growing=0)
-    monkeypatch.setitem(NEEDED, "path", "data/imagenet")
+    rows = [f"{one.relative_to('data')},{one.parent.name}\n" for one in sorted(Path("data/imagenet").rglob("*.JPEG"))]
+    Path("data/imagenet.csv").write_text("path,label\n" + "".join(rows))
+    monkeypatch.setitem(NEEDED, "path", "data/imagenet.csv" if request.param == "listed" else "data/imagenet")
     constructor = datasets[request.param]
     wanted = {"augment": False, "flip": False, "workers": 0, "train_count": 48, "test_count": 24}
     known = {key: value for key, value in wanted.items() if key in inspect.signature(constructor).parameters}

@@ -24,10 +24,11 @@ LAYERS = [
     {"run"},
     {"plots"},
     {"report"},
+    {"deploy"},
     {"cli"},
     {"sweeps"},
     {"cluster"},
-    {"train", "dashboard", "bench", "probes", "answers"},
+    {"train", "dashboard", "bench", "probes", "answers", "export", "predict", "measure"},
 ]
 LEVEL = {name: level for level, names in enumerate(LAYERS) for name in names}
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import signal
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, redirect_stdout
 from io import StringIO
@@ -27,6 +28,7 @@ from unix_exp.run.continuing import load_state, state_of
 from unix_exp.run.folder import RunFolder
 from unix_exp.run.record import check
 from unix_exp.run.trial import Trial, tried
+from unix_exp.stopping import Stopped
 from unix_exp.types import Mistake
 
 WORDS = ("dataset.val=0.25", "distiller=supervised", "recipe.epochs=4")
@@ -91,6 +93,10 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
+def stopped(*_: object) -> None:
+    raise Stopped(signal.SIGTERM)
+
+
 def run_in(folder: Path) -> tuple[Path, dict[str, Any]]:
     run = only(folder / "runs", "*-s0-*")
     return run, json.loads((run / "result.json").read_text())
@@ -126,11 +132,15 @@ def test_the_best_epoch_on_validation_images_is_what_the_run_ends_with(made: tup
 
 
 def test_a_run_that_is_left_again_and_again_ends_as_one_that_was_not(made: tuple[Path, Seen, str], here: Path) -> None:
-    """After the best epoch, after a worse one, and when nothing but the test is left."""
+    """After the best epoch, after a worse one, when nothing but the test is left, and by a signal in the test."""
     with told(TOLD) as seen:
         for stop in (2, 1, 1):
             trained(*WORDS, stop=stop)
         assert seen.images == ["val"] * 4
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(validation, "evaluate", stopped)
+            with pytest.raises(Stopped):
+                trained(*WORDS)
         trained(*WORDS)
     assert seen.images == ["val"] * 4 + ["test"]
     assert differences(made[0], here) == []

@@ -25,6 +25,8 @@ class Recipe:
     optimiser: str | None = None  # by name; None: the usual one
     weight_decay: Share = 5e-4
     decay_norms: bool = True  # false: weights of one dimension, which are those of norms and biases, do not decay
+    freeze_batch_norm: bool = False  # true: batch norms of trained networks keep and use the statistics they came with
+    fine_tuning: bool = False  # whether it is meant for weights that are trained already; changes no result
     evaluate_every: Count = 1
     options: Mapping[str, Any] = field(default_factory=dict)  # settings of optimisers, by name; flat in a configuration
 

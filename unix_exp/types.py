@@ -170,6 +170,7 @@ class Dataset(Protocol):
     and one whose images come from files has, once it is loaded,
 
         preprocessing() -> Preprocessing      how a file becomes what a network sees (data/preprocessing.py)
+        shown_plainly(rows, batch)            as test_batches, of some training images: without augmentation
     """
 
     classes: tuple[str, ...]  # names, in the order of the targets

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import re
 from collections.abc import Sequence
 from pathlib import Path
@@ -119,7 +120,16 @@ def unknown_setting(full_key: str, words: Sequence[str], config_dir: Path | None
         known = [one for one in known if one not in ("name", "pace")]
     if key in known:  # it is there without the word that removes it
         return f"{full_key} is left out with ~{full_key}, and another word or setting needs it; choose one instead"
-    groups_with_it = [str(group) for group in whole if isinstance(whole.get(group), DictConfig) and key in whole[group]]
-    if groups_with_it and not owner_path:
-        return f"{owner} no setting '{key}'; did you mean '{groups_with_it[0]}.{key}'?"
+    if not owner_path and (meant := in_a_group(key, whole)) is not None:
+        return f"{owner} no setting '{key}'; did you mean '{meant}'?"
     return f"{owner} no setting '{key}'; {nearest(key, known)}"
+
+
+def in_a_group(key: str, whole: DictConfig) -> str | None:
+    """The setting that was typed without its group, or nearly so: recipe.optimiser for optimizer."""
+    groups = {str(group): list(map(str, node)) for group in whole if isinstance(node := whole.get(group), DictConfig)}
+    by_key = {one: f"{group}.{one}" for group in reversed(groups) for one in groups[group]}
+    if key not in by_key and difflib.get_close_matches(key, map(str, whole), cutoff=0.85):
+        return None  # it needs no group
+    near = difflib.get_close_matches(key, by_key, n=1, cutoff=0.85)
+    return by_key[near[0]] if near else None

@@ -19,7 +19,7 @@ PLACES = {"path", "root", "cache", "download", "workers", "title", "side"}
 # Settings that came after the first identities. At this value they change nothing, so runs keep the names they have.
 LATER: Mapping[str, Settings] = {
     "dataset": {"val": 0, "split_seed": 0, "test": None},
-    "recipe": {"decay_norms": True},
+    "recipe": {"decay_norms": True, "freeze_batch_norm": False},
 }
 
 
@@ -44,7 +44,7 @@ def what_determines(settings: Settings, fingerprint: str, teacher: str | None) -
 
 def of_recipe(recipe: Settings) -> Settings:
     """What of a recipe changes a result."""
-    found = optimiser.in_use(changed("recipe", {"recipe": recipe}))
+    found = without(optimiser.in_use(changed("recipe", {"recipe": recipe})), "fine_tuning")
     # Once there was one optimiser alone, and no recipe named it.
     return without(found, "optimiser") if optimiser.of_recipe(recipe) == optimiser.usual() else found
 
@@ -52,7 +52,7 @@ def of_recipe(recipe: Settings) -> Settings:
 def whole_recipe(recipe: Mapping[str, Any]) -> Settings:
     """The same with all that an older record lacks, for comparing."""
     found = optimiser.in_use(completed("recipe", {"recipe": dict(recipe)}))
-    return {"optimiser": optimiser.of_recipe(recipe), **without(found, "optimiser")}
+    return {"optimiser": optimiser.of_recipe(recipe), **without(found, "optimiser", "fine_tuning")}
 
 
 def changed(group: str, settings: Settings) -> Settings:

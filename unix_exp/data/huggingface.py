@@ -48,6 +48,8 @@ def huggingface(
     """A set of Hugging Face, on the device if small and few, else streamed."""
     if (set is None) == (path is None):
         raise Mistake("give dataset.set, a name on Hugging Face, or dataset.path, a folder with a set; one of them")
+    if set is not None and os.path.isdir(os.path.expanduser(set)):
+        raise Mistake(f"dataset.set is the folder '{set}'; give it as dataset.path")
     name = set or os.path.basename(os.path.abspath(os.path.expanduser(str(path))))
     splits = loaded(set, None if path is None else os.path.expanduser(path), config, download)
     chosen = {"train": train_split, "val": val_split, "test": test_split}

@@ -13,7 +13,7 @@ import numpy as np
 
 from unix_exp.data.keeping import alone, bytes_of, hash_of, put
 
-DECODING = 3  # how files become pixels: increase it when others come of the same files
+DECODING = 4  # how files become pixels: increase it when others come of the same files
 MOST_BYTES = 2**20  # of a manifest
 
 

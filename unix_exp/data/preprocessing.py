@@ -14,6 +14,7 @@ from torch import Tensor
 from unix_exp.data.opening import open_image
 
 KERNELS = {"bicubic": Image.Resampling.BICUBIC, "bilinear": Image.Resampling.BILINEAR}
+REACH = {"bicubic": 2, "bilinear": 1}  # pixels of the smaller of both images, to either side
 
 
 class Preprocessing(NamedTuple):
@@ -44,7 +45,19 @@ class Preprocessing(NamedTuple):
         across, down = image.width / width, image.height / height
         # The part that is cut out is the only one that is scaled: a long strip would otherwise fill the memory.
         part = (left * across, top * down, (left + self.size) * across, (top + self.size) * down)
-        return image.resize((self.size, self.size), KERNELS[self.interpolation], within(part, image.size))
+        return self.in_two_passes(image, within(part, image.size))
+
+    def in_two_passes(self, image: Image.Image, part: tuple[float, float, float, float]) -> Image.Image:
+        """First across and then down, rounded to whole levels after each, by any version of Pillow and in any file.
+
+        Pillow 13 chooses the order by the sizes, earlier versions did not, and the results differ by several levels.
+        """
+        left, top, right, bottom = part
+        margin = REACH[self.interpolation] * max(1.0, (bottom - top) / self.size) + 1
+        first, last = max(0, int(top - margin)), min(image.height, int(bottom + margin) + 1)
+        kernel, rows = KERNELS[self.interpolation], (left, first, right, last)
+        narrow = image.resize((self.size, last - first), kernel, rows)
+        return narrow.resize((self.size, self.size), kernel, (0, top - first, self.size, bottom - first))
 
     def scaled(self, size: tuple[int, int]) -> tuple[int, int]:
         """Width and height with the shorter side scaled; the longer is cut to whole pixels, as torchvision does."""

@@ -107,6 +107,10 @@ class Resident(Showing):
     def val_batches(self, batch: int) -> Iterator[tuple[Tensor, Tensor]]:
         return self._plain(self.val_pixels, self.val_labels, batch)
 
+    def shown_plainly(self, rows: Sequence[int], batch: int) -> Iterator[tuple[Tensor, Tensor]]:
+        middle = slice(self.margin, self.margin + self.size)
+        return self._plain(self.train_pixels[list(rows), middle, middle], self.train_labels[list(rows)], batch)
+
     def _plain(self, pixels: Tensor, labels: Tensor, batch: int) -> Iterator[tuple[Tensor, Tensor]]:
         for some, theirs in zip(pixels.split(batch), labels.split(batch), strict=True):
             yield self.normalise(some), theirs

@@ -116,6 +116,10 @@ class Streamed(OfFiles):
     def val_batches(self, batch: int) -> Iterator[tuple[Tensor, Tensor]]:
         return self._plain(self.train, self.held_rows, batch)
 
+    def shown_plainly(self, rows: Sequence[int], batch: int) -> Iterator[tuple[Tensor, Tensor]]:
+        kept = self.kept_rows
+        return self._plain(self.train, rows if kept is None else [kept[row] for row in rows], batch)
+
     def _plain(self, half: Source, rows: Sequence[int] | None, batch: int) -> Iterator[tuple[Tensor, Tensor]]:
         reader = self.reader(half, rows, self.centred, 0)
         for pixels, labels, _ in self._shared(reader, torch.arange(len(reader)).split(batch)):

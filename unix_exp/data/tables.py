@@ -13,6 +13,7 @@ from unix_exp.types import Mistake
 from unix_exp.words import as_line, first_line, listed, nearest
 
 MOST_BYTES = 2**28  # of a list of images; one of ten million paths is shorter
+MOST_UNPACKED = 2**30  # of parquet, which is compressed
 MOST_COLUMNS = 10_000
 LONGEST, MOST_LINES = 2**20, 1000  # characters of a line, lines of a row
 SEPARATORS = ",;\t"
@@ -104,6 +105,9 @@ def of_parquet(path: str, name: str) -> Table:
     except ImportError:
         raise Mistake("a parquet file needs pyarrow; pip install 'unix_exp[data]', or save the list as CSV") from None
     try:
+        groups = parquet.read_metadata(path)
+        if sum(groups.row_group(number).total_byte_size for number in range(groups.num_row_groups)) > MOST_UNPACKED:
+            raise Mistake(f"'{name}' unpacks to more than {MOST_UNPACKED:,} bytes; a list holds paths and labels alone")
         read = parquet.read_table(path)
         columns = tuple(map(str, read.column_names))
         check_columns(columns, name)

@@ -12,6 +12,7 @@ from torch.nn.parallel import DistributedDataParallel
 
 from unix_exp import stopping
 from unix_exp.distillers.distiller import Distiller
+from unix_exp.engine.still import Still
 from unix_exp.engine.world import World
 
 
@@ -30,7 +31,7 @@ def parallel(method: Distiller) -> DistributedDataParallel:
 def with_batch_norms_together(network: nn.Module, device: torch.device) -> nn.Module:
     """The same network, whose batch norms take their statistics from the images of all processes."""
     for module in network.modules():
-        if isinstance(module, _BatchNorm):
+        if isinstance(module, _BatchNorm) and not isinstance(module, Still):  # those take no statistics
             module.process_group = None  # type: ignore[assignment]  # all; PyTorch's own, for GPUs alone, asks for it
             module.__class__ = nn.SyncBatchNorm if device.type == "cuda" else BatchNormOfAll  # weights and name stay
     return network

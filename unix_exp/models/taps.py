@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
 from functools import partial
 from itertools import chain
 from typing import Any
@@ -119,13 +118,3 @@ def undivided(net: nn.Module, sides: dict[str, int], prefix: str = "") -> Iterat
             yield from undivided(child, sides, f"{path}.")
         elif not isinstance(child, POOLS):
             yield path
-
-
-@contextmanager
-def loading_weights(what: str) -> Iterator[None]:
-    """Say in one line why pretrained weights could not be loaded."""
-    try:
-        yield
-    except Exception as error:  # every download client raises kinds of its own
-        reason = next(iter(str(error).splitlines()), type(error).__name__)
-        raise Mistake(f"the pretrained weights of {what} could not be loaded: {reason}") from error

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from contextlib import nullcontext
 from typing import Any, cast
 
 from torch import nn
 
 from unix_exp.models.own_input import published_input
-from unix_exp.models.taps import listen, loading_weights
+from unix_exp.models.published import fetching, in_cache_of_pytorch, loading_weights
+from unix_exp.models.taps import listen
 from unix_exp.registry import models
 from unix_exp.types import Mistake
 from unix_exp.words import nearest
@@ -24,8 +24,15 @@ def build(arch: str, pretrained: bool = False, taps: list[str] | None = None, nu
     if arch not in known:
         raise Mistake(f"timm has no arch '{arch}'; {nearest(arch, known)}")
     what = f"timm {arch}"
-    with loading_weights(what) if pretrained else nullcontext():
-        net: Any = timm.create_model(arch, pretrained=pretrained, num_classes=num_classes)
+    if pretrained and fetching.get():
+        url, file, here = place_of(arch)
+        with loading_weights(what, url, file, here is not None):
+            # A file that is named is read as it is, without asking its publisher for a newer one.
+            overlay = {"file": here, "custom_load": False}
+            named: dict[str, Any] = {} if here is None else {"pretrained_cfg_overlay": overlay}
+            net: Any = timm.create_model(arch, pretrained=True, num_classes=num_classes, **named)
+    else:
+        net = timm.create_model(arch, num_classes=num_classes)
     classifier = net.get_classifier()
     if isinstance(classifier, tuple):
         classifier = classifier[0]  # the second reads a distillation token
@@ -48,3 +55,19 @@ def published_classes(arch: str) -> int | None:
 
 
 setattr(build, "published_classes", published_classes)  # noqa: B010  # a capability of the constructor
+
+
+def place_of(arch: str) -> tuple[str, str, str | None]:
+    """Where timm has an arch's weights from: the address, the file, and its path where it was fetched before."""
+    import timm
+    from huggingface_hub import constants, try_to_load_from_cache
+
+    known = timm.get_pretrained_cfg(arch, allow_unregistered=True)
+    if known is None or not known.hf_hub_id:
+        url = str((known and known.url) or constants.ENDPOINT)
+        return url, *in_cache_of_pytorch(url)
+    repository, _, revision = known.hf_hub_id.partition("@")
+    names = [known.hf_hub_filename] if known.hf_hub_filename else ["model.safetensors", "pytorch_model.bin"]
+    cached = ((name, try_to_load_from_cache(repository, name, revision=revision or None)) for name in names)
+    file, here = next(((name, found) for name, found in cached if isinstance(found, str)), (names[0], None))
+    return f"{constants.ENDPOINT}/{repository}", file, here

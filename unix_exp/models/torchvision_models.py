@@ -7,7 +7,8 @@ from typing import Any, cast
 from torch import nn
 
 from unix_exp.models.own_input import published_input
-from unix_exp.models.taps import listen, loading_weights
+from unix_exp.models.published import fetching, in_cache_of_pytorch, loading_weights
+from unix_exp.models.taps import listen
 from unix_exp.registry import models
 from unix_exp.types import Mistake
 from unix_exp.words import nearest
@@ -24,16 +25,19 @@ def build(arch: str, pretrained: bool = False, taps: list[str] | None = None, nu
     if arch not in known:
         raise Mistake(f"torchvision has no arch '{arch}'; {nearest(arch, known)}")
     what = f"torchvision {arch}"
-    options = {"init_weights": not pretrained} if arch in AUXILIARY_HEADS else {}  # unless it is set, these two warn
-    if pretrained:
-        weights = torchvision.models.get_model_weights(arch).DEFAULT
-        with loading_weights(what):
+    fetched = pretrained and fetching.get()
+    options = {"init_weights": not fetched} if arch in AUXILIARY_HEADS else {}  # unless it is set, these two warn
+    weights: Any = torchvision.models.get_model_weights(arch).DEFAULT if pretrained else None
+    if fetched:
+        file, here = in_cache_of_pytorch(weights.url)
+        with loading_weights(what, weights.url, file, here is not None):
             net = torchvision.models.get_model(arch, weights=weights, progress=False, **options)
-        published_input(net, weights.transforms().mean, weights.transforms().std)
         if len(weights.meta["categories"]) != num_classes:
             replace_classifier(net, num_classes)
     else:
         net = torchvision.models.get_model(arch, num_classes=num_classes, **options)
+    if weights is not None:
+        published_input(net, weights.transforms().mean, weights.transforms().std)
     for head in AUXILIARY_HEADS.get(arch, ()):
         net.aux_logits = False  # in training they would turn the output into a tuple
         setattr(net, head, None)

@@ -7,7 +7,7 @@
         rows: of str, Cell(text, strong=False, hint="") or MISSING; or Heading(title), a heading between rows
         texts: how many columns hold text, aligned left; all others hold numbers, aligned right
     Figure(chart, caption, anchor), Figures(figures) side by side
-    Code(caption, text)            lines to be copied as they are
+    Code(caption, text, language="sh")    lines to be copied as they are
     Notice(title, lines=())        a warning to the reader, such as a list of folders that were skipped
 
 Anchors are unique in a report and safe as file names: see `slug`.
@@ -100,6 +100,7 @@ class Notice:
 class Code:
     caption: str
     text: str
+    language: str = "sh"
 
 
 Block = Text | Table | Figure | Figures | Code | Notice

@@ -15,6 +15,7 @@ from unix_exp.report import (
     against,
     answers,
     classes,
+    deployed,
     learning,
     mixkd,
     origins,
@@ -70,6 +71,7 @@ def sections(runs: Sequence[Run], skipped: Sequence[Skipped]) -> list[Section]:
         Section("Every arm", "arms", [block for one in found for block in every_arm(one)]),
     ]
     made += probes.sections(runs)
+    made += deployed.sections(runs)
     if teachers := [run for run in runs if run.made_a_teacher]:
         made.append(Section("Teachers", "teachers", [tables.teacher_table(teachers)]))
     if (costs_once := one_off_costs(runs)) is not None:

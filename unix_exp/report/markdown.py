@@ -37,6 +37,7 @@ def plain(text: str) -> str:
     """Text on one line, escaped so that GitHub interprets nothing in it."""
     escaped = re.sub(r"([\\`*_\[\]|~#$])", r"\\\1", " ".join(clean(text).split()))
     escaped = escaped.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;").replace("@", "@\N{WORD JOINER}")
+    escaped = escaped.replace("://", ":&#47;&#47;").replace("www.", "www&#46;")  # no text becomes a link
     return re.sub(r"^(\d+)([.)]\s)|^([-+=])", lambda match: (match[1] or "") + "\\" + (match[2] or match[3]), escaped)
 
 
@@ -49,7 +50,7 @@ def markdown_of(block: Block, figures: str) -> Iterator[str]:
         yield from map(plain, block.notes)
     elif isinstance(block, Code):
         yield plain(block.caption)
-        yield fenced(block.text)
+        yield fenced(block.text, block.language)
     elif isinstance(block, Notice):
         yield "\n".join([f"> **{plain(block.title)}**", *(f"> - {plain(line)}" for line in block.lines)])
     else:
@@ -58,11 +59,11 @@ def markdown_of(block: Block, figures: str) -> Iterator[str]:
             yield plain(figure.caption)
 
 
-def fenced(text: str) -> str:
+def fenced(text: str, language: str) -> str:
     """A code block, its fences longer than any row of backticks inside."""
     longest = max(map(len, re.findall("`+", text)), default=0)
     fence = "`" * max(3, longest + 1)
-    return f"{fence}sh\n{clean(text)}\n{fence}"
+    return f"{fence}{language}\n{clean(text)}\n{fence}"
 
 
 def pipe_table(table: Table) -> Iterator[str]:

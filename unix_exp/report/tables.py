@@ -277,7 +277,7 @@ def teacher_table(runs: Sequence[Run]) -> Table:
     rows = [
         [
             run.result["student"], run.result["dataset"], f"{run.top1:.2f}", f"{run.result['best']['top1']:.2f}",
-            f"{run.result['last']['top5']:.2f}", str(run.result["last"].get("epoch", "")), f"{run.gflops:,.0f}",
+            f"{run.result['last']['top5']:.2f}", str(run.planned_epochs), f"{run.gflops:,.0f}",
             duration(run.result["time"]["train_seconds"]),
         ]
         for run in runs

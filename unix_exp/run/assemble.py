@@ -16,6 +16,7 @@ from unix_exp import config
 from unix_exp.config import Settings
 from unix_exp.distillers.clock import Clock
 from unix_exp.distillers.distiller import Distiller, Parts
+from unix_exp.engine.still import with_still_batch_norms
 from unix_exp.registry import distillers
 from unix_exp.run import components
 from unix_exp.types import Dataset, Facts, Mistake, Output
@@ -56,8 +57,12 @@ def assemble(
     facts: Facts,
     scouting: Callable[[], AbstractContextManager[object]] = nullcontext,
     averages: Mapping[str, float] | None = None,
+    still_norms: bool = False,
 ) -> Distiller:
-    """A method that is ready to train; its networks are given ready, with their weights and on their device."""
+    """A method that is ready to train; its networks are given ready, with their weights and on their device.
+
+    `still_norms`: the batch norms of the networks that it trains keep their statistics.
+    """
     torch.manual_seed(settings["seed"] + HEADS)
     sampler = components.sampler(settings["sampler"], facts)
     criterion = components.criterion(settings["criterion"], facts)
@@ -65,6 +70,8 @@ def assemble(
     chosen = settings["distiller"]
     method: Distiller = distillers.make(chosen["name"], config.without(chosen, "name"), facts=facts, parts=parts)
     refuse_late([name for name, weight in method.named_parameters() if is_lazy(weight)])
+    for role in set(method.roles) - set(method.frozen) if still_norms else ():
+        with_still_batch_norms(method.get_submodule(role))
     device = next(networks["student"].parameters()).device
     return moved(method, device)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from contextlib import nullcontext
 from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -14,6 +15,7 @@ from omegaconf import DictConfig, OmegaConf
 from unix_exp import config
 from unix_exp.config import Settings
 from unix_exp.distillers.distiller import Distiller, Kind
+from unix_exp.models.published import filled_elsewhere
 from unix_exp.registry import distillers, models, samplers
 from unix_exp.run import components
 from unix_exp.run.checkpoint import Differences, weights_in
@@ -57,7 +59,8 @@ class Network(NamedTuple):
         return config.network_name(self.settings)
 
     def build(self, classes: int) -> torch.nn.Module:
-        return components.network(self.settings, self.role, classes, self.seed)
+        with filled_elsewhere() if isinstance(self.source, (FromFile, FromStore)) else nullcontext():
+            return components.network(self.settings, self.role, classes, self.seed)
 
 
 def networks_of(whole: DictConfig, settings: Settings, fingerprint: str, classes: int) -> tuple[Network, ...]:
@@ -207,7 +210,8 @@ def published_classes(chosen: Settings) -> int | None:
 
 def fresh_classifier(role: str, chosen: Settings, classes: int) -> str | None:
     """What to say of a published network whose classes are not the data's."""
-    theirs = published_classes(chosen) if chosen.get("pretrained") else None
+    from_file = chosen.get("checkpoint") not in (None, AUTO)
+    theirs = published_classes(chosen) if chosen.get("pretrained") and not from_file else None
     if theirs in (None, classes):
         return None
     return (

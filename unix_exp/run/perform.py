@@ -14,6 +14,7 @@ from unix_exp import config, stopping
 from unix_exp.engine.loop import Training, train
 from unix_exp.engine.validation import judged_on, tested
 from unix_exp.engine.world import World, join
+from unix_exp.run import remarks
 from unix_exp.run.answers.ready import recorded, views_of
 from unix_exp.run.checkpoint import content_hash, save_state, save_tensors, save_weights
 from unix_exp.run.continuing import kept_state, load_state, state_of
@@ -193,6 +194,8 @@ def train_missing(located: Located, say: Callable[[str], None], world: World = A
                 f"{located.settings['teacher_recipe']['epochs']} epochs in float32 (teacher_recipe.epochs; "
                 f"{setting_of(role)}.checkpoint=PATH uses yours)"
             )
+            for remark in remarks.of_making(network, located.settings):
+                say(remark)
             perform(source.recipe, wait=True)
         if not world.chosen(source.ready):
             raise Mistake(f"{source.folder.weights} is gone; delete {source.folder.path} to train this {role} again")
@@ -246,7 +249,7 @@ def introduce(plan: Plan, ready: Ready, run: Training, say: Callable[[str], None
     say(seen + (f"; {share:.2f} % of conventional KD" if share is not None else ""))
     if ledger.unpriced:
         say(f"not in this cost, because these operations have no price: {', '.join(ledger.unpriced)}")
-    for remark in located.runtime.remarks():
+    for remark in (*located.runtime.remarks(), *remarks.of_run(located)):
         say(remark)
     if run.part is not None:
         say(f"continuing in epoch {run.progress.epoch + 1} after {run.part.steps} of its steps")

@@ -36,7 +36,10 @@ def digest_of(file: Any) -> str:
 
 def unsealed(path: Path) -> tuple[BytesIO, bool]:
     """A file's content, and whether it carries its hash; ValueError where the hash is of other content."""
-    content = path.read_bytes()
+    return unsealed_content(path.read_bytes())
+
+
+def unsealed_content(content: bytes) -> tuple[BytesIO, bool]:
     found = content[-LENGTH:]
     if not SEAL.fullmatch(found):
         return BytesIO(content), False

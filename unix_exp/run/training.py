@@ -36,7 +36,7 @@ def training_of(
     """The method assembled from networks that are ready, its analysis and its stages, before the first epoch."""
     clock = Clock().to(runtime.place())
     facts = facts_of(data, recipe.batch, recipe.epochs, trial.shapes, clock)
-    method = assemble(settings, networks, facts, runtime.scouting, averages)
+    method = assemble(settings, networks, facts, runtime.scouting, averages, recipe.freeze_batch_norm)
     runtime.settled(method)  # heads take the memory format of the networks
     if (world := World.here()).size > 1:
         method.passes = Divided(world, trial.features)

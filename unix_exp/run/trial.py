@@ -67,7 +67,8 @@ def tried_with(
         shadows = {role: without_weights(network) for role, network in networks.items()}
         shapes = Shapes(shadows, recipe.batch, data.size)
         clock = Clock().to("meta")
-        method = assemble(settings, shadows, facts_of(data, recipe.batch, recipe.epochs, shapes, clock))
+        facts = facts_of(data, recipe.batch, recipe.epochs, shapes, clock)
+        method = assemble(settings, shadows, facts, still_norms=recipe.freeze_batch_norm)
         if answers.stored:
             check_storable(answers, parts, method, shapes, data, sequence.length(method.stages(recipe)))
         return stage_by_stage(method, shapes, data, recipe, answers, parts)

@@ -40,7 +40,9 @@ class Console:
     def __init__(self, epochs: int, judged_on: str = "test") -> None:
         self.epochs = epochs
         self.columns = columns(judged_on)  # "val": its epochs are evaluated on validation images
-        self.rich = RichConsole(highlight=False, soft_wrap=True)
+        # A notebook sets FORCE_COLOR for the processes that it starts, and what it shows cannot be drawn over.
+        terminal = None if sys.stdout.isatty() else False
+        self.rich = RichConsole(highlight=False, soft_wrap=True, force_terminal=terminal, force_jupyter=False)
         self.titled = self.warned = False
         self.left = ""  # time left of the whole run, known after one epoch
         self.since = time.monotonic()

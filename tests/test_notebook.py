@@ -1,0 +1,49 @@
+"""The notebook of examples/deploy runs from its first cell to its last, and says what it says there."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+from typing import Any
+
+import nbformat
+import pytest
+from nbclient import NotebookClient
+
+HERE = Path(__file__).parents[1] / "examples" / "deploy"
+
+
+@pytest.fixture(scope="module")
+def executed(tmp_path_factory: pytest.TempPathFactory) -> list[Any]:
+    folder = tmp_path_factory.mktemp("notebook")
+    shutil.copy(HERE / "draw.py", folder)
+    notebook = nbformat.read(HERE / "deploy.ipynb", as_version=4)
+    NotebookClient(notebook, timeout=600, resources={"metadata": {"path": str(folder)}}).execute()
+    return [cell for cell in notebook.cells if cell.cell_type == "code"]
+
+
+def said(cell: Any) -> str:
+    return "".join(
+        one.get("text", "") or one.get("data", {}).get("text/plain", "")
+        for one in cell.outputs
+        if one.output_type != "error"
+    )
+
+
+def test_every_cell_runs_and_the_student_is_exported_and_asked(executed: list[Any]) -> None:
+    drawn, _, trained, asked, exported, predicted, alone = executed
+    assert "'broken-ring'" in said(drawn) and "'two-bars'" in said(drawn)
+    assert "its classifier is fresh" in said(trained) and "chosen on" in said(trained)
+    assert "(3, 64, 64)" in said(asked)
+    assert all(name in said(exported) for name in ("student.onnx", "student.pt2", "student-int8.onnx"))
+    lines = said(predicted).strip().splitlines()
+    assert len(lines) == 25 and all(line.startswith("photos/") and line.endswith("%") for line in lines)
+    assert float(said(alone)) < 1e-3
+
+
+def test_what_the_page_shows_is_what_it_makes(executed: list[Any]) -> None:
+    """Kept outputs are of this code: the same cells, none of them failed."""
+    kept = [cell for cell in nbformat.read(HERE / "deploy.ipynb", as_version=4).cells if cell.cell_type == "code"]
+    assert [bool(cell.outputs) for cell in kept] == [bool(cell.outputs) for cell in executed]
+    assert said(kept[0]) == said(executed[0])
+    assert "site-packages" not in (HERE / "deploy.ipynb").read_text(), "a path of the machine that it was executed on"

@@ -1,0 +1,40 @@
+"""A finished run beside the images that it is tested on."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import torch
+
+from unix_exp.config import plugins
+from unix_exp.engine.runtime import Runtime
+from unix_exp.models.own_input import Normalised
+from unix_exp.run import components
+from unix_exp.run.images import check_same
+from unix_exp.run.load import read_result
+from unix_exp.run.probing import normalisation_of
+from unix_exp.types import Dataset, Watch
+
+
+class RunAndData(NamedTuple):
+    path: Path
+    result: dict[str, Any]
+    data: Dataset  # loaded
+    device: torch.device
+    layout: torch.memory_format  # of the run's networks
+    given: Normalised | None  # how the data set normalises images; None where it does not say
+
+
+def with_data(run: Path, device: str, watch: Watch) -> RunAndData:
+    """Of a run's folder, the result and the images of its data set."""
+    result = read_result(run)
+    settings = result["settings"]
+    plugins.load(settings.get("plugins"))
+    form = (settings.get("runtime") or {}).get("memory_format", Runtime.memory_format)
+    runtime = Runtime(device=device, memory_format=form)
+    data = components.dataset(settings["dataset"])
+    check_same(result, data, run)
+    data.load(runtime.place(), watch)
+    given = normalisation_of(data.preprocessing()) if hasattr(data, "preprocessing") else None
+    return RunAndData(run, result, data, runtime.place(), runtime.layout, given)

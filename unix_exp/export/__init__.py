@@ -1,0 +1,1 @@
+"""The command that writes a run's student in other formats."""

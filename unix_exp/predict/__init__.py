@@ -1,0 +1,1 @@
+"""The command that says what is on images."""

@@ -1,0 +1,62 @@
+"""What is worth saying of a recipe: settings that change nothing, a schedule for fresh weights where they are not."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import suppress
+from typing import Any
+
+from unix_exp import config
+from unix_exp.config import Settings, optimiser
+from unix_exp.run.foreign import yaml_of
+from unix_exp.run.networks import AUTO, STUDENT, Network
+from unix_exp.run.plan import Located
+from unix_exp.run.sources import Fresh
+
+
+def of_run(located: Located) -> Iterator[str]:
+    """What was made for it was remarked on before that began."""
+    recipe, student = located.settings["recipe"], located.networks[0]
+    for key in sorted(optimiser.idle(recipe)):
+        if recipe[key] != alone(optimiser.all_options()[key].default):
+            named = optimiser.of_recipe(recipe)
+            yield f"recipe.{key} changes nothing: it is another optimiser's setting, and recipe.optimiser is {named}"
+    published = isinstance(student.source, Fresh) and student.settings.get("pretrained")
+    if located.settings["method"] != "teacher" and published:
+        yield from advice(student, "recipe", recipe, "recipe")
+    if located.recipe.freeze_batch_norm and isinstance(student.source, Fresh) and not published:
+        yield (
+            "recipe.freeze_batch_norm keeps the statistics of fresh weights, which are of no images; it is meant for "
+            f"{STUDENT}.pretrained=true and {STUDENT}.checkpoint=PATH"
+        )
+
+
+def alone(default: Any) -> Any:
+    """A default as a configuration has it."""
+    return list(default) if isinstance(default, tuple) else default
+
+
+def of_making(network: Network, settings: Settings) -> Iterator[str]:
+    """Of the recipe of a network that is made for this run, from published weights or a file's."""
+    if network.settings.get("pretrained") or network.settings.get("checkpoint", AUTO) != AUTO:
+        yield from advice(network, "teacher_recipe", settings["teacher_recipe"], "recipe@teacher_recipe")
+
+
+def advice(network: Network, group: str, recipe: Settings, choice: str) -> Iterator[str]:
+    """A recipe says itself whether it is meant for trained weights, and those that are can be chosen."""
+    if recipe.get("fine_tuning") or not (meant := recipes_for_trained_weights()):
+        return
+    choices = " or ".join(f"{choice}={name}" for name in meant)
+    yield (
+        f"{network.role} {network.name} begins from trained weights, and {group} is a schedule for fresh ones "
+        f"({recipe['epochs']} epochs, learning rate {recipe['lr']:g}); for fine-tuning there is {choices}"
+    )
+
+
+def recipes_for_trained_weights() -> list[str]:
+    found = []
+    for path in sorted((config.choices_folder() / "recipe").glob("*.yaml")):
+        with suppress(OSError, ValueError):
+            if (yaml_of(path) or {}).get("fine_tuning") is True:
+                found.append(path.stem)
+    return found
