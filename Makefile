@@ -18,14 +18,15 @@ demo: $(VENV)/.ready ## train a teacher, then students from scratch, by KD, Rand
 # A big network's published weights cannot be fetched without a network, so the demo first makes some, on other classes.
 OF_PHOTOS := dataset=folder dataset.path=deploy/photos dataset.val=0.1 logger=none runs=deploy/runs teachers=deploy/teachers
 deploy-demo: $(VENV)/.ready ## a folder of images to a small network in use: fine-tune, distil, export, predict, measure; minutes
-	$(BIN)/python examples/deploy/draw.py deploy/photos --each 60
+	$(BIN)/python examples/deploy/draw.py deploy/photos --each 120
 	$(BIN)/python examples/deploy/draw.py deploy/others --each 100 --others --seed 1
 	$(BIN)/python -m unix_exp.train experiment=scratch student=timm student.arch=resnet18 recipe=demo \
 	  dataset=folder dataset.path=deploy/others logger=none runs=deploy/published
 	cp deploy/published/resnet18-*/student.safetensors deploy/resnet18.safetensors
-	$(BIN)/python -m unix_exp.train experiment=kd $(OF_PHOTOS) recipe=demo recipe.epochs=30 recipe@teacher_recipe=finetune \
+	$(BIN)/python -m unix_exp.train experiment=kd_stored $(OF_PHOTOS) recipe=demo recipe.epochs=30 \
 	  teacher=timm teacher.arch=resnet18 teacher.checkpoint=deploy/resnet18.safetensors \
-	  student=timm student.arch=mobilenetv3_small_050
+	  recipe@teacher_recipe=finetune teacher_recipe.batch=32 teacher_recipe.lr=1e-3 \
+	  student=timm student.arch=regnetx_002
 	$(BIN)/python -m unix_exp.export deploy/runs/resnet18_*
 	$(BIN)/python -m unix_exp.predict deploy/runs/resnet18_*/student-int8.onnx deploy/photos/*/0000.jpg --top 2
 	$(BIN)/python -m unix_exp.measure deploy/runs/resnet18_*

@@ -17,7 +17,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import NamedTuple
 
@@ -135,7 +135,7 @@ def stamp(path: Path) -> tuple[int, int]:
     return found.st_ino, found.st_mtime_ns
 
 
-def chaos(kills: int, terms: int, seed: int, place: Path, words: tuple[str, ...]) -> int:
+def chaos(kills: int, terms: int, seed: int, place: Path, words: tuple[str, ...], made: Starter | None = None) -> int:
     """How many rounds differ; progress and a summary are printed."""
     began = time.monotonic()
     shutil.rmtree(place, ignore_errors=True)
@@ -143,7 +143,7 @@ def chaos(kills: int, terms: int, seed: int, place: Path, words: tuple[str, ...]
     left = [int(signal.SIGKILL)] * kills + [int(signal.SIGTERM)] * terms
     random.Random(seed).shuffle(left)
     landed, where, failed, rounds = Counter[int](), Counter[str](), list[str](), 0
-    with starter(HERE.parent) as train:
+    with nullcontext(made) if made is not None else starter(HERE.parent) as train:
         timeline = Timeline()
         with timeline.of(whole):
             ended = train(whole, words)

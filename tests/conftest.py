@@ -16,10 +16,11 @@ import pytest
 import torch
 from browser import chromium
 from filelock import FileLock
+from starter import Starter, starter
 from torch import Tensor, nn
 
 import unix_exp
-from unix_exp import train
+from unix_exp import train as entry
 from unix_exp.models import published
 from unix_exp.sinks import wandb as sink
 from unix_exp.types import Output
@@ -79,7 +80,7 @@ def command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.Captu
     def type_it(*words: str) -> Said:
         monkeypatch.setattr(sys, "argv", ["unix-exp", *words])
         with pytest.raises(SystemExit) as ended:
-            train.main()
+            entry.main()
         return Said(int(ended.value.code or 0), *capfd.readouterr())
 
     return type_it
@@ -123,6 +124,13 @@ def no_key(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     sink.SAID.clear()
 
 
+@pytest.fixture(scope="session")
+def train() -> Iterator[Starter]:
+    """Training commands that are forks of one process, which has imported PyTorch and trained before."""
+    with starter(Path(unix_exp.__file__).parents[1]) as made:
+        yield made
+
+
 def store_of(factory: pytest.TempPathFactory, name: str, *words: str) -> Path:
     """Where a run's teacher is trained, and measured; made once for all processes."""
     base = factory.getbasetemp()
@@ -153,6 +161,12 @@ def taught(store_of_tiny: Path, tmp_path: Path) -> None:
 
 
 @pytest.fixture
+def finished(taught: None, store_of_tiny: Path, tmp_path: Path) -> None:
+    """What `tiny()` leaves behind."""
+    shutil.copytree(store_of_tiny.parent / "runs", tmp_path / "runs")
+
+
+@pytest.fixture
 def taught_short(store_of_short: Path, tmp_path: Path) -> None:
     """That of the short runs of own.py."""
     shutil.copytree(store_of_short, tmp_path / "teachers")
@@ -171,6 +185,38 @@ def offline_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
             words = (*MIRRORED, "recipe.epochs=3", "recipe.evaluate_every=2", "logger.tags=[first,second]")
             subprocess.run([sys.executable, "-m", "unix_exp.train", *words], cwd=place, env=given | own, check=True)
     return only(place / "runs")
+
+
+@pytest.fixture(scope="session")
+def exported_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a run with all its exports; see exported.py."""
+    from exported import exported
+
+    base = tmp_path_factory.getbasetemp()
+    place = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "exported"  # made once for all processes
+    with FileLock(f"{place}.lock"):
+        if not (place / "done").exists():
+            place.mkdir()
+            exported(place)
+            (place / "done").touch()
+    return only(place / "runs")
+
+
+@pytest.fixture
+def copied(exported_run: Path, tmp_path: Path) -> Path:
+    """The same, to be damaged."""
+    return Path(shutil.copytree(exported_run, tmp_path / exported_run.name))
+
+
+@pytest.fixture
+def beside(exported_run: Path, capfd: pytest.CaptureFixture[str]) -> Command:
+    """Type a command, given by its main, and its words, where runs/ of exported_run is."""
+    from exported import typed_in
+
+    def type_it(main: Any, *words: Any) -> Said:
+        return Said(typed_in(exported_run.parent.parent, main, *map(str, words)), *capfd.readouterr())
+
+    return type_it
 
 
 @pytest.fixture(scope="module")

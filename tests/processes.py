@@ -10,10 +10,11 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from assembled import Case, cases, training, trial_of, with_examples
+from assembled import RECIPE, Case, cases, training, trial_of, with_examples
 
 from unix_exp.engine.loop import train
 from unix_exp.engine.world import join
+from unix_exp.recipe import Recipe
 
 
 def chosen() -> list[Case]:
@@ -21,10 +22,16 @@ def chosen() -> list[Case]:
     return [case for case in cases() if not case.chosen and not case.way]
 
 
-def trained(case: Case) -> dict[str, Any]:
+# As trained weights are trained: batch norms that have nothing to exchange, and an optimiser that counts its steps.
+# Its eps is high, because a gradient of nothing but rounding would else be a whole step.
+FINE_TUNED = Case("offline", "unix", ("kd", "ce"))
+FINE_TUNING = RECIPE.but(optimiser="adamw", lr=0.001, eps=0.01, freeze_batch_norm=True)
+
+
+def trained(case: Case, recipe: Recipe = RECIPE) -> dict[str, Any]:
     """All that is left of a training, and what it logged."""
     trial_of.cache_clear()  # one that was found alone does not know what several processes exchange
-    run = training(case)
+    run = training(case, recipe=recipe)
     records = [dict(record.values) for record in train(run)]
     return {"state": run.method.state(), "records": records, "steps": run.progress.steps}
 
@@ -51,6 +58,7 @@ def main() -> None:
         done = {}
         for case in chosen():
             done[str(case)] = trained(case)
+        done["fine-tuned"] = trained(FINE_TUNED, FINE_TUNING)
         if world.leads:
             torch.save(done, sys.argv[1])
 

@@ -7,6 +7,7 @@ training and not of a clock.
 
 from __future__ import annotations
 
+import gc
 import itertools
 import json
 import os
@@ -244,6 +245,8 @@ def serve() -> None:
     if not torch.cuda.is_available():  # a process with a GPU's threads cannot be forked
         warm_up()
     print(Path(unix_exp.__file__).parent, flush=True)
+    gc.collect()
+    gc.freeze()  # a fork that collects garbage would copy all that it looks at
     for line in sys.stdin:
         if (child := os.fork()) == 0:
             hear_all_signals()

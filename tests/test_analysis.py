@@ -23,10 +23,8 @@ from unix_exp.distillers.offline import Offline
 from unix_exp.engine import analysis
 from unix_exp.engine.analysis import Analysis
 from unix_exp.engine.evaluate import evaluate
-from unix_exp.engine.optimiser import optimiser_of
 from unix_exp.engine.runtime import Runtime
 from unix_exp.engine.step import Step
-from unix_exp.recipe import Recipe
 from unix_exp.run import perform as experiment
 from unix_exp.samplers.uncertainty import entropy
 from unix_exp.samplers.unix import Unix
@@ -80,8 +78,8 @@ def test_draws_by_class_are_those_of_a_slow_recount(run: Command, monkeypatch: p
     assert run("sampler.k=10").code == 0
     assert len(kept) == 2 * 6, "two epochs of six steps"
     for line in lines("analysis.jsonl"):
-        epoch = kept[6 * (line["epoch"] - 1) :][:6]
-        recount = Counter(image % 24 for step in epoch for image in step)  # shapes has its classes in turn
+        # shapes has its classes in turn
+        recount = Counter(image % 24 for step in kept[6 * (line["epoch"] - 1) :][:6] for image in step)
         assert line["drawn_per_class"] == [recount[label] for label in range(24)]
         assert sum(line["drawn_per_class"]) == 10 * 6
 
@@ -116,7 +114,6 @@ def test_on_or_off_the_weights_are_the_same_to_the_bit(run: Command) -> None:
 def test_a_continued_run_tells_the_same(run: Command, monkeypatch: pytest.MonkeyPatch) -> None:
     words = "recipe.epochs=4", "recipe.evaluate_every=2"
     assert run(*words, "runs=unbroken").code == 0
-
     save = experiment.save_state
 
     def save_or_die(path: Path, state: dict) -> None:
@@ -203,8 +200,7 @@ def offline(**settings: object) -> Offline:
 
 
 def step_of(method: Offline, seen: Analysis | None) -> Step:
-    optimiser = optimiser_of(Recipe(epochs=1, batch=16, lr=0.05, milestones=[]), method.student.parameters())
-    return Step(method, optimiser, CPU, tally=None if seen is None else seen.tally)
+    return Step(method, torch.optim.SGD(method.student.parameters(), lr=0.05), CPU, tally=seen and seen.tally)
 
 
 def batch_from(first: int) -> Batch:

@@ -11,6 +11,7 @@ import pytest
 import torch
 from alike import differences
 from chaos import TINY, chaos
+from starter import Starter
 
 from unix_exp.run.checkpoint import read_state, save_state
 
@@ -18,10 +19,11 @@ QUICK = ("dataset.train_count=48", "recipe.epochs=2", "teacher_recipe.epochs=2")
 
 
 def test_a_sweep_that_is_killed_and_stopped_ends_as_an_undisturbed_one(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    train: Starter, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """A memory, stored answers and a teacher; make chaos does it 70 times, with two stages and learned weights too."""
-    failed = chaos(2, 1, seed=3, place=tmp_path / "chaos", words=("-m", *TINY, *QUICK, "experiment=recall_stored"))
+    words = ("-m", *TINY, *QUICK, "experiment=recall_stored")
+    failed = chaos(2, 1, seed=3, place=tmp_path / "chaos", words=words, made=train)
     said = capsys.readouterr().out
     assert failed == 0, said
     assert "2 kills and 1 SIGTERMs" in said and "none lost, none repeated, all bit-equal" in said

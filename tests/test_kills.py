@@ -5,14 +5,11 @@ Weighted images, stored answers and the training of a teacher are in tests/test_
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from conftest import TINY
-from starter import Starter, moment, records, same_run, starter
-
-import unix_exp
+from starter import Starter, moment, records, same_run
 
 ROOT = Path(__file__).parents[1]
 WORDS = (*TINY, "student=resnet8", "runtime.threads=1")
@@ -26,22 +23,18 @@ ADAPTIVE = ("experiment=adaptive_layerwise", f"recipe.epochs={EPOCHS}")
 MIXED = (f"recipe.epochs={EPOCHS}", "experiment=mixkd_std", "sampler.share=0.5")
 
 
-@pytest.fixture(scope="module")
-def train() -> Iterator[Starter]:
-    with starter(Path(unix_exp.__file__).parents[1]) as made:
-        yield made
-
-
 @pytest.mark.parametrize(
     "words",
     [(f"recipe.epochs={EPOCHS}",), TWO_STAGES, MIXED, ADAPTIVE],
     ids=["unix", "two stages, a head and a memory", "partial mixup", "adapters and learned weights"],
 )
-def test_killing_it_three_times_changes_no_bit(train: Starter, tmp_path: Path, words: tuple[str, ...]) -> None:
+def test_killing_it_three_times_changes_no_bit(
+    train: Starter, store_of_tiny: Path, tmp_path: Path, words: tuple[str, ...]
+) -> None:
     unbroken, broken = tmp_path / "unbroken", tmp_path / "broken"
     unbroken.mkdir()
     broken.mkdir()
-    command = (*WORDS, f"teachers={tmp_path / 'teachers'}", *words)
+    command = (*WORDS, f"teachers={store_of_tiny}", *words)
     whole = train(unbroken, command)
     assert whole.code == 0, whole.said
 

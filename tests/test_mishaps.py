@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import shutil
 import signal
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +12,7 @@ import pytest
 import torch
 from conftest import TINY, Command, only
 from PIL import Image
-from starter import Starter, same_run, starter
+from starter import Starter, same_run
 
 import unix_exp
 from unix_exp.engine.runtime import Runtime
@@ -22,12 +21,6 @@ from unix_exp.run.folder import RunFolder
 from unix_exp.sinks.jsonl import Jsonl
 
 WORDS = (*TINY, "student=resnet8", "runtime.threads=1", "distiller=supervised", "criterion=ce", "recipe.epochs=2")
-
-
-@pytest.fixture(scope="module")
-def train() -> Iterator[Starter]:
-    with starter(Path(unix_exp.__file__).parents[1]) as made:
-        yield made
 
 
 @pytest.fixture(scope="module")

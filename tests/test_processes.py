@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import torch
 from assembled import Case, plugged_in
-from processes import chosen, together, trained
+from processes import FINE_TUNED, FINE_TUNING, chosen, together, trained
 
 __all__ = ["plugged_in"]
 
@@ -27,7 +27,14 @@ def explained(name: str, text: str) -> str:
 
 @pytest.mark.parametrize("case", chosen(), ids=str)
 def test_two_processes_train_what_one_trains(case: Case, by_two: dict[str, Any]) -> None:
-    alone, two = trained(case), by_two[str(case)]
+    compare(trained(case), by_two[str(case)])
+
+
+def test_two_processes_fine_tune_what_one_fine_tunes(by_two: dict[str, Any]) -> None:
+    compare(trained(FINE_TUNED, FINE_TUNING), by_two["fine-tuned"])
+
+
+def compare(alone: dict[str, Any], two: dict[str, Any]) -> None:
     assert two["steps"] == alone["steps"]
     assert two["state"].keys() == alone["state"].keys()
     for name, value in alone["state"].items():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, ClassVar
@@ -170,6 +171,7 @@ def test_another_holdout_is_another_run(monkeypatch: pytest.MonkeyPatch) -> None
 
 
 def test_a_network_that_nobody_declares_is_refused_in_one_line(tmp_path: Path) -> None:
+    shutil.rmtree(tmp_path / "teachers")
     with pytest.raises(Mistake, match=r"^networks\.holdot: this method uses no such network"):
         unix_exp.fit(*TINY, "+model@networks.holdot=resnet14")
     assert not list(tmp_path.iterdir())

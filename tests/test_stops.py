@@ -8,13 +8,12 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from conftest import TINY, Command
 from pictures import paint_imagenet
-from starter import Starter, records, same_run, starter
+from starter import Starter, records, same_run
 
 import unix_exp
 from unix_exp import stopping
@@ -35,18 +34,9 @@ STORED = ("experiment=recall_stored", "answers.views=2", "answers.jitter=1")
 
 
 @pytest.fixture(scope="module")
-def train() -> Iterator[Starter]:
-    with starter(CODE) as made:
-        yield made
-
-
-@pytest.fixture(scope="module")
-def teachers(train: Starter, tmp_path_factory: pytest.TempPathFactory) -> str:
+def teachers(store_of_tiny: Path) -> str:
     """A store with the teacher of all these runs."""
-    folder = tmp_path_factory.mktemp("teacher")
-    ended = train(folder, (*WORDS, "recipe.epochs=1"))
-    assert ended.code == 0, ended.said
-    return f"teachers={folder / 'teachers'}"
+    return f"teachers={store_of_tiny}"
 
 
 @pytest.fixture(scope="module")

@@ -20,8 +20,8 @@ def main() -> None:
         prog="python -m unix_exp.export",
         description="Write a finished run's student as student.onnx, student.pt2 (torch.export) and student-int8.onnx, "
         "each with its classes and preprocessing in its metadata, so that python -m unix_exp.predict needs the file "
-        "alone. Each is compared with the student on the run's test images before it is written; RUN/exports.json "
-        "says how it fared. The model card, RUN/README.md, is written anew.",
+        "alone. Each is compared with the student on the run's test images before it is written; RUN/exports.json says "
+        "how it fared. The model card, RUN/README.md, is written anew.",
         epilog="For example: python -m unix_exp.export runs/resnet20_resnet8-folder-kd-s0-48932269b745 --check 1000",
     )
     parser.add_argument("run", type=Path, metavar="RUN", help="a finished run's folder")
