@@ -13,13 +13,19 @@ from pictures import paint_folder, png
 from PIL import Image
 
 from unix_exp.data.files import find_classes, find_images
-from unix_exp.data.opening import open_image
+from unix_exp.data.opening import image_of, open_image
+from unix_exp.data.preprocessing import Preprocessing
 from unix_exp.registry import datasets
 from unix_exp.types import Dataset, Mistake
 
 
 def opened(path: Path) -> np.ndarray:
-    return np.asarray(open_image(str(path)))
+    """The same picture for whoever names the file, opens it with Pillow, or hands on what was opened here."""
+    seen = open_image(str(path))
+    with Image.open(path) as theirs:
+        assert image_of(theirs) == seen
+    assert image_of(seen) == seen
+    return np.asarray(seen)
 
 
 def sixteen(*values: int) -> bytes:
@@ -62,6 +68,9 @@ def test_a_photo_is_upright(tmp_path: Path, orientation: int, ending: str) -> No
     row, column = CORNERS[orientation].split()
     seen = opened(tmp_path / f"photo.{ending}")
     upright = row in ("top", "bottom")
+    prepared = Preprocessing(16, 16, "bilinear", (0.5,) * 3, (0.5,) * 3)
+    with Image.open(tmp_path / f"photo.{ending}") as theirs:
+        assert prepared(theirs).equal(prepared(tmp_path / f"photo.{ending}")), "an image is prepared like its file"
     assert seen.shape == ((16, 32, 3) if upright else (32, 16, 3))
     first = {"left": slice(1, 7), "right": slice(-7, -1), "top": slice(1, 7), "bottom": slice(-7, -1)}
     opposite = {"left": "right", "right": "left", "top": "bottom", "bottom": "top"}

@@ -93,6 +93,23 @@ def test_the_same_again_writes_nothing(run: Path, beside: Any) -> None:
     assert before == {name: (run / name).stat().st_mtime_ns for name in FILES}
 
 
+def test_what_was_compared_on_fewer_images_is_compared_again() -> None:
+    asked = exporting.Asked(("pt2",))
+    known = asked.of("pt2", "weights") | {"checked_on": 6, "test_images": 12}
+    for check, met in ((None, False), (7, False), (6, True), (1, True)):
+        assert exporting.Asked(("pt2",), check=check).is_met(known, "pt2", "weights") is met
+    assert asked.is_met(known | {"checked_on": 12}, "pt2", "weights")
+    assert not asked.is_met(known | {"checked_on": 12}, "pt2", "others") and not asked.is_met(None, "pt2", "weights")
+
+
+def test_another_runs_file_stays_where_it_is(copied: Path) -> None:
+    asked, own = exporting.Asked(("onnx", "pt2")), read_result(copied)["identity"]
+    assert exporting.in_the_way(asked, copied, False, own).keys() >= {"student.onnx", "student.pt2"}
+    with pytest.raises(Mistake, match=f"student.onnx is of another run, {own}"):
+        exporting.in_the_way(asked, copied, False, "another")
+    exporting.in_the_way(asked, copied, True, "another")
+
+
 def test_a_run_that_cannot_be_exported_says_why_in_one_line(copied: Path, beside: Any, tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
     for words, why in (
@@ -105,6 +122,9 @@ def test_a_run_that_cannot_be_exported_says_why_in_one_line(copied: Path, beside
     ):
         found = beside(export, *words)
         assert found.code == 2 and why in found.err and found.err.count("\n") == 1
+    for words in ([copied / "result.json"], [copied, "--out", copied / "result.json"]):
+        found = beside(export, *words)
+        assert found.code == 2 and "result.json" in found.err and "damaged" not in found.err
     (copied / "student.onnx").write_bytes(b"my own")
     found = beside(export, copied)
     assert found.code == 2 and "is not what was exported; move it away" in found.err

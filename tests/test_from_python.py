@@ -124,7 +124,7 @@ def test_what_cannot_be_loaded_is_said_in_one_line() -> None:
         (run / "result.json").write_text(damage)
         assert refused(run).startswith(f"{run}/result.json is damaged")
     (run / "result.json").unlink()
-    assert refused(run) == f"{run} is not a finished run: it has no result.json"
+    assert refused(run).startswith(f"{run} is not a finished run: it has no result.json; ")
 
 
 def test_a_run_without_a_teacher_has_none_to_load() -> None:

@@ -107,6 +107,11 @@ def open_image(path: str) -> Image.Image:
         return decoded(file, path)
 
 
+def image_of(given: Image.Image | str | os.PathLike[str]) -> Image.Image:
+    """A file, or an image that other code has opened, as RGB: the same picture either way."""
+    return as_colours(given, "the image") if isinstance(given, Image.Image) else open_image(os.fspath(given))
+
+
 def decoded(file: BinaryIO, path: str) -> Image.Image:
     """What a viewer shows, as RGB: of several frames the first, upright, of sixteen bits the upper eight."""
     try:
@@ -165,9 +170,14 @@ def in_colour(image: Image.Image, deep: bool) -> Image.Image:
 
 
 def upright(colours: Image.Image, image: Image.Image) -> Image.Image:
-    """Turned as the camera noted; a note that can't be read is passed over, as viewers do."""
+    """Turned as the camera noted; a note that can't be read is passed over, as viewers do.
+
+    What is turned has no note any more: who is given it would turn it again.
+    """
     if HOLD_EXIF.isdisjoint(image.info):
         return colours
+    for key in HOLD_EXIF & colours.info.keys():
+        del colours.info[key]
     try:
         turn = TURNS.get(image.getexif().get(ORIENTATION, 1))
     except Exception:

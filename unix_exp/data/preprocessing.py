@@ -11,7 +11,7 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from unix_exp.data.opening import open_image
+from unix_exp.data.opening import image_of
 
 KERNELS = {"bicubic": Image.Resampling.BICUBIC, "bilinear": Image.Resampling.BILINEAR}
 REACH = {"bicubic": 2, "bilinear": 1}  # pixels of the smaller of both images, to either side
@@ -28,8 +28,7 @@ class Preprocessing(NamedTuple):
 
     def __call__(self, image: Image.Image | str | PathLike[str]) -> Tensor:
         """[3, size, size] float32 of an image, or of the file that holds it."""
-        opened = image if isinstance(image, Image.Image) else open_image(str(image))
-        pixels = torch.from_numpy(np.array(self.square(opened.convert("RGB")))).float() / 255
+        pixels = torch.from_numpy(np.array(self.square(image_of(image)))).float() / 255
         return ((pixels - torch.tensor(self.mean)) / torch.tensor(self.std)).permute(2, 0, 1)
 
     def square(self, image: Image.Image) -> Image.Image:

@@ -27,10 +27,11 @@ SOURCES = {
 
 ONNX = """import numpy
 import onnxruntime
-from PIL import Image
+from PIL import Image, ImageOps
 
 session = onnxruntime.InferenceSession({file})
-pixels = numpy.array(Image.open("image.jpg").convert("RGB"))[None]
+upright = ImageOps.exif_transpose(Image.open("image.jpg")).convert("RGB")
+pixels = numpy.array(upright)[None]
 (logits,) = session.run(None, {{session.get_inputs()[0].name: pixels}})"""
 
 

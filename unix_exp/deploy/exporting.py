@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 from importlib.metadata import version
@@ -52,6 +52,14 @@ class Asked:
             found["calibrated_on"] = self.images
         return found
 
+    def is_met(self, known: Mapping[str, Any] | None, form: str, weights: str) -> bool:
+        """Whether a file is what is asked for, and was compared on as many images."""
+        if known is None or any(known.get(key) != value for key, value in self.of(form, weights).items()):
+            return False
+        looked = known["checked_on"]
+        there = known.get("test_images", looked)
+        return bool(looked >= min(there, self.check or there))
+
 
 class Exporter:
     """The forms that one student takes; what several are made of is made once."""
@@ -94,8 +102,8 @@ def export(
     if asked.inside and student.preprocessing is None:
         raise Mistake(f"the data of {run} had no image files, so there is no preprocessing to put into a file")
     weights = content_hash(student.path)
-    before = in_the_way(asked, out, force)
-    due = [form for form in asked.formats if force or not up_to_date(before.get(FILES[form]), asked.of(form, weights))]
+    before = in_the_way(asked, out, force, result["identity"])
+    due = [form for form in asked.formats if force or not asked.is_met(before.get(FILES[form]), form, weights)]
     if due:
         prepare_folder(out)
         images = Images.of_run(result, run, student.description, watch)
@@ -106,6 +114,7 @@ def export(
             content, comparison = checked(exporter, form, student, out, watch)
             write(out / FILES[form], content)
             values = asked.of(form, weights) | {"bytes": len(content), "hash": hash_of(content)}
+            values |= {"test_images": images.data.test_count}
             made = time.strftime("%Y-%m-%dT%H:%M:%S%z")
             record(out, FILES[form], values | comparison.values() | {"run": result["identity"], "made": made})
     after = exports_of(out)
@@ -140,7 +149,7 @@ def write(path: Path, content: bytes) -> None:
         raise Mistake(f"{path} cannot be written ({why}); choose another folder with --out") from None
 
 
-def in_the_way(asked: Asked, out: Path, force: bool) -> dict[str, dict[str, Any]]:
+def in_the_way(asked: Asked, out: Path, force: bool, run: str) -> dict[str, dict[str, Any]]:
     """What was exported there before; another file of the same name stays where it is."""
     before = exports_of(out)
     for form in asked.formats:
@@ -148,13 +157,13 @@ def in_the_way(asked: Asked, out: Path, force: bool) -> dict[str, dict[str, Any]
         known = before.get(file.name)
         if not file.exists():
             before.pop(file.name, None)
-        elif not force and (known is None or known["hash"] != content_hash(file)):
+        elif force:
+            continue
+        elif known is None or known["hash"] != content_hash(file):
             raise Mistake(f"{file} is there and is not what was exported; move it away, or replace it with --force")
+        elif known.get("run", run) != run:
+            raise Mistake(f"{file} is of another run, {known['run']}; choose another folder with --out, or add --force")
     return before
-
-
-def up_to_date(known: dict[str, Any] | None, of: dict[str, Any]) -> bool:
-    return known is not None and all(known.get(key) == value for key, value in of.items())
 
 
 def formats_in(words: str | None) -> tuple[str, ...]:
@@ -181,3 +190,6 @@ def lines(student: Loaded, found: dict[str, dict[str, Any]]) -> Iterator[str]:
     for name, one in found.items():
         differing = f"{100 * one['largest_difference']:.2g} %"
         yield f"{name:{width}}{one['bytes']:>13,}{one['accuracy']:>9.2f} %{one['agreement']:>10.2f} %{differing:>20}"
+    for name, one in found.items():
+        if one["checked_on"] < one.get("test_images", 0):
+            yield f"{name} was compared on {one['checked_on']:,} of {one['test_images']:,} test images"

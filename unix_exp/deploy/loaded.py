@@ -13,7 +13,7 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from unix_exp.data.opening import open_image
+from unix_exp.data.opening import image_of
 from unix_exp.data.preprocessing import Preprocessing
 from unix_exp.deploy.answering import Answering
 from unix_exp.deploy.records import check_recorded
@@ -62,12 +62,11 @@ class Loaded:
 
     def prepared(self, image: Image.Image | str | Path) -> Tensor:
         """What it wants of an image, or of the file that holds it."""
-        opened = image if isinstance(image, Image.Image) else open_image(str(image))
         if self.prepares:
-            return torch.from_numpy(np.array(opened.convert("RGB")))
+            return torch.from_numpy(np.array(image_of(image)))
         if self.preprocessing is None:
             raise Mistake(f"{self.name} does not say how an image becomes its input: its data had no image files")
-        return self.preprocessing(opened)
+        return self.preprocessing(image)
 
     def answers(self, prepared: Sequence[Tensor]) -> Tensor:
         """[N, C]; pixels are of any size, so each image is a batch of its own."""

@@ -27,6 +27,8 @@ def exports_of(folder: Path) -> dict[str, dict[str, Any]]:
         return dict(files)
     except FileNotFoundError:
         return {}
+    except NotADirectoryError:
+        raise Mistake(f"{folder} is a file; choose another folder") from None
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise Mistake(f"{path} is damaged ({type(error).__name__} {error}); delete it and export again") from None
 

@@ -63,10 +63,12 @@ def read_result(path: Path) -> dict[str, Any]:
         result: dict[str, Any] = json_of(path / "result.json")
         result["settings"][STUDENT]["name"]
         verify(result)
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         if not path.is_dir():
             raise Mistake(f"there is no run folder {path}") from None
-        raise Mistake(f"{path} is not a finished run: it has no result.json") from None
+        raise Mistake(
+            f"{path} is not a finished run: it has no result.json; the command that began it, typed again, continues it"
+        ) from None
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise Mistake(f"{path / 'result.json'} is damaged: {type(error).__name__} {error}") from None
     return result
