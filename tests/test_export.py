@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +18,7 @@ from PIL import Image
 
 import unix_exp
 from unix_exp.data.shapes import Shapes
-from unix_exp.deploy import exporting, programs, to_onnx
+from unix_exp.deploy import exporting, needed, programs, to_int8, to_onnx
 from unix_exp.deploy.check import Comparison
 from unix_exp.deploy.images import Images
 from unix_exp.deploy.loaded import Loaded, opened
@@ -174,6 +176,14 @@ def test_what_is_refused() -> None:
     assert same._replace(difference=float("nan")).refusal(1e-3) is not None
 
 
+def test_without_the_packages_of_onnx_the_rest_is_written(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert exporting.formats_in(None) == ("onnx", "pt2", "int8")
+    monkeypatch.setattr(needed, "find_spec", lambda name: None if name == "onnxscript" else name)
+    assert exporting.formats_in(None) == ("pt2",)
+    with pytest.raises(Mistake, match=r"onnx needs onnxscript; pip install 'unix_exp\[export\]'"):
+        exporting.formats_in("pt2, onnx")
+
+
 def test_a_kill_while_writing_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "student.onnx").write_bytes(b"before")
 
@@ -184,6 +194,12 @@ def test_a_kill_while_writing_leaves_nothing(tmp_path: Path, monkeypatch: pytest
     with pytest.raises(KeyboardInterrupt):
         exporting.write(tmp_path / "student.onnx", b"half")
     assert [path.read_bytes() for path in tmp_path.iterdir()] == [b"before"]
+
+
+def test_a_full_disk_for_files_of_a_moment_is_one_line() -> None:
+    full = r"temporary file .* cannot be written \(No space left on device\); free some space, or set TMPDIR"
+    with pytest.raises(Mistake, match=full), to_int8.scratch():
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
 
 def test_calibration_shows_training_images_without_augmentation(run: Path) -> None:

@@ -227,11 +227,22 @@ def test_a_file_that_prepares_images_is_shown_them_as_they_were(tmp_path: Path) 
     tiny_onnx.put(tmp_path, "student.onnx", own, np.eye(3)[::-1], pixels=True)
     of = RunAndData(tmp_path, {"student": "x"}, data, torch.device("cpu"), torch.contiguous_format, None)
     one = of_export(of, "student.onnx")
-    assert one.originals is not None
+    assert one.pixels and one.originals is not None
     found = judged_in_parts(one.originals(None, Console(1).watch), 3)
     assert found.top1.share == 100 and found.labels.tolist() == [0] * 4 + [1] * 4 + [2] * 4
     assert judged_in_parts(one.originals(6, Console(1).watch), 3).labels.tolist() == [0, 0, 1, 1, 2, 2]
     assert one.answer(one.prepare(torch.zeros(2, 3, 128, 128))).shape == (2, 3)
+
+
+def test_what_cannot_be_kept_is_printed_all_the_same(measure: Command) -> None:
+    run = only(Path("runs"))
+    for name in ("measured.json", "README.md"):
+        (run / name).unlink()
+        (run / name).mkdir()
+    found = measure(str(run), *QUICK)
+    assert found.code == 2 and "\nteacher" in found.out and "\nstudent" in found.out
+    assert "README.md cannot be" in found.err and found.err.count("\n") == 2
+    assert "measured.json cannot be written (Is a directory); what was measured is only printed" in found.err
 
 
 def test_several_runs_stand_in_one_table(measure: Command) -> None:

@@ -2,10 +2,10 @@ from __future__ import annotations
 
 from typing import Annotated
 
-import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from unix_exp.criteria.logits import precise
 from unix_exp.ranges import Range
 from unix_exp.registry import criteria
 from unix_exp.types import Batch, Output
@@ -22,5 +22,4 @@ class CE:
         self.smoothing = float(smoothing)  # the part of a label that is spread over all classes
 
     def __call__(self, student: Output, teacher: Output | None, batch: Batch) -> Tensor:
-        logits = student.logits.to(torch.promote_types(student.logits.dtype, torch.float32))
-        return F.cross_entropy(logits, batch.targets, reduction="none", label_smoothing=self.smoothing)
+        return F.cross_entropy(precise(student.logits), batch.targets, reduction="none", label_smoothing=self.smoothing)

@@ -1,9 +1,9 @@
 from __future__ import annotations
 
-import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from unix_exp.criteria.logits import precise
 from unix_exp.ranges import Weight
 from unix_exp.registry import criteria
 from unix_exp.types import Batch, Output
@@ -31,6 +31,6 @@ class MixKD:
 
 def rescaled(logits: Tensor) -> Tensor:
     """Each row divided by its standard deviation over the classes; the gradient goes through both."""
-    logits = logits.to(torch.promote_types(logits.dtype, torch.float32))
+    logits = precise(logits)
     # The reference divides by zero where all classes are alike; the root of the clamped variance keeps a gradient.
     return logits / logits.var(dim=1, keepdim=True).clamp_min(1e-8).sqrt()

@@ -15,6 +15,7 @@ from unix_exp.types import Mistake, Watch
 # Largest difference of a logit, as a share of the student's largest. Rounding stays a thousandfold below the first.
 # A file that scales images itself rounds few of their pixels to the next level, which networks answer to.
 ALLOWED, ALLOWED_INSIDE = 1e-3, 0.03
+LOST = 0.5  # points of accuracy that an export may lose without a remark
 
 
 class Comparison(NamedTuple):
