@@ -13,6 +13,7 @@ from pictures import loaded, paint
 from PIL import Image
 
 from unix_exp.data import unfiled
+from unix_exp.data.labels import numbered
 from unix_exp.data.pairs import of_pairs
 from unix_exp.data.preprocessing import Preprocessing
 from unix_exp.registry import datasets
@@ -53,6 +54,12 @@ def test_pairs_train_validate_and_test(tmp_path: Path, stream: bool) -> None:
     assert other.fingerprint() == data.fingerprint(), "known before an image is looked at"
     assert other.content_hash() != data.content_hash()
     assert other.changed_since(data.content_hash()) == [f"test/{number}" for number in range(4)]
+
+
+def test_names_that_only_look_like_numbers_are_names() -> None:
+    names, numbers = numbered("some", {"train": ["10", "9", "--5", "9" * 190]})
+    assert names == ("--5", "10", "9", "9" * 190) and numbers["train"] == [1, 2, 0, 3]
+    assert numbered("some", {"train": ["10", "9", -5]})[0] == ("-5", "9", "10")
 
 
 def test_test_images_are_held_out_where_none_are_given(tmp_path: Path) -> None:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import os
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -16,10 +19,11 @@ from PIL import Image
 
 import unix_exp
 from unix_exp.data.shapes import Shapes
-from unix_exp.deploy import exporting, needed, programs, to_onnx
+from unix_exp.deploy import exporting, needed, programs, to_int8, to_onnx
 from unix_exp.deploy.check import Comparison
 from unix_exp.deploy.images import Images
 from unix_exp.deploy.loaded import Loaded, opened
+from unix_exp.deploy.with_data import images_of
 from unix_exp.export.__main__ import main as export
 from unix_exp.models.logits import Logits
 from unix_exp.run.description import Description
@@ -192,6 +196,24 @@ def test_a_kill_while_writing_leaves_nothing(tmp_path: Path, monkeypatch: pytest
     with pytest.raises(KeyboardInterrupt):
         exporting.write(tmp_path / "student.onnx", b"half")
     assert [path.read_bytes() for path in tmp_path.iterdir()] == [b"before"]
+
+
+def test_a_full_disk_for_files_of_a_moment_is_one_line() -> None:
+    full = r"temporary file .* cannot be written \(No space left on device\); free some space, or set TMPDIR"
+    with pytest.raises(Mistake, match=full), to_int8.scratch():
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+
+def test_other_images_than_the_runs_are_refused(run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    result = read_result(run)
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(Mistake, match=r"images of .* cannot be used: dataset.path is 'images'; .* put the images back"):
+        images_of(run, result, "cpu", watch)
+    shutil.copytree(run.parent.parent / "images", "images")
+    images_of(run, result, "cpu", watch)
+    shutil.copy("images/test/red/1.jpg", "images/test/red/more.jpg")
+    with pytest.raises(Mistake, match="are not those that it was trained and tested on"):
+        images_of(run, result, "cpu", watch)
 
 
 def test_calibration_shows_training_images_without_augmentation(run: Path) -> None:

@@ -21,7 +21,7 @@ from PIL import Image
 import unix_exp
 from unix_exp.cost.network import gflops
 from unix_exp.deploy.entrants import of_export, prepared
-from unix_exp.deploy.judged import judged_in_parts, wilson
+from unix_exp.deploy.judged import Judged, judged_in_parts, wilson
 from unix_exp.deploy.known import measured_of
 from unix_exp.deploy.records import exports_of
 from unix_exp.deploy.with_data import RunAndData
@@ -232,6 +232,27 @@ def test_a_file_that_prepares_images_is_shown_them_as_they_were(tmp_path: Path) 
     assert found.top1.share == 100 and found.labels.tolist() == [0] * 4 + [1] * 4 + [2] * 4
     assert judged_in_parts(one.originals(6, Console(1).watch), 3).labels.tolist() == [0, 0, 1, 1, 2, 2]
     assert one.answer(one.prepare(torch.zeros(2, 3, 128, 128))).shape == (2, 3)
+
+
+def test_what_cannot_be_kept_is_printed_all_the_same(measure: Command) -> None:
+    run = only(Path("runs"))
+    for name in ("measured.json", "README.md"):
+        (run / name).unlink()
+        (run / name).mkdir()
+    found = measure(str(run), *QUICK)
+    assert found.code == 2 and "\nteacher" in found.out and "\nstudent" in found.out
+    assert "README.md cannot be" in found.err and found.err.count("\n") == 2
+    assert "measured.json cannot be written (Is a directory); what was measured is only printed" in found.err
+
+
+def test_an_accuracy_that_is_not_the_recorded_one_is_noted() -> None:
+    labels = torch.zeros(400, dtype=torch.int64)
+    nearly = Judged((torch.arange(400) < 4).long(), labels, 2)  # 99 % right
+    result: dict[str, Any] = {"last": {"top1": 99.5}, "teacher": {"top1": 97.5}}
+    (said,) = measuring.changed(result, {"student": nearly, "teacher": nearly}, 400)
+    assert said.startswith("the teacher is right for 99.00 % of the test images and was for 97.50 % when the run")
+    assert not list(measuring.changed(result, {"student": nearly, "teacher": nearly}, 500)), "some images only"
+    assert not list(measuring.changed({**result, "teacher": None}, {"student": nearly}, 400))
 
 
 def test_several_runs_stand_in_one_table(measure: Command) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -10,6 +11,7 @@ from unix_exp.types import Mistake
 from unix_exp.words import as_line
 
 LONGEST = 200  # characters of a class's name
+WHOLE = re.compile(rf"-?\d{{1,{LONGEST}}}")
 
 
 def numbered(
@@ -25,7 +27,7 @@ def numbered(
         if isinstance(label, bool) or not isinstance(label, (int, str)):
             raise Mistake(f"'{name}' has a label of {type(label).__name__}; a label is a class's name or its number")
     if classes is None:
-        whole = all(isinstance(label, int) or label.lstrip("-").isdecimal() for label in found)
+        whole = all(isinstance(label, int) or WHOLE.fullmatch(label) for label in found)
         known = sorted(found, key=lambda label: (int(label), str(label)) if whole else (0, str(label)))
         number = {label: place for place, label in enumerate(known)}
         names = tuple(str(label) for label in known)

@@ -10,6 +10,7 @@ from unix_exp.deploy.card_parts import lead, sections, title
 from unix_exp.deploy.known import Known
 from unix_exp.report.markdown import markdown
 from unix_exp.run.checkpoint import write_whole
+from unix_exp.run.mishaps import Unwritable
 
 NAME = "README.md"
 OURS = "<!-- unix_exp writes this card anew whenever it exports or measures; delete this line to keep your changes -->"
@@ -18,7 +19,7 @@ TAGS = ("image-classification", "knowledge-distillation", "unix_exp")
 
 
 def write_card(known: Known) -> str | None:
-    """Write it; where a README.md stands that people have made their own, leave it and say so."""
+    """Write it; say so where that fails, or where a README.md stands that people have made their own."""
     path = known.path / NAME
     try:
         if path.exists() and OURS not in path.read_text(encoding="utf-8", errors="replace"):
@@ -26,7 +27,10 @@ def write_card(known: Known) -> str | None:
     except OSError as error:
         return f"{path} cannot be read ({error.strerror}), and stays as it is"
     text = card(known)
-    write_whole(path, lambda part: part.write_text(text, encoding="utf-8"))
+    try:
+        write_whole(path, lambda part: part.write_text(text, encoding="utf-8"))
+    except Unwritable as error:
+        return f"{path} cannot be written ({error.why})"
     return None
 
 

@@ -145,8 +145,7 @@ def write(path: Path, content: bytes) -> None:
     try:
         write_whole(path, lambda part: part.write_bytes(content))
     except Unwritable as error:
-        why = str(error).partition(": ")[2].partition(";")[0]
-        raise Mistake(f"{path} cannot be written ({why}); choose another folder with --out") from None
+        raise Mistake(f"{path} cannot be written ({error.why}); choose another folder with --out") from None
 
 
 def in_the_way(asked: Asked, out: Path, force: bool, run: str) -> dict[str, dict[str, Any]]:

@@ -10,10 +10,9 @@ from PIL import Image
 from torch import Tensor
 
 from unix_exp.data.of_files import OfFiles
+from unix_exp.deploy.with_data import images_of
 from unix_exp.models.own_input import Normalised
-from unix_exp.run import components
 from unix_exp.run.description import Description
-from unix_exp.run.images import check_same
 from unix_exp.types import Dataset, Watch
 
 BATCH = 50
@@ -30,10 +29,7 @@ class Images:
 
     @classmethod
     def of_run(cls, result: dict[str, Any], run: Any, wanted: Description, watch: Watch) -> Images:
-        data = components.dataset(result["settings"]["dataset"])
-        check_same(result, data, run)
-        data.load("cpu", watch)
-        return cls(data, wanted)
+        return cls(images_of(run, result, "cpu", watch), wanted)
 
     def seen(self, images: Tensor) -> Tensor:
         """The data's images as the student's weights want them."""

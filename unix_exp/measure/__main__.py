@@ -70,6 +70,7 @@ def show(given: argparse.Namespace) -> None:
     from unix_exp.measure.table import table
     from unix_exp.run.checkpoint import write_whole
     from unix_exp.run.measured import NAME
+    from unix_exp.run.mishaps import Unwritable
     from unix_exp.run.networks import STUDENT
     from unix_exp.run.seal import checked
     from unix_exp.sinks.console import Console
@@ -79,10 +80,13 @@ def show(given: argparse.Namespace) -> None:
             raise Mistake(f"nothing may be written to {run}; measure a copy of it")
     asked = Asked(given.batches, given.repeats, given.threads, given.images, not given.no_latency, given.device)
     watch = Console(1).watch
-    found = []
+    found, lost = [], []
     for run, measured in measure(given.runs, asked, watch):
         text = json.dumps(checked(measured), indent=1) + "\n"
-        write_whole(run.of.path / NAME, partial(put, text))
+        try:
+            write_whole(run.of.path / NAME, partial(put, text))
+        except Unwritable as error:  # what took minutes is printed all the same
+            lost.append(f"{run.of.path / NAME} cannot be written ({error.why}); what was measured is only printed")
         card = write_card(known_from(run.of, run.guessed[STUDENT], watch))
         found.append((run.of.path.name, measured))
         if card is not None:
@@ -91,6 +95,9 @@ def show(given: argparse.Namespace) -> None:
         print(json.dumps([checked(one) for _, one in found], indent=1))
     else:
         print("\n".join(table(found)))
+    if lost:
+        sys.stdout.flush()
+        raise Mistake(lost[0])
 
 
 def put(text: str, part: Path) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -29,6 +29,9 @@ HOWS = [
     "latency: from a batch of prepared images in memory to its logits, the networks in turns in one process",
     HOW,
 ]
+
+
+NEAR, FEW = 1.0, 2  # points of accuracy, or images, that another precision, device or kernel may make
 
 
 class Asked(NamedTuple):
@@ -73,9 +76,24 @@ def prepare(run: Path, asked: Asked, watch: Watch) -> Prepared:
     for one in entrants:
         if one.originals is not None:
             guessed[one.name] = judged_in_parts(one.originals(asked.images, watch), len(of.data.classes))
+    notes += changed(of.result, guessed, of.data.test_count)
     if asked.latency:
         notes += [f"{one.name} prepares images itself: its times begin with pixels" for one in entrants if one.pixels]
     return Prepared(of, entrants, notes, guessed, some_images(of.data, max(asked.batches)))
+
+
+def changed(result: Mapping[str, Any], guessed: Mapping[str, Judged], count: int) -> Iterator[str]:
+    """Whose accuracy is not what was recorded of all test images: it is not used as it was then."""
+    recorded = {STUDENT: result["last"], TEACHER: result.get("teacher")}
+    for role, then in recorded.items():
+        if then is None or role not in guessed or len(guessed[role].labels) < count:
+            continue
+        now = guessed[role].top1.share
+        if abs(now - then["top1"]) > max(NEAR, 100 * FEW / count):
+            yield (
+                f"the {role} is right for {now:.2f} % of the test images and was for {then['top1']:.2f} % when the run "
+                "was made: its code, its libraries or how it sees images may have changed"
+            )
 
 
 def timed(prepared: Sequence[Prepared], asked: Asked, watch: Watch) -> list[dict[str, Timing]]:

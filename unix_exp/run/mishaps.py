@@ -20,6 +20,8 @@ OF_DISKS = {
 class Unwritable(Mistake, OSError):
     """A file could not be written; what was there before is whole."""
 
+    why = ""  # in the system's words
+
 
 def in_words(error: BaseException, folder: Path) -> Mistake | None:
     """What ended a run in this folder, or None where it is something else."""
@@ -41,11 +43,14 @@ def unwritable(path: Path, error: BaseException) -> Unwritable:
     cause = next((one for one in chain(error) if isinstance(one, OSError) and one.strerror), error)
     why = cause.strerror if isinstance(cause, OSError) and cause.strerror else first_line(error)
     if isinstance(cause, OSError) and cause.errno == errno.ENOENT:
-        return Unwritable(f"cannot write {path}: its folder was removed; the same command begins again")
-    return Unwritable(
-        f"cannot write {path}: {why}; free some space, or choose another folder with runs=PATH; "
-        "what was saved before is whole, and the same command continues"
-    )
+        made = Unwritable(f"cannot write {path}: its folder was removed; the same command begins again")
+    else:
+        made = Unwritable(
+            f"cannot write {path}: {why}; free some space, or choose another folder with runs=PATH; "
+            "what was saved before is whole, and the same command continues"
+        )
+    made.why = why
+    return made
 
 
 def chain(error: BaseException | None) -> Iterator[BaseException]:

@@ -27,6 +27,12 @@ def seal(path: Path) -> None:
         file.write(f"sha256:{digest}".encode())
 
 
+def sealed(content: bytes) -> bytes:
+    """The same for a zip file in memory."""
+    whole = content[:-2] + LENGTH.to_bytes(2, "little")
+    return whole + f"sha256:{hashlib.sha256(whole).hexdigest()}".encode()
+
+
 def digest_of(file: Any) -> str:
     digest = hashlib.sha256()
     while block := file.read(1 << 20):
