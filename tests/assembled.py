@@ -181,6 +181,14 @@ def cases() -> list[Case]:
     return list(dict.fromkeys(made))
 
 
+def once_each() -> list[Case]:
+    """Every component once: a criterion with a sampler that chooses and mixes, an average with the plainest method."""
+    plain = [case for case in cases() if not case.chosen and not case.way]
+    averaged = [case for case in plain if case.average and case.distiller == "offline"]
+    others = [case for case in plain if not case.average and (case.sampler != "everything" or case.criteria == ("kd",))]
+    return averaged + others
+
+
 def objective(distiller: str) -> tuple[str, ...]:
     return ("kd", "ce") if "teacher" in distillers[distiller].networks else ("ce",)
 

@@ -10,17 +10,11 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from assembled import RECIPE, Case, cases, training, trial_of, with_examples
+from assembled import RECIPE, Case, once_each, training, trial_of, with_examples
 
 from unix_exp.engine.loop import train
 from unix_exp.engine.world import join
 from unix_exp.recipe import Recipe
-
-
-def chosen() -> list[Case]:
-    """Every registered component once; its ways differ in nothing that several processes see."""
-    return [case for case in cases() if not case.chosen and not case.way]
-
 
 # As trained weights are trained: batch norms that have nothing to exchange, and an optimiser that counts its steps.
 # Its eps is high, because a gradient of nothing but rounding would else be a whole step.
@@ -56,7 +50,7 @@ def main() -> None:
     world = join(torch.device("cpu"))
     with with_examples():
         done = {}
-        for case in chosen():
+        for case in once_each():
             done[str(case)] = trained(case)
         done["fine-tuned"] = trained(FINE_TUNED, FINE_TUNING)
         if world.leads:

@@ -48,8 +48,8 @@ def test_without_a_wish_it_sees_what_it_is_given_and_else_what_its_publisher_say
     assert not torch.allclose(network(pixels), plain)
 
 
+@pytest.mark.usefixtures("finished")
 def test_a_run_says_how_to_use_its_student(tiny: Command) -> None:
-    assert tiny().code == 0
     run, teacher = only(Path("runs")), only(Path("teachers"), "*-s*")
     written = json.loads((run / "student.json").read_text())
     verify(written)

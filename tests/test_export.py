@@ -16,7 +16,7 @@ from PIL import Image
 
 import unix_exp
 from unix_exp.data.shapes import Shapes
-from unix_exp.deploy import exporting, programs, to_onnx
+from unix_exp.deploy import exporting, needed, programs, to_onnx
 from unix_exp.deploy.check import Comparison
 from unix_exp.deploy.images import Images
 from unix_exp.deploy.loaded import Loaded, opened
@@ -152,6 +152,14 @@ def test_what_is_refused() -> None:
     assert "differs by 0.2 %" in str(same._replace(difference=2e-3).refusal(1e-3))
     assert "2 of 10 first guesses" in str(same._replace(beyond_ties=2).refusal(1e-3))
     assert same._replace(difference=float("nan")).refusal(1e-3) is not None
+
+
+def test_without_the_packages_of_onnx_the_rest_is_written(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert exporting.formats_in(None) == ("onnx", "pt2", "int8")
+    monkeypatch.setattr(needed, "find_spec", lambda name: None if name == "onnxscript" else name)
+    assert exporting.formats_in(None) == ("pt2",)
+    with pytest.raises(Mistake, match=r"onnx needs onnxscript; pip install 'unix_exp\[export\]'"):
+        exporting.formats_in("pt2, onnx")
 
 
 def test_a_kill_while_writing_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -184,15 +184,15 @@ def test_a_teacher_that_loses_accuracy_is_said(tiny: Command, monkeypatch: pytes
     assert f"and not {found:.2f} %; runtime.teacher_precision=float32 may keep more" in said.out
 
 
+@pytest.mark.usefixtures("finished")
 @pytest.mark.parametrize("whose", ["teacher", "scout"])
 def test_a_precision_of_its_own_makes_another_run_only_where_it_differs(tiny: Command, whose: str) -> None:
-    tiny()
     assert "is finished" in tiny(f"runtime.{whose}_precision=float32").out
     assert "is finished" not in tiny(f"runtime.{whose}_precision=bf16").out
 
 
+@pytest.mark.usefixtures("finished")
 def test_students_of_any_precision_share_a_teacher(tiny: Command) -> None:
-    tiny()
     assert "training it first" not in tiny("runtime=fast").out
     assert "training it first" not in tiny("runtime.teacher_precision=bf16").out
     assert json.loads((only(Path("teachers")) / "result.json").read_text())["runtime"]["precision"] == "float32"

@@ -12,7 +12,7 @@ from conftest import TINY
 from starter import Starter, moment, records, same_run
 
 ROOT = Path(__file__).parents[1]
-WORDS = (*TINY, "student=resnet8", "runtime.threads=1")
+WORDS = (*TINY, "student=resnet8", "dataset.train_count=48", "runtime.threads=1")
 EPOCHS = 6
 TWO_STAGES = (
     f"plugins=[{ROOT}/examples/warmed.py,{ROOT}/examples/memory.py]",
@@ -29,12 +29,12 @@ MIXED = (f"recipe.epochs={EPOCHS}", "experiment=mixkd_std", "sampler.share=0.5")
     ids=["unix", "two stages, a head and a memory", "partial mixup", "adapters and learned weights"],
 )
 def test_killing_it_three_times_changes_no_bit(
-    train: Starter, store_of_tiny: Path, tmp_path: Path, words: tuple[str, ...]
+    train: Starter, store_of_short: Path, tmp_path: Path, words: tuple[str, ...]
 ) -> None:
     unbroken, broken = tmp_path / "unbroken", tmp_path / "broken"
     unbroken.mkdir()
     broken.mkdir()
-    command = (*WORDS, f"teachers={store_of_tiny}", *words)
+    command = (*WORDS, f"teachers={store_of_short}", *words)
     whole = train(unbroken, command)
     assert whole.code == 0, whole.said
 

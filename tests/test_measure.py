@@ -227,7 +227,7 @@ def test_a_file_that_prepares_images_is_shown_them_as_they_were(tmp_path: Path) 
     tiny_onnx.put(tmp_path, "student.onnx", own, np.eye(3)[::-1], pixels=True)
     of = RunAndData(tmp_path, {"student": "x"}, data, torch.device("cpu"), torch.contiguous_format, None)
     one = of_export(of, "student.onnx")
-    assert one.originals is not None
+    assert one.pixels and one.originals is not None
     found = judged_in_parts(one.originals(None, Console(1).watch), 3)
     assert found.top1.share == 100 and found.labels.tolist() == [0] * 4 + [1] * 4 + [2] * 4
     assert judged_in_parts(one.originals(6, Console(1).watch), 3).labels.tolist() == [0, 0, 1, 1, 2, 2]

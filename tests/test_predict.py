@@ -14,6 +14,7 @@ import torch
 from exported import COLOURS
 from onnx import TensorProto, helper
 from PIL import Image
+from safetensors.torch import save_file
 
 import unix_exp
 from unix_exp.deploy.loaded import opened
@@ -91,13 +92,15 @@ def test_files_of_others_are_refused_in_one_line(copied: Path, tmp_path: Path, b
     onnx.save(model, tmp_path / "foreign.onnx")
     torch.save({"a": torch.zeros(1)}, tmp_path / "foreign.pt2")
     (tmp_path / "foreign.h5").write_bytes(b"")
+    save_file({"a": torch.zeros(1)}, tmp_path / "bare.safetensors")
     shutil.copy(copied / "student.onnx", tmp_path / "emptied.onnx")
     emptied = onnx.load(tmp_path / "emptied.onnx")
     helper.set_model_props(emptied, {"unix_exp": '{"classes": []}'})
     onnx.save(emptied, tmp_path / "emptied.onnx")
     for name, why in (
         ("foreign.onnx", "has no metadata 'unix_exp'"), ("foreign.pt2", "cannot be opened by torch.export"),
-        ("foreign.h5", "is of no known kind"), ("emptied.onnx", "is damaged"), ("gone.onnx", "does not exist"),
+        ("foreign.h5", "is of no known kind"),
+        ("bare.safetensors", "says no classes"), ("emptied.onnx", "is damaged"), ("gone.onnx", "does not exist"),
     ):  # fmt: skip
         found = beside(predict, tmp_path / name, "images/test")
         assert found.code == 2 and why in found.err and found.err.count("\n") == 1

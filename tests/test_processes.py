@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 import torch
-from assembled import Case, plugged_in
-from processes import FINE_TUNED, FINE_TUNING, chosen, together, trained
+from assembled import Case, once_each, plugged_in
+from processes import FINE_TUNED, FINE_TUNING, together, trained
 
 __all__ = ["plugged_in"]
 
@@ -25,7 +25,7 @@ def explained(name: str, text: str) -> str:
     return f"{name}: {text}"
 
 
-@pytest.mark.parametrize("case", chosen(), ids=str)
+@pytest.mark.parametrize("case", once_each(), ids=str)
 def test_two_processes_train_what_one_trains(case: Case, by_two: dict[str, Any]) -> None:
     compare(trained(case), by_two[str(case)])
 

@@ -18,6 +18,7 @@ from assembled import (
     first_batch,
     networks_of,
     on_meta,
+    once_each,
     plugged_in,
     settings_of,
     training,
@@ -65,14 +66,9 @@ def test_losses_and_gradients_are_finite(case: Case, precision: Any) -> None:
         assert any(gradient is not None and gradient.any() for gradient in of_student), "the student learns"
 
 
-def once_each() -> list[Case]:
-    """Every component once, a criterion with a sampler that mixes; more would take minutes, and says nothing new."""
-    plain = [case for case in cases() if not case.chosen and not case.way and not case.average]
-    return [case for case in plain if case.sampler != "everything" or case.criteria == ("kd",)]
-
-
 @pytest.mark.parametrize("case", once_each(), ids=str)
 def test_a_step_compiles_as_one_graph(case: Case, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With more settings it would take minutes, and says nothing new."""
     monkeypatch.setattr(assembled, "Tiny", Bare)
     monkeypatch.setattr(assembled, "trial_of", trial_of.__wrapped__)
     run = training(case)

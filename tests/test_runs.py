@@ -28,6 +28,7 @@ def results(folder: str = "runs") -> dict:
     return json.loads((only(Path(folder), "*-s*") / "result.json").read_text())
 
 
+@pytest.mark.usefixtures("taught")
 def test_a_run_leaves_its_whole_record(tiny: Command) -> None:
     said = tiny("recipe.epochs=2", "sampler.k=10")
     assert said.code == 0, said.err
@@ -69,6 +70,7 @@ def test_a_pipe_reads_one_aligned_line_per_epoch(tiny: Command) -> None:
     assert len({len(line) for line in (lines[title], *epochs)}) == 1
 
 
+@pytest.mark.usefixtures("taught")
 def test_waiting_for_images_is_said_once_where_it_limits(tiny: Command, monkeypatch: pytest.MonkeyPatch) -> None:
     assert "waiting for images" not in tiny("recipe.epochs=2").out
     epoch = Resident._epoch
@@ -85,8 +87,8 @@ def test_waiting_for_images_is_said_once_where_it_limits(tiny: Command, monkeypa
     assert 50 < last["time/waited_for_images_percent"] < 100
 
 
+@pytest.mark.usefixtures("finished")
 def test_the_same_command_again_reports_and_repeats_nothing(tiny: Command) -> None:
-    tiny()
     before = (only(Path("runs")) / "result.json").stat().st_mtime_ns
     said = tiny()
     assert said.code == 0
@@ -95,16 +97,16 @@ def test_the_same_command_again_reports_and_repeats_nothing(tiny: Command) -> No
     assert (only(Path("runs")) / "result.json").stat().st_mtime_ns == before
 
 
+@pytest.mark.usefixtures("finished")
 def test_another_seed_is_another_run_of_the_same_teacher(tiny: Command) -> None:
-    tiny("seed=0")
     said = tiny("seed=1")
     assert "training it first" not in said.out
     assert len(list(Path("runs").glob("*-s*"))) == 2
     assert len(list(Path("teachers").glob("*-s*"))) == 1
 
 
+@pytest.mark.usefixtures("finished")
 def test_what_does_not_change_the_result_does_not_change_the_run(tiny: Command) -> None:
-    tiny()
     assert (
         "is finished" in tiny("runtime.checkpoint_every=5", "runtime.capture=false", "sampler.k=12").out
     )  # 12 is the default, of 16
@@ -115,8 +117,8 @@ def weights(folder: Path) -> dict[str, torch.Tensor]:
     return load_file(only(folder, "*-s*") / "student.safetensors")
 
 
+@pytest.mark.usefixtures("finished")
 def test_a_damaged_checkpoint_of_a_run_is_said(tiny: Command) -> None:
-    tiny()
     run = only(Path("runs"))
     (run / "result.json").unlink()
     (run / "checkpoint.pt").write_bytes(b"half a file")
@@ -126,8 +128,8 @@ def test_a_damaged_checkpoint_of_a_run_is_said(tiny: Command) -> None:
     assert "to begin this run again" in said.err
 
 
+@pytest.mark.usefixtures("finished")
 def test_a_run_that_ended_before_its_result_was_written_is_finished_from_its_records(tiny: Command) -> None:
-    tiny()
     run = only(Path("runs"))
     before = json.loads((run / "result.json").read_text())
     (run / "result.json").unlink()
@@ -151,8 +153,8 @@ def test_two_runs_that_need_a_teacher_train_it_once(tmp_path: Path) -> None:
     assert len(list((tmp_path / "runs").glob("*-s*"))) == 2
 
 
+@pytest.mark.usefixtures("finished")
 def test_a_second_process_at_the_same_run_is_refused(tiny: Command) -> None:
-    tiny()
     run = only(Path("runs"))
     (run / "result.json").unlink()
     from filelock import FileLock
@@ -211,16 +213,19 @@ def test_a_teacher_that_another_process_finishes_meanwhile_is_loaded(
     assert len(list(Path("teachers/.accuracy").glob("*.json"))) == 2, "as it is, and as it is frozen"
 
 
+@pytest.mark.usefixtures("taught")
 def test_a_method_name_does_not_make_another_run(tiny: Command) -> None:
     tiny("sampler=everything")
     assert "is finished" in tiny("experiment=kd").out
 
 
+@pytest.mark.usefixtures("taught")
 def test_a_whole_number_and_its_decimal_form_are_one_setting(tiny: Command) -> None:
     tiny("sampler.w=10.0", "sampler.alpha=1.0")
     assert "is finished" in tiny("sampler.w=10", "sampler.alpha=1").out
 
 
+@pytest.mark.usefixtures("taught")
 def test_a_whole_number_serves_wherever_a_decimal_does(tiny: Command) -> None:
     said = tiny("sampler.alpha=2", "sampler.w=3", "sampler.b=4", "criterion.kd.tau=2", "recipe.weight_decay=0")
     assert said.code == 0, said.err
@@ -232,6 +237,7 @@ def test_student_and_teacher_of_one_architecture_begin_apart(tiny: Command) -> N
     assert not torch.allclose(student["conv1.weight"], teacher["conv1.weight"], atol=1e-3)
 
 
+@pytest.mark.usefixtures("taught")
 def test_a_record_cut_short_is_told_again(tiny: Command) -> None:
     tiny("recipe.epochs=2")
     run = only(Path("runs"))
@@ -242,8 +248,8 @@ def test_a_record_cut_short_is_told_again(tiny: Command) -> None:
     assert [json.loads(line)["epoch"] for line in (run / "metrics.jsonl").read_text().splitlines()] == [1, 2]
 
 
+@pytest.mark.usefixtures("finished")
 def test_a_teacher_whose_weights_are_gone_is_said(tiny: Command) -> None:
-    tiny()
     (only(Path("teachers"), "*-s*") / "student.safetensors").unlink()
     said = tiny("seed=1")
     assert said.code == 2

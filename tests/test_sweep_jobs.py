@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 from conftest import Command
+from starter import Starter
 
 import unix_exp
 from unix_exp.cli.outcomes import Outcomes
@@ -20,18 +21,13 @@ SMALL = ("sweep=demo", "scale=smoke", "logger=none")
 HERE = {**os.environ, "PYTHONPATH": str(Path(unix_exp.__file__).parents[1]), "OMP_NUM_THREADS": "1"}
 
 
-def test_a_killed_sweep_goes_on_where_it_stopped(tmp_path: Path) -> None:
-    words = [sys.executable, "-W", "ignore", "-m", "unix_exp.train", *SMALL]
-    process = subprocess.Popen(words, cwd=tmp_path, env=HERE, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    while process.poll() is None and len(list(tmp_path.glob("runs/*/result.json"))) < 2:
-        time.sleep(0.005)
-    process.send_signal(signal.SIGKILL)
-    process.wait()
+def test_a_killed_sweep_goes_on_where_it_stopped(train: Starter, tmp_path: Path) -> None:
+    """Killed when two runs and a teacher have an epoch and a result each."""
+    assert train(tmp_path, SMALL, send=[signal.SIGKILL], after=(6, 0)).code == -signal.SIGKILL
     done = {path: path.stat().st_mtime_ns for path in tmp_path.glob("runs/*/result.json")}
     assert 2 <= len(done) < 5, "it was killed half way"
-    again = subprocess.run(words, cwd=tmp_path, env=HERE, capture_output=True, text=True)
-    assert again.returncode == 0, again.stderr
-    assert again.stdout.count(" is finished: ") == len(done)
+    again = train(tmp_path, SMALL)
+    assert again.code == 0 and again.said.count(" is finished: ") == len(done), again.said
     assert all(path.stat().st_mtime_ns == written for path, written in done.items())
     assert len(list(tmp_path.glob("runs/*/result.json"))) == 5
 

@@ -31,5 +31,5 @@ class DIST:
 def correlation(student: Tensor, teacher: Tensor) -> Tensor:
     """Pearson's, of every row; 0 where a row is constant, such as a class that nobody predicts."""
     mine, theirs = (one - one.mean(dim=1, keepdim=True) for one in (student, teacher))
-    lengths: Tensor = vector_norm(mine, dim=1) * vector_norm(theirs, dim=1)
-    return (mine * theirs).sum(dim=1) / (lengths + 1e-8)
+    norms: Tensor = vector_norm(mine, dim=1) * vector_norm(theirs, dim=1)
+    return (mine * theirs).sum(dim=1) / (norms + 1e-8)

@@ -15,7 +15,7 @@ from unix_exp.types import Mistake, Watch
 # Largest difference of a logit, as a share of the student's largest. Rounding stays a thousandfold below the first.
 # A file that scales images itself rounds few of their pixels to the next level, which networks answer to.
 ALLOWED, ALLOWED_INSIDE = 1e-3, 0.03
-LOST = 0.5  # points of accuracy that an export in whole numbers may lose without a remark
+LOST = 0.5  # points of accuracy that an export may lose without a remark
 
 
 class Comparison(NamedTuple):
@@ -25,10 +25,6 @@ class Comparison(NamedTuple):
     beyond_ties: int  # other first guesses where the student's own is not as good as a tie
     student: float  # accuracy in per cent
     export: float
-
-    @property
-    def lost(self) -> float:
-        return self.student - self.export
 
     def refusal(self, allowed: float) -> str | None:
         """Why an export that promises to answer as the student does not."""

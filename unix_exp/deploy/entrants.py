@@ -36,7 +36,8 @@ class Entrant(NamedTuple):
     again: Callable[[], Answer]  # read the network once more, in another process too, and answer
     module: nn.Module | None = None  # where it is one of this package
     needs: tuple[str, ...] = ()  # packages beside PyTorch that it computes with
-    originals: Originals | None = None  # where it prepares images itself, and the data has them as they were
+    pixels: bool = False  # whether it prepares images itself
+    originals: Originals | None = None  # what it says of them where it does, and the data has them as they were
 
     def logits(self, images: Tensor) -> Tensor:
         return self.answer(self.prepare(images))
@@ -89,10 +90,12 @@ def of_export(of: RunAndData, name: str) -> Entrant:
         return one
     images = Images(of.data, loaded.description)
     if images.test_originals(1) is not None:
-        return one._replace(prepare=partial(drawn, side=own.resize), originals=partial(shown, loaded, images))
+        return one._replace(
+            pixels=True, prepare=partial(drawn, side=own.resize), originals=partial(shown, loaded, images)
+        )
     as_pixels = partial(pixels_of, loaded=loaded, prepare=prepare)
     as_pixels(torch.zeros(1, 3, own.size, own.size))  # says so where it cannot be given prepared images
-    return one._replace(prepare=as_pixels)
+    return one._replace(pixels=True, prepare=as_pixels)
 
 
 def answer_of(file: Path, threads: int, device: str) -> Answer:

@@ -12,7 +12,6 @@ from unix_exp.types import Mistake
 from unix_exp.words import as_line
 
 OPSETS = (18, 25)
-LOST = 0.5  # points of accuracy that an export may lose without a remark
 
 
 def main() -> None:
@@ -29,7 +28,9 @@ def main() -> None:
     parser.add_argument("--preprocessing", choices=("inside", "outside"), default="outside",
                         help="inside: the file itself scales, cuts and normalises images [N, H, W, 3] uint8; outside: "
                         "it takes them prepared (outside)")  # fmt: skip
-    parser.add_argument("--opset", type=int, default=OPSETS[0], metavar="N", help=f"of the ONNX files ({OPSETS[0]})")
+    parser.add_argument(
+        "--opset", type=int, default=OPSETS[0], metavar="N", help=f"of ONNX, {OPSETS[0]} to {OPSETS[1]} ({OPSETS[0]})"
+    )
     parser.add_argument("--out", type=Path, metavar="FOLDER", help="where the files go (RUN)")
     parser.add_argument("--images", type=int, default=128, metavar="N",
                         help="training images that say how large int8's numbers get (128)")  # fmt: skip
@@ -66,6 +67,7 @@ def check(given: argparse.Namespace) -> None:
 
 def run(given: argparse.Namespace) -> None:
     from unix_exp.deploy.card import NAME, write_card
+    from unix_exp.deploy.check import LOST
     from unix_exp.deploy.exporting import Asked, export, formats_in, lines
     from unix_exp.deploy.known import known
     from unix_exp.deploy.loaded import opened

@@ -9,6 +9,7 @@ import sys
 from functools import partial
 from pathlib import Path
 
+from unix_exp.types import Mistake
 from unix_exp.words import as_line
 
 
@@ -73,6 +74,9 @@ def show(given: argparse.Namespace) -> None:
     from unix_exp.run.seal import checked
     from unix_exp.sinks.console import Console
 
+    for run in given.runs:
+        if run.is_dir() and not os.access(run, os.W_OK):  # said before minutes of measuring
+            raise Mistake(f"nothing may be written to {run}; measure a copy of it")
     asked = Asked(given.batches, given.repeats, given.threads, given.images, not given.no_latency, given.device)
     watch = Console(1).watch
     found = []

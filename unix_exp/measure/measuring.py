@@ -73,7 +73,8 @@ def prepare(run: Path, asked: Asked, watch: Watch) -> Prepared:
     for one in entrants:
         if one.originals is not None:
             guessed[one.name] = judged_in_parts(one.originals(asked.images, watch), len(of.data.classes))
-            notes.append(f"{one.name} prepares images itself: its times are from pixels to logits")
+    if asked.latency:
+        notes += [f"{one.name} prepares images itself: its times begin with pixels" for one in entrants if one.pixels]
     return Prepared(of, entrants, notes, guessed, some_images(of.data, max(asked.batches)))
 
 
