@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 import torch
 import torch.nn.functional as F
+import yaml
 from torch import Tensor
 
 import unix_exp
+from unix_exp.config import unwritten
 from unix_exp.criteria.weighted import Weighted
-from unix_exp.registry import criteria
+from unix_exp.registry import check_settings, criteria
 from unix_exp.samplers.mixing import mix
 from unix_exp.samplers.selection import take
 from unix_exp.types import Batch, Mistake, Output
@@ -113,3 +117,14 @@ def test_a_part_of_a_batch_and_a_mix_keep_the_weights_of_their_images() -> None:
     assert mixed.weight.tolist() == [4, 1], "as the index, it is the batch's own"
     assert take(batch(), torch.tensor([4, 1])).weight is None
     assert mix(batch(), batch(), torch.zeros(6)).weight is None
+
+
+def test_a_choice_of_a_criterion_is_what_its_constructor_says() -> None:
+    """As typed, `criterion=NAME` has the constructor's settings, all of them; other choices name known ones."""
+    for path in Path(__file__).parents[1].glob("conf/criterion/*.yaml"):
+        for name, term in yaml.safe_load(path.read_text()).items():
+            settings = {key: value for key, value in term.items() if key != "weight"}
+            check_settings(criteria[name], name, settings, criteria.supplied)
+            made = unwritten.choice(criteria, "criterion", name)
+            if path.stem == name != "ce":
+                assert made is not None and {**made[0][name], "weight": 0} == {**term, "weight": 0}, path
