@@ -21,10 +21,14 @@ CHOICES = sorted(
 )
 
 
+# What only the user knows.
+MISSING = {"dataset=folder": ("path",), "dataset=listed": ("path",), "dataset=torchvision": ("set",)}
+
+
 @pytest.mark.parametrize("choice", CHOICES)
 def test_every_choice_of_every_group_composes(choice: str) -> None:
     config.register_resolvers()
-    extra = ["+dataset.path=somewhere"] if choice == "dataset=folder" else []
+    extra = [f"dataset.{name}=somewhere" for name in MISSING.get(choice, ())]
     with initialize_config_dir(str(config.choices_folder()), version_base="1.3"):
         settings = config.resolve(compose("config", overrides=[choice, *extra]))
     assert settings["recipe"]["lr"] > 0

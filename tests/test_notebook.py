@@ -23,11 +23,8 @@ def executed(tmp_path_factory: pytest.TempPathFactory) -> list[Any]:
 
 
 def said(cell: Any) -> str:
-    return "".join(
-        one.get("text", "") or one.get("data", {}).get("text/plain", "")
-        for one in cell.outputs
-        if one.output_type != "error"
-    )
+    shown = [one for one in cell.outputs if one.output_type != "error" and one.get("name") != "stderr"]
+    return "".join(one.get("text", "") or one.get("data", {}).get("text/plain", "") for one in shown)
 
 
 def test_every_cell_runs_and_the_student_is_exported_and_asked(executed: list[Any]) -> None:

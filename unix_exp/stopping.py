@@ -108,7 +108,10 @@ def behind(error: BaseException) -> Stopped | None:
 
 @contextmanager
 def listening() -> Iterator[None]:
-    """Hear signals until the command ends; those that the process was started to ignore, as by nohup, stay ignored."""
+    """Hear signals until the command ends; those that the process was started to ignore, as by nohup, stay ignored.
+
+    One that comes while this begins is kept for `check`.
+    """
     if threading.current_thread() is not threading.main_thread() or asked.before:
         yield
         return
@@ -116,10 +119,12 @@ def listening() -> Iterator[None]:
     reading, writing = os.pipe()
     os.set_blocking(writing, False)
     other = signal.set_wakeup_fd(writing, warn_on_full_buffer=False)
-    asked.before = {number: signal.signal(number, hear) for number in heard}
     watching = threading.Thread(target=watch, args=(reading,), name="signals", daemon=True)
-    watching.start()
+    asked.deferring += 1
+    asked.before = {number: signal.signal(number, hear) for number in heard}
     try:
+        watching.start()
+        asked.deferring -= 1
         yield
     finally:
         if asked.number is not None:  # the rest of a burst finds this handler, not Python's, which raises

@@ -59,11 +59,11 @@ def check_choices(job: HydraConf, whole: DictConfig) -> None:
 
 
 def main() -> None:
-    with stopping.listening():
-        try:
+    try:
+        with stopping.listening():
             command()
-        except stopping.Stopped as stopped:  # while it told how it ended
-            sys.exit(stopped.code)
+    except stopping.Stopped as stopped:  # while it told how it ended
+        sys.exit(stopped.code)
 
 
 def command() -> None:
@@ -81,6 +81,7 @@ def command() -> None:
     config_dir = None
     try:
         with stopping.kept():
+            stopping.check()
             flags = given()
             words, config_dir = flags.overrides, Path(flags.config_dir) if flags.config_dir else None
             compose.prepare(words, config_dir)
