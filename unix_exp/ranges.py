@@ -16,6 +16,7 @@ import unicodedata
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import cache
 from typing import Annotated, Any, TypeAlias
 
 from unix_exp.types import Mistake
@@ -178,6 +179,7 @@ def check_fields(made: Any, path: str = "") -> None:
             raise Mistake(f"{path}{key} is {shown(value)}; {why}")
 
 
+@cache
 def parameters_of(constructor: Callable[..., Any]) -> Mapping[str, inspect.Parameter]:
     """By name, with annotations as types; one that is imported for type checkers alone stays text."""
     try:
@@ -186,7 +188,9 @@ def parameters_of(constructor: Callable[..., Any]) -> Mapping[str, inspect.Param
         found = inspect.signature(constructor).parameters
         code: Any = getattr(constructor, "func", constructor)  # of a partial its function
         names = vars(sys.modules[module]) if (module := getattr(code, "__module__", None)) in sys.modules else {}
-        return {key: one.replace(annotation=known(one.annotation, names)) for key, one in found.items()}
+        return types.MappingProxyType(
+            {key: one.replace(annotation=known(one.annotation, names)) for key, one in found.items()}
+        )
 
 
 def known(annotation: Any, names: dict[str, Any]) -> Any:
