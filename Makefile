@@ -18,18 +18,18 @@ demo: $(VENV)/.ready ## train a teacher, then students from scratch, by KD, Rand
 # A big network's published weights cannot be fetched without a network, so the demo first makes some, on other classes.
 OF_PHOTOS := dataset=folder dataset.path=deploy/photos dataset.val=0.1 logger=none runs=deploy/runs teachers=deploy/teachers
 deploy-demo: $(VENV)/.ready ## a folder of images to a small network in use: fine-tune, distil, export, predict, measure; minutes
-	$(BIN)/python examples/deploy/draw.py deploy/photos --each 120
+	$(BIN)/python examples/deploy/draw.py deploy/photos --each 80
 	$(BIN)/python examples/deploy/draw.py deploy/others --each 100 --others --seed 1
-	$(BIN)/python -m unix_exp.train experiment=scratch student=timm student.arch=resnet18 recipe=demo \
+	$(BIN)/python -m unix_exp.train experiment=scratch student=timm student.arch=resnet10t recipe=demo recipe.epochs=4 \
 	  dataset=folder dataset.path=deploy/others logger=none runs=deploy/published
-	cp deploy/published/resnet18-*/student.safetensors deploy/resnet18.safetensors
+	cp deploy/published/resnet10t-*/student.safetensors deploy/big.safetensors
 	$(BIN)/python -m unix_exp.train experiment=kd_stored $(OF_PHOTOS) recipe=demo recipe.epochs=30 \
-	  teacher=timm teacher.arch=resnet18 teacher.checkpoint=deploy/resnet18.safetensors \
-	  recipe@teacher_recipe=finetune teacher_recipe.batch=32 teacher_recipe.lr=1e-3 \
+	  teacher=timm teacher.arch=resnet10t teacher.checkpoint=deploy/big.safetensors \
+	  recipe@teacher_recipe=finetune teacher_recipe.epochs=8 teacher_recipe.batch=32 teacher_recipe.lr=1e-3 \
 	  student=timm student.arch=regnetx_002
-	$(BIN)/python -m unix_exp.export deploy/runs/resnet18_*
-	$(BIN)/python -m unix_exp.predict deploy/runs/resnet18_*/student-int8.onnx deploy/photos/*/0000.jpg --top 2
-	$(BIN)/python -m unix_exp.measure deploy/runs/resnet18_*
+	$(BIN)/python -m unix_exp.export deploy/runs/resnet10t_*
+	$(BIN)/python -m unix_exp.predict deploy/runs/resnet10t_*/student-int8.onnx deploy/photos/*/0000.jpg --top 2
+	$(BIN)/python -m unix_exp.measure deploy/runs/resnet10t_*
 
 results: $(VENV)/.ready ## write docs/results.md and the README's results anew from the records in results/
 	$(BIN)/python -m unix_exp.report results --markdown docs/results.md --notes results/notes.md --fill README.md

@@ -173,7 +173,8 @@ def check_value(name: str, value: Any, wanted: Any) -> None:
 
 def check_fields(made: Any, path: str = "") -> None:
     """The same for a dataclass that may also be made in Python, whose fields are settings."""
-    for key, parameter in parameters_of(type(made)).items():
+    constructor: Callable[..., Any] = type(made)
+    for key, parameter in parameters_of(constructor).items():
         value = getattr(made, key)
         if (why := wrong(value, parameter.annotation)) is not None:
             raise Mistake(f"{path}{key} is {shown(value)}; {why}")
