@@ -23,8 +23,8 @@ CLASSES, EACH = 10, 60
 WORDS = (
     "experiment=kd", "dataset=folder", "dataset.path=photos", "dataset.val=0.1", "dataset.workers=0", "logger=none",
     "teacher=timm", "teacher.arch=test_resnet", "teacher.checkpoint=big.safetensors", "runtime.analysis=false",
-    "student=timm", "student.arch=test_efficientnet", "recipe=smoke", "recipe.epochs=2", "recipe.lr=0.02",
-    "recipe@teacher_recipe=finetune", "teacher_recipe.epochs=2", "teacher_recipe.lr=0.001",
+    "student=timm", "student.arch=test_efficientnet", "recipe=smoke", "recipe.lr=0.02",
+    "recipe@teacher_recipe=finetune", "teacher_recipe.epochs=1", "teacher_recipe.warmup_epochs=0",
 )  # fmt: skip
 
 
