@@ -11,7 +11,6 @@ import hashlib
 import os
 import time
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -19,6 +18,7 @@ import numpy as np
 
 from unix_exp.data.keeping import LENGTH, alone, arrays_of, hash_of, put_arrays
 from unix_exp.data.opening import content, side_of
+from unix_exp.data.pieces import each_piece
 from unix_exp.types import Watch
 
 if TYPE_CHECKING:
@@ -113,13 +113,7 @@ def read(
             sides[row] = side_of(data, paths[row])  # last: it says that the row is complete
 
     pieces = [missing[start : start + PIECE] for start in range(0, len(missing), PIECE)]
-    pool = ThreadPoolExecutor(os.cpu_count())  # hashing and reading leave the interpreter's lock
-    try:
-        done = pool.map(fill, pieces)
-        for _ in watch(done, "reading images", len(pieces)) if watch else done:
-            pass
-    finally:
-        pool.shutdown(cancel_futures=True)
+    each_piece(fill, pieces, "reading images", watch)
 
 
 def remember(path: Path, names: Sequence[str], stamps: np.ndarray, hashes: np.ndarray, sides: np.ndarray) -> None:

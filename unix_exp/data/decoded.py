@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +10,7 @@ import torch
 
 from unix_exp.data.augment.choice import Augment, checked
 from unix_exp.data.of_files import OfFiles
+from unix_exp.data.pieces import each_piece
 from unix_exp.data.pixels import Kept, Pixels
 from unix_exp.data.preprocessing import Preprocessing
 from unix_exp.data.resident import Images, Resident
@@ -86,14 +85,7 @@ def decode(
             image = half.certain(row, None if hashes is None else hashes[place])
             pixels[place] = np.asarray(plain.square(image))
 
-    starts = range(0, len(every), piece)
-    pool = ThreadPoolExecutor(os.cpu_count())
-    try:
-        done = pool.map(fill, starts)
-        for _ in watch(done, "decoding", len(starts)) if watch else done:
-            pass
-    finally:
-        pool.shutdown(cancel_futures=True)  # the first broken file ends the decoding
+    each_piece(fill, range(0, len(every), piece), "decoding", watch)
     return pixels
 
 

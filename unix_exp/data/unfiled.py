@@ -6,7 +6,6 @@ import hashlib
 import os
 import threading
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from io import BytesIO
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -17,6 +16,7 @@ from PIL import Image
 from unix_exp.data.contents import PIECE, Contents, described, recall, remember
 from unix_exp.data.keeping import alone, arrays_of, hash_of
 from unix_exp.data.opening import MOST_BYTES, as_colours, content, decoded
+from unix_exp.data.pieces import each_piece
 from unix_exp.types import Mistake, Watch
 from unix_exp.words import first_line
 
@@ -112,14 +112,7 @@ def look(
             hashes[place] = np.frombuffer(hash_of_image(data), np.uint8)
             sides[place] = min(image.size)
 
-    starts = range(0, len(every), PIECE)
-    pool = ThreadPoolExecutor(os.cpu_count())
-    try:
-        done = pool.map(fill, starts)
-        for _ in watch(done, "reading images", len(starts)) if watch else done:
-            pass
-    finally:
-        pool.shutdown(cancel_futures=True)
+    each_piece(fill, range(0, len(every), PIECE), "reading images", watch)
 
 
 def hash_of_image(data: bytes | Image.Image) -> bytes:
