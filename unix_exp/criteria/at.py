@@ -9,7 +9,7 @@ from unix_exp.types import Batch, Mistake, Output
 
 @criteria.register("at")
 class AT:
-    """Match the teacher's attention maps of every stage (Zagoruyko and Komodakis 2017)."""
+    """Match the teacher's attention maps of every stage (Zagoruyko and Komodakis 2017, arXiv 1612.03928)."""
 
     needs_teacher = True
 
