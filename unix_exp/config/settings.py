@@ -21,7 +21,7 @@ KEYS = (
 OF_SWEEPS = ("fail_fast",)  # say nothing about a run
 
 # Settings of a network that say where its weights come from; a teacher has them before it is chosen.
-OF_WEIGHTS = ("checkpoint", "seed", "decay")
+OF_WEIGHTS = ("checkpoint", "seed", "decay", "sampler")
 
 Settings = dict[str, Any]
 
