@@ -12,7 +12,7 @@ from torch.utils._pytree import tree_map_only
 
 from unix_exp.criteria.weighted import Weighted
 from unix_exp.distillers.scouting import Passes, scout, undivided
-from unix_exp.types import Batch, Losses, Output, Sampler, Stage
+from unix_exp.types import Batch, Losses, Mistake, Output, Sampler, Stage
 
 Kind = Literal["frozen", "trained"]
 
@@ -50,6 +50,8 @@ class Distiller(nn.Module):
         for role in self.frozen:
             getattr(self, role).requires_grad_(False)
         self.sampler = parts.sampler
+        if hasattr(self.sampler, "answered") and "teacher" not in self.roles:
+            raise Mistake("the sampler goes by the teacher's answers, and this method has no teacher; choose another")
         self.criterion = parts.criterion
         self.scouting = parts.scouting
         self.averages = dict(parts.averages)
@@ -83,12 +85,16 @@ class Distiller(nn.Module):
 
     @torch.no_grad()
     def ask(self, batch: Batch) -> Output | None:
-        """The teacher's answer to a batch, stored or live; None where there is no teacher."""
-        if batch.answers is not None:
-            return batch.answers
-        if "teacher" not in self.roles:
-            return None
-        return self.passes(self.get_submodule("teacher"), batch.images)
+        """The teacher's answer to a batch, stored or live; None where there is no teacher.
+
+        A sampler that has `answered` is given it too.
+        """
+        answer = batch.answers
+        if answer is None and "teacher" in self.roles:
+            answer = self.passes(self.get_submodule("teacher"), batch.images)
+        if answer is not None and hasattr(self.sampler, "answered"):
+            self.sampler.answered(batch, answer)
+        return answer
 
     def study(self, batch: Batch) -> Output:
         """The student's output with gradient; a sampler that has `learned` is given it too."""
