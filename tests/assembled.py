@@ -20,6 +20,7 @@ from unix_exp.engine.loop import Training
 from unix_exp.engine.runtime import Runtime
 from unix_exp.recipe import Recipe
 from unix_exp.registry import Registry, criteria, distillers, samplers
+from unix_exp.run.extending import extended
 from unix_exp.run.training import training_of
 from unix_exp.run.trial import Trial, tried
 from unix_exp.types import Batch, Output
@@ -128,7 +129,7 @@ def networks_of(case: Case) -> dict[str, nn.Module]:
         networks.setdefault(role, Tiny(4 if case.average else 6))
     if case.average:
         networks["teacher"].load_state_dict(networks["student"].state_dict())
-    return networks
+    return extended(settings_of(case), networks, Noise.size)
 
 
 @cache

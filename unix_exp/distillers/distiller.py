@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, nullcontext
+from functools import partial
 from typing import Any, ClassVar, Literal, NamedTuple
 
 import torch
@@ -12,6 +13,7 @@ from torch.utils._pytree import tree_map_only
 
 from unix_exp.criteria.weighted import Weighted
 from unix_exp.distillers.scouting import Passes, scout, undivided
+from unix_exp.models.parts import classify
 from unix_exp.types import Batch, Losses, Mistake, Output, Sampler, Stage
 
 Kind = Literal["frozen", "trained"]
@@ -53,6 +55,8 @@ class Distiller(nn.Module):
         if hasattr(self.sampler, "answered") and "teacher" not in self.roles:
             raise Mistake("the sampler goes by the teacher's answers, and this method has no teacher; choose another")
         self.criterion = parts.criterion
+        if "teacher" in self.frozen:  # a partial, not a closure: deepcopy of the method then copies it with the teacher
+            self.criterion.give_classifier(partial(classify, parts.networks["teacher"], role="teacher"))
         self.scouting = parts.scouting
         self.averages = dict(parts.averages)
         self.passes: Passes = undivided  # several processes divide a batch here, and every method has the whole output
