@@ -181,12 +181,22 @@ def cases() -> list[Case]:
     return list(dict.fromkeys(made))
 
 
+def criteria_of_cases() -> list[str]:
+    with with_examples():
+        return criteria.names()
+
+
 def once_each() -> list[Case]:
     """Every component once: a criterion with a sampler that chooses and mixes, an average with the plainest method."""
     plain = [case for case in cases() if not case.chosen and not case.way]
     averaged = [case for case in plain if case.average and case.distiller == "offline"]
     others = [case for case in plain if not case.average and (case.sampler != "everything" or case.criteria == ("kd",))]
     return averaged + others
+
+
+def without_criteria() -> list[Case]:
+    """Of these, every method and every sampler."""
+    return [case for case in once_each() if len(case.criteria) > 1 or case.criteria[0] in ("kd", "ce")]
 
 
 def objective(distiller: str) -> tuple[str, ...]:

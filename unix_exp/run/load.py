@@ -9,6 +9,7 @@ from torch import nn
 
 from unix_exp import config
 from unix_exp.models.logits import Logits
+from unix_exp.models.published import filled_elsewhere
 from unix_exp.registry import models
 from unix_exp.run.checkpoint import Differences, content_hash, load_weights, weights_in
 from unix_exp.run.description import described
@@ -47,14 +48,16 @@ def load(run: str | Path, role: str = STUDENT, logits: bool = False) -> nn.Modul
     own = described(file)
     setattr(made, "classes", own.classes if own is not None else None)  # noqa: B010
     setattr(made, "preprocess", own.preprocessing if own is not None else None)  # noqa: B010
+    # A student of an earlier version saw the data's normalisation, whatever weights it began with.
+    setattr(made, "own_input", None if role == STUDENT else getattr(network, "own_input", None))  # noqa: B010
     return made.eval()
 
 
 def built(chosen: config.Settings, role: str, classes: int) -> nn.Module:
     """The architecture, with weights that are about to be replaced."""
     own = config.without(chosen, "name", "pace", *config.OF_WEIGHTS)
-    bare = own | ({"pretrained": False} if "pretrained" in own else {})
-    made: nn.Module = models.make(chosen["name"], bare, role=role, num_classes=classes)
+    with filled_elsewhere():
+        made: nn.Module = models.make(chosen["name"], own, role=role, num_classes=classes)
     return made
 
 
