@@ -15,7 +15,7 @@ from unix_exp.run.checkpoint import Differences, content_hash, load_weights, wei
 from unix_exp.run.description import described
 from unix_exp.run.extending import EXTENDED, built_again
 from unix_exp.run.foreign import json_of
-from unix_exp.run.networks import STUDENT
+from unix_exp.run.networks import STUDENT, chosen_for
 from unix_exp.run.seal import verify
 from unix_exp.run.sources import checkpoint_path
 from unix_exp.types import Mistake
@@ -86,7 +86,7 @@ def other(path: Path, result: dict[str, Any], role: str) -> tuple[Path, config.S
     if role not in known:
         raise Mistake(f"{path} has no network '{role}'; {nearest(role, [STUDENT, *known])}")
     settings, found = result["settings"], known[role]
-    chosen = settings["teacher"] if role == "teacher" else settings["networks"].get(role) or settings[STUDENT]
+    chosen = chosen_for(settings, role)
     source, name = found.get("source"), f"the {role} of {path}"
     if source == "FromFile":
         return checkpoint_path(chosen["checkpoint"], role), chosen

@@ -114,6 +114,8 @@ def check_storable(
     if "teacher" not in method.frozen:
         what = "trains its teacher" if "teacher" in method.roles else "has no teacher"
         raise Mistake(f"answers are stored, but this method {what}; leave answers out")
+    if type(method).ask is not Distiller.ask:
+        raise Mistake("answers are stored of one teacher, and this method asks in a way of its own; leave answers out")
     if not hasattr(data, "view_batches"):
         raise Mistake("answers are stored, but this data set shows no fixed views; give it view_batches(batch, view)")
     check_top(answers, len(data.classes))
