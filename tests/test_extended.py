@@ -107,16 +107,17 @@ def test_a_student_takes_its_teacher_s_classifier_and_loses_its_own(make: Any) -
     torch.manual_seed(1)
     networks = {"student": make(), "teacher": Tiny(6)}
     before = {role: copy.deepcopy(network.state_dict()) for role, network in networks.items()}
+    removed = networks["student"].fc.weight.numel()
     student = extended(SETTINGS, networks, 8)["student"].eval()
     assert isinstance(student, Extended) and student.made["replaced"] == "fc"
     torch.testing.assert_close(student.classifier.weight, networks["teacher"].fc.weight, rtol=1e-5, atol=1e-7)
     torch.testing.assert_close(student.classifier.bias, networks["teacher"].fc.bias)
     assert not any(key.startswith("backbone.fc") for key in student.state_dict())
-    assert student.spared == networks["student"].fc.weight.numel()
+    assert student.spared == removed
     assert extended(SETTINGS, {"student": student, "teacher": networks["teacher"]}, 8)["student"] is student
+    check_larger(SETTINGS, networks, (), 8)
     for role, network in networks.items():
         assert all(torch.equal(one, before[role][key]) for key, one in network.state_dict().items())
-    check_larger(SETTINGS, networks, (), 8)
     again = built_again(make(), json.loads(json.dumps(student.made)), 10).eval()
     again.load_state_dict(student.state_dict())
     images = torch.rand(2, 3, 8, 8)

@@ -1,7 +1,5 @@
 from __future__ import annotations
 
-from typing import ClassVar
-
 from torch import Tensor, nn
 
 from unix_exp.criteria.logits import precise
@@ -21,7 +19,6 @@ class SRRL(nn.Module):
     """
 
     needs_teacher = True
-    teacher_classifier: ClassVar[Classify | None] = None  # the method sets it on the criterion
 
     def __init__(self, facts: Facts, w_regression: Weight = 1.0) -> None:
         super().__init__()
@@ -31,6 +28,7 @@ class SRRL(nn.Module):
         nn.init.kaiming_normal_(convolution.weight, mode="fan_out", nonlinearity="relu")
         self.connector = nn.Sequential(convolution, nn.BatchNorm2d(leaving), nn.ReLU())
         self.w_regression = w_regression
+        self.teacher_classifier: Classify | None = None  # a method that has a frozen teacher sets it
 
     def forward(self, student: Output, teacher: Output, batch: Batch) -> Tensor:
         if self.teacher_classifier is None:

@@ -37,14 +37,13 @@ def asking(settings: Settings) -> str | None:
 
 
 def extended(settings: Settings, networks: Mapping[str, nn.Module], size: int) -> dict[str, nn.Module]:
-    """The networks of a run by role, the student as its criteria want it; those that are given stay as they are."""
+    """The networks of a run by role, the student as its criteria want it: the given one becomes a part of it."""
     name, student = asking(settings), networks["student"]
     if name is None or isinstance(student, Extended):
         return dict(networks)
     if "teacher" not in networks:
         raise Mistake(f"criterion '{name}' gives the student a teacher's classifier, and this method has no teacher")
-    backbone, teacher = (copy.deepcopy(networks[role]) for role in ("student", "teacher"))
-    (mine, own), (theirs, _) = (seen_by(network, size) for network in (backbone, teacher))
+    (mine, own), (theirs, _) = (seen_by(networks[role], size) for role in ("student", "teacher"))
     ours, wanted = last_stages(name, mine, theirs)
     width = wanted.shape[1]
     if width != theirs.embedding.shape[1]:
@@ -59,9 +58,8 @@ def extended(settings: Settings, networks: Mapping[str, nn.Module], size: int) -
         "replaced": own,
     }
     torch.manual_seed(settings["seed"] + PROJECTORS)
-    device = next(backbone.parameters()).device
-    larger = with_parts(backbone, classifier_of(teacher, width), made).to(device)
-    return {**networks, "student": larger}
+    with next(student.parameters()).device:
+        return {**networks, "student": with_parts(student, classifier_of(networks["teacher"], width), made)}
 
 
 def check_larger(settings: Settings, networks: Mapping[str, nn.Module], averages: Collection[str], size: int) -> None:
