@@ -204,7 +204,8 @@ def test_the_teacher_s_surest_images_come_first() -> None:
     first, second = seen_in(run)
     assert sorted(first) == list(range(64)), "all are measured"
     assert set(second) == set(sorted(asked, key=asked.__getitem__)[:32])
-    torch.testing.assert_close(run.method.sampler.entropies, torch.tensor([asked[one] for one in range(64)]))
+    sampler: Any = run.method.sampler
+    torch.testing.assert_close(sampler.entropies, torch.tensor([asked[one] for one in range(64)]))
 
 
 def test_a_curriculum_grows_in_a_straight_line_and_what_is_unknown_comes_last() -> None:
@@ -220,9 +221,10 @@ def test_a_curriculum_grows_in_a_straight_line_and_what_is_unknown_comes_last() 
 
 def test_stored_answers_are_measured_too() -> None:
     run = training(Case("offline", "curriculum", ("kd",)))
+    sampler: Any = run.method.sampler
     logits = torch.eye(10)[:4]
     run.method.ask(batch(torch.arange(4))._replace(answers=said(logits)))
-    torch.testing.assert_close(run.method.sampler.entropies[:4], entropy(logits))
+    torch.testing.assert_close(sampler.entropies[:4], entropy(logits))
 
 
 def test_a_curriculum_without_a_teacher_is_refused() -> None:
@@ -276,7 +278,7 @@ def test_the_weight_of_distillation_follows_the_share_of_a_subset() -> None:
 def test_rho_s_holdout_network_is_trained_on_what_is_held_out() -> None:
     words = ("experiment=rho", "sampler.held_out=0.25", "sampler.seed=4")
     located, other = locate(composed(*words)), locate(composed(*words, "sampler@teacher_sampler=mixup"))
-    networks = {network.role: network.source for network in located.networks}
+    networks: dict[str, Any] = {network.role: network.source for network in located.networks}
     assert networks["holdout"].recipe.sampler == {"name": "subset", "share": 0.25, "seed": 4}
     assert networks["teacher"].recipe.sampler == {"name": "everything"}
     assert networks["holdout"].identity == {one.role: one.source for one in other.networks}["holdout"].identity

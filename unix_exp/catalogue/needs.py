@@ -14,7 +14,7 @@ from unix_exp.config import Settings
 from unix_exp.cost.ledger import Ledger
 from unix_exp.cost.on_meta import AtOnce
 from unix_exp.distillers.clock import Clock
-from unix_exp.distillers.distiller import Distiller
+from unix_exp.distillers.distiller import Distiller, Kind
 from unix_exp.engine import stages as sequence
 from unix_exp.engine.absent import EMBEDDING, FEATURES, LOGITS, AbsentRead
 from unix_exp.recipe import Recipe
@@ -87,7 +87,9 @@ class Ground:
         stored = self._why_not_stored(settings, recipe)
         if answers.stored and stored is None:
             ledger = self._on_stored(settings, recipe, answers)
-        others = {role: method.kind(role, method.sampler) for role in method.roles if role != STUDENT}
+        others: dict[str, Kind] = {
+            role: "frozen" if role in method.frozen else "trained" for role in method.roles if role != STUDENT
+        }
         images = ledger.first.images
         return Needs(
             labels=LABELS in read,
