@@ -20,6 +20,8 @@ from unix_exp.engine.loop import Training
 from unix_exp.engine.runtime import Runtime
 from unix_exp.recipe import Recipe
 from unix_exp.registry import Registry, criteria, distillers, samplers
+from unix_exp.run.extending import extended
+from unix_exp.run.networks import declared_roles
 from unix_exp.run.training import training_of
 from unix_exp.run.trial import Trial, tried
 from unix_exp.types import Batch, Output
@@ -121,14 +123,14 @@ def settings_of(case: Case) -> dict[str, Any]:
 
 def networks_of(case: Case) -> dict[str, nn.Module]:
     """A network for every role that the method and its sampler declare; the student is narrower than the others."""
-    roles = dict.fromkeys((*distillers[case.distiller].networks, *getattr(samplers[case.sampler], "networks", ())))
+    roles = declared_roles(settings_of(case))
     torch.manual_seed(1)
     networks: dict[str, nn.Module] = {"student": Tiny(4)}
     for role in roles:
         networks.setdefault(role, Tiny(4 if case.average else 6))
     if case.average:
         networks["teacher"].load_state_dict(networks["student"].state_dict())
-    return networks
+    return extended(settings_of(case), networks, Noise.size)
 
 
 @cache
@@ -200,7 +202,7 @@ def without_criteria() -> list[Case]:
 
 
 def objective(distiller: str) -> tuple[str, ...]:
-    return ("kd", "ce") if "teacher" in distillers[distiller].networks else ("ce",)
+    return ("kd", "ce") if distillers[distiller].networks else ("ce",)
 
 
 @pytest.fixture(scope="module", autouse=True)

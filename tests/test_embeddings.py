@@ -113,6 +113,15 @@ def test_the_contrast_alone_is_the_reference_s() -> None:
     close(x.grad, GOLDEN["crd_contrast_grad_x"])
 
 
+def test_similarities_may_be_beyond_what_float32_can_hold_the_exponential_of() -> None:
+    log_x = torch.tensor([[200.0, -200.0, 0.0, 200.0], [-200.0, 200.0, 100.0, -100.0]]).requires_grad_()
+    loss = told_apart(log_x, SIZE)
+    loss.sum().backward()
+    torch.testing.assert_close(loss, told_apart(log_x.double(), SIZE).float())
+    assert loss.isfinite().all() and log_x.grad is not None and log_x.grad.isfinite().all()
+    assert loss[1] > 500 and loss[0] > 200, "the loss of an image goes on with its logarithm"
+
+
 @every_one
 def test_the_gradient_is_that_of_the_value(case: str) -> None:
     criterion = made(case)

@@ -30,6 +30,7 @@ from unix_exp.engine.runtime import Runtime
 from unix_exp.registry import criteria, distillers, models, samplers
 from unix_exp.run import components
 from unix_exp.run.assemble import assemble
+from unix_exp.run.extending import extended
 from unix_exp.run.networks import chosen_for, declared_roles
 from unix_exp.types import Batch, Facts, Scout
 
@@ -84,7 +85,8 @@ def batch() -> Batch:
 def method(settings: Settings) -> Distiller:
     """As a run assembles it, on the GPU."""
     roles = ("student", *declared_roles(settings))
-    networks = {role: components.network(chosen_for(settings, role), role, CLASSES, seed=0) for role in roles}
+    plain = {role: components.network(chosen_for(settings, role), role, CLASSES, seed=0) for role in roles}
+    networks = extended(settings, plain, SIZE)
     shapes = {role: network.eval()(torch.zeros(BATCH, 3, SIZE, SIZE)) for role, network in networks.items()}
     facts = Facts(CLASSES, 2 * BATCH, BATCH, 1, SIZE, shapes, Clock())
     made = moved(assemble(settings, networks, facts))

@@ -27,7 +27,7 @@ GOLDEN = {
 
 def output(*maps: Tensor, stem: Tensor | None = None) -> Output:
     embedding = maps[-1].mean((2, 3))
-    return Output(embedding[:, :5], (maps[0] if stem is None else stem, *maps, embedding), embedding)
+    return Output(embedding, (maps[0] if stem is None else stem, *maps, embedding), embedding)
 
 
 def made(name: str, student: Output, teacher: Output, epoch: int = 0, **settings: Any) -> Any:
@@ -35,7 +35,10 @@ def made(name: str, student: Output, teacher: Output, epoch: int = 0, **settings
     clock.set(epoch)
     torch.manual_seed(0)
     facts = Facts(5, 64, 16, 12, 8, {"student": student, "teacher": teacher}, clock)
-    return criteria.make(name, settings, facts=facts)
+    criterion = criteria.make(name, settings, facts=facts)
+    if name == "srrl":
+        criterion.teacher_classifier = lambda embedding: 2 * embedding - embedding.flip(1)
+    return criterion
 
 
 def batch(rows: int) -> Batch:
@@ -80,6 +83,10 @@ def of_vid(criterion: Any) -> dict[str, Tensor]:
     return {**of_regressors(criterion.regressors[0]), "log_scale": criterion.log_scales[0]}
 
 
+def of_srrl(criterion: Any) -> dict[str, Tensor]:
+    return of_convolutions(criterion.connector[:2], "conv", "bn")
+
+
 HINT: dict[str, Any] = {"stage": 1}
 VID = ("w1", "log_scale")
 REFERENCES = {
@@ -95,11 +102,17 @@ REFERENCES = {
     "vid_pool": Reference("vid", ("student_map_large",), ("teacher_map_small",), {}, of_vid, of_weights=VID),
     "nst": Reference("nst", ("student_map",), ("teacher_map",)),
     "nst_pool": Reference("nst", ("student_map_large",), ("teacher_map_small",)),
+    "srrl": Reference("srrl", ("student_map",), ("teacher_map",), {}, of_srrl, of_weights=("conv_weight",)),
     "fsp": Reference(
         "fsp", ("student_map_large", "fsp_student_second"), ("fsp_teacher_first", "teacher_map_small"),
         gradients=("grad_s1", "grad_s2"),
     ),
 }  # fmt: skip
+
+
+def classified(embedding: Tensor) -> Tensor:
+    """What the golden teacher says of an embedding."""
+    return nn.functional.linear(embedding, GOLDEN["teacher_fc_weight"], GOLDEN["teacher_fc_bias"])
 
 
 def close_to(found: Tensor | None, expected: Tensor) -> None:
@@ -115,6 +128,9 @@ def test_a_loss_and_its_gradients_are_the_reference_s(case: str) -> None:
     student = output(*ours[len(stems) // 2 :], stem=stems.get("stem"))
     teacher = output(*(GOLDEN[key] for key in reference.teacher[len(stems) // 2 :]), stem=stems.get("stem_of_teacher"))
     criterion = made(reference.name, student, teacher, **reference.settings)
+    if reference.name == "srrl":
+        teacher = teacher._replace(logits=classified(teacher.embedding))
+        criterion.teacher_classifier = classified
     weights = reference.weights(criterion)
     put(case, weights)
     loss = criterion(student, teacher, batch(len(ours[0])))
@@ -156,7 +172,7 @@ def test_reviewkd_fuses_levels_as_the_reference_does() -> None:
 
 
 # What every one promises, on two small stages of which the student's are narrower, and as large or larger.
-ALL = ["at", "fitnet", "vid", "nst", "fsp", "reviewkd"]
+ALL = ["at", "fitnet", "vid", "nst", "fsp", "reviewkd", "srrl"]
 every_one = pytest.mark.parametrize("name", ALL)
 
 
@@ -228,8 +244,8 @@ def test_stages_that_do_not_match_are_refused_in_one_line(name: str) -> None:
     three = output(*drawn(0, 2, (4, 2, 1)))
     flat = Output(teacher.logits, (teacher.embedding,) * 4, teacher.embedding)
     none = Output(teacher.logits, (teacher.embedding,), teacher.embedding)
-    for student in ([three] if name != "fitnet" else []) + [flat, none]:
-        with pytest.raises(Mistake, match=rf"^criterion[. '].*{name}.*; (choose|tap)[^\n]*$"):
+    for student in ([three] if name not in ("fitnet", "srrl") else []) + [flat, none]:
+        with pytest.raises(Mistake, match=rf"^criterion[. '].*{name}.*; (choose|tap|set)[^\n]*$"):
             made(name, student, teacher)(student, teacher, batch(3))
 
 

@@ -28,7 +28,7 @@ LAYERS = [
     {"cli"},
     {"sweeps"},
     {"cluster"},
-    {"train", "dashboard", "bench", "probes", "answers", "export", "predict", "measure"},
+    {"train", "dashboard", "bench", "probes", "answers", "export", "predict", "measure", "catalogue"},
 ]
 LEVEL = {name: level for level, names in enumerate(LAYERS) for name in names}
 

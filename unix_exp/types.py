@@ -121,6 +121,7 @@ class Stage(NamedTuple):
         return self.recipe.lr_at(epoch - first) if self.follows is None else self.follows.lr_at(epoch)
 
 
+Classify: TypeAlias = "Callable[[Tensor], Tensor]"  # an embedding [N, D] -> its logits [N, C]
 Model: TypeAlias = "Callable[[Tensor], Output]"  # an nn.Module; images [N, 3, H, W] -> Output
 Terms: TypeAlias = "dict[str, Tensor]"  # weighted loss terms by name; the loss is their sum
 
@@ -149,7 +150,13 @@ class Sampler(Protocol):
 
 
 class Criterion(Protocol):
-    """How far the student is from where it should be: [N] where a loss is per image, else a scalar."""
+    """How far the student is from where it should be: [N] where a loss is per image, else a scalar.
+
+    `__call__` alone is required. A criterion may also have
+
+        teacher_classifier: Classify | None     set by a method that has a frozen teacher: its classifier
+        projector(entering: int, leaving: int)  it makes the student larger: see run/extending.py
+    """
 
     def __call__(self, student: Output, teacher: Any, batch: Batch) -> Tensor: ...  # teacher: an Output, or None
 

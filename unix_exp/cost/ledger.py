@@ -29,6 +29,7 @@ class StepCost:
     forward: float = 0.0  # the student with gradient
     other: float = 0.0  # heads, adapters, losses and further networks, forward
     backward: float = 0.0  # of all that is trained, at the price of one forward pass
+    plain_student: float | None = None  # of one image in the student without what the method adds to it, if it does
 
     @classmethod
     def of_images(cls, images: Images, student: float, teacher: float) -> StepCost:
@@ -41,7 +42,8 @@ class StepCost:
 
     def conventional(self, backward_price: float = 1) -> float:
         """Plain distillation: both networks see every image, and all of them are trained on."""
-        return self.images.given * (self.teacher + (1 + backward_price) * self.student)
+        student = self.student if self.plain_student is None else self.plain_student
+        return self.images.given * (self.teacher + (1 + backward_price) * student)
 
     def percent_of_kd(self, backward_price: float = 1) -> float | None:
         """Of a step of plain distillation; None where there is no teacher.

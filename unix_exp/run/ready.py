@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 from collections.abc import Mapping
 from dataclasses import replace
@@ -19,6 +20,7 @@ from unix_exp.engine.runtime import Runtime
 from unix_exp.models.own_input import Normalised, see_as_trained
 from unix_exp.run.checkpoint import HOUR, content_hash, read_state, remove_leftovers, write_whole
 from unix_exp.run.description import Description, described
+from unix_exp.run.extending import asking, check_larger, extended
 from unix_exp.run.foreign import json_of
 from unix_exp.run.images import recorded_of
 from unix_exp.run.networks import STUDENT, TEACHER, Network
@@ -47,6 +49,7 @@ class Ready(NamedTuple):
     seen: dict[str, Normalised | None]  # by role, how a network sees the images; None where nobody knows
     licences: dict[str, str]  # of weights that were read or published, where they are known
     measured: Measured | None  # the teacher
+    reached: Mapping[str, Measured] = {}  # by role, networks that were trained beside the student, when all is over
 
     @property
     def centres(self) -> Tensor | None:
@@ -82,7 +85,18 @@ def make_ready(plan: Plan, console: Console) -> Ready:
             networks[network.role] = frozen(module, runtime.precision_of_teacher, located.data.size, console.say)
             if network.role == TEACHER and measured is not None:
                 compare(networks[network.role], measured, network, located, console, read)
+    networks[STUDENT] = larger(plan, networks[STUDENT])
     return Ready(networks, hashes, seen, licences, measured)
+
+
+def larger(plan: Plan, student: nn.Module) -> nn.Module:
+    """The student with what its criteria add to it, made on the CPU of the weights that were read."""
+    located = plan.located
+    if asking(located.settings) is None:
+        return student
+    whole = {role: copy.deepcopy(plan.modules[role]).to("cpu") for role in (STUDENT, TEACHER)}
+    check_larger(located.settings, whole, (), located.data.size)
+    return located.runtime.settled(extended(located.settings, whole, located.data.size)[STUDENT])
 
 
 def seen_by(
@@ -120,12 +134,20 @@ def measured_teacher(
     return measure(module, network, located, plain, console, weights)
 
 
-def measured_at_the_end(ready: Ready, teacher: nn.Module, located: Located, console: Console) -> Ready:
-    """A teacher that is the student's average is what it is when the training is over."""
-    if located.teacher is None or not isinstance(located.teacher.source, Average):
-        return ready
-    found = evaluate(teacher, located.data, located.recipe.batch, located.runtime, console.watch)
-    return ready._replace(measured=Measured(found.top1, found.top5, found.centres))
+def measured_at_the_end(ready: Ready, method: nn.Module, located: Located, console: Console) -> Ready:
+    """What the training changed: a teacher that is the student's average, and networks that learned beside it."""
+    reached: dict[str, Measured] = {}
+    for network in located.networks:
+        averaged = network.role == TEACHER and isinstance(network.source, Average)
+        if averaged or (network.kind == "trained" and network.role != STUDENT):
+            module = method.get_submodule(network.role)
+            found = evaluate(module, located.data, located.recipe.batch, located.runtime, console.watch)
+            reached[network.role] = Measured(found.top1, found.top5, found.centres)
+            if averaged:
+                ready = ready._replace(measured=reached.pop(network.role))
+    for role, one in reached.items():
+        console.say(f"{role}: {one.top1:.2f} % on the test images after the last epoch")
+    return ready._replace(reached=reached)
 
 
 def compare(

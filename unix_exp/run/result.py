@@ -11,12 +11,14 @@ from unix_exp import __version__, config
 from unix_exp.engine.evaluate import Evaluation
 from unix_exp.engine.loop import Training
 from unix_exp.engine.validation import val_count
+from unix_exp.models.extended import Extended
 from unix_exp.run import provenance
 from unix_exp.run.description import Description
+from unix_exp.run.extending import EXTENDED
 from unix_exp.run.images import recorded_of
 from unix_exp.run.networks import Network
 from unix_exp.run.plan import Located, Plan
-from unix_exp.run.ready import Ready
+from unix_exp.run.ready import Measured, Ready
 from unix_exp.run.sources import Average, Fresh, FromStore
 
 
@@ -44,7 +46,7 @@ def result_of(
         "student": located.networks[0].name,
         "teacher": teacher_of(located, ready),
         "networks": {
-            network.role: network_of(network, ready.hashes.get(network.role))
+            network.role: network_of(network, ready.hashes.get(network.role), ready.reached.get(network.role))
             for network in located.networks
             if not (network.role == "student" and isinstance(network.source, Fresh))
         },
@@ -81,8 +83,10 @@ def description_of(located: Located, ready: Ready, accuracy: Mapping[str, float]
     preprocessing = data.preprocessing() if hasattr(data, "preprocessing") else None
     if preprocessing is not None and (seen := ready.seen[student.role]) is not None:
         preprocessing = preprocessing._replace(mean=tuple(seen.mean), std=tuple(seen.std))
+    trained = ready.networks[student.role]
+    made_larger = {EXTENDED: trained.made} if isinstance(trained, Extended) else {}
     return Description(
-        architecture=config.without(student.settings, "pace", "pretrained", *config.OF_WEIGHTS),
+        architecture=config.without(student.settings, "pace", "pretrained", *config.OF_WEIGHTS) | made_larger,
         classes=tuple(data.classes),
         preprocessing=preprocessing,
         accuracy=dict(accuracy),
@@ -107,7 +111,7 @@ def teacher_of(located: Located, ready: Ready) -> dict[str, Any] | None:
     }
 
 
-def network_of(network: Network, content: str | None) -> dict[str, Any]:
+def network_of(network: Network, content: str | None, reached: Measured | None) -> dict[str, Any]:
     found: dict[str, Any] = {
         "name": network.name,
         "kind": network.kind,
@@ -119,6 +123,8 @@ def network_of(network: Network, content: str | None) -> dict[str, Any]:
         found["run"] = network.source.folder.path.name
     if isinstance(network.source, Average):
         found["decay"] = network.source.decay
+    if reached is not None:
+        found |= {"top1": reached.top1, "top5": reached.top5}
     return found
 
 

@@ -26,6 +26,7 @@ from unix_exp.run import hidden_state
 from unix_exp.run.answers.choice import Choice
 from unix_exp.run.answers.parts import bytes_of, check_top, decode, encode
 from unix_exp.run.assemble import Shapes, assemble, facts_of, refuse_late
+from unix_exp.run.extending import extended
 from unix_exp.types import Batch, Dataset, Losses, Mistake, Output, Stage
 from unix_exp.words import first_line, size_in_words
 
@@ -64,7 +65,8 @@ def tried_with(
 ) -> Trial:
     """Two steps of every stage on PyTorch's meta device, where tensors have shapes and no values."""
     try:
-        shadows = {role: without_weights(network) for role, network in networks.items()}
+        bare = {role: without_weights(network) for role, network in networks.items()}
+        shadows = extended(settings, bare, data.size)
         shapes = Shapes(shadows, recipe.batch, data.size)
         clock = Clock().to("meta")
         facts = facts_of(data, recipe.batch, recipe.epochs, shapes, clock)
@@ -112,6 +114,8 @@ def check_storable(
     if "teacher" not in method.frozen:
         what = "trains its teacher" if "teacher" in method.roles else "has no teacher"
         raise Mistake(f"answers are stored, but this method {what}; leave answers out")
+    if type(method).ask is not Distiller.ask:
+        raise Mistake("answers are stored of one teacher, and this method asks in a way of its own; leave answers out")
     if not hasattr(data, "view_batches"):
         raise Mistake("answers are stored, but this data set shows no fixed views; give it view_batches(batch, view)")
     check_top(answers, len(data.classes))
