@@ -21,6 +21,7 @@ from unix_exp.engine.runtime import Runtime
 from unix_exp.recipe import Recipe
 from unix_exp.registry import Registry, criteria, distillers, samplers
 from unix_exp.run.extending import extended
+from unix_exp.run.networks import declared_roles
 from unix_exp.run.training import training_of
 from unix_exp.run.trial import Trial, tried
 from unix_exp.types import Batch, Output
@@ -122,7 +123,7 @@ def settings_of(case: Case) -> dict[str, Any]:
 
 def networks_of(case: Case) -> dict[str, nn.Module]:
     """A network for every role that the method and its sampler declare; the student is narrower than the others."""
-    roles = dict.fromkeys((*distillers[case.distiller].networks, *getattr(samplers[case.sampler], "networks", ())))
+    roles = declared_roles(settings_of(case))
     torch.manual_seed(1)
     networks: dict[str, nn.Module] = {"student": Tiny(4)}
     for role in roles:
@@ -182,6 +183,11 @@ def cases() -> list[Case]:
     return list(dict.fromkeys(made))
 
 
+def criteria_of_cases() -> list[str]:
+    with with_examples():
+        return criteria.names()
+
+
 def once_each() -> list[Case]:
     """Every component once: a criterion with a sampler that chooses and mixes, an average with the plainest method."""
     plain = [case for case in cases() if not case.chosen and not case.way]
@@ -190,8 +196,13 @@ def once_each() -> list[Case]:
     return averaged + others
 
 
+def without_criteria() -> list[Case]:
+    """Of these, every method and every sampler."""
+    return [case for case in once_each() if len(case.criteria) > 1 or case.criteria[0] in ("kd", "ce")]
+
+
 def objective(distiller: str) -> tuple[str, ...]:
-    return ("kd", "ce") if "teacher" in distillers[distiller].networks else ("ce",)
+    return ("kd", "ce") if distillers[distiller].networks else ("ce",)
 
 
 @pytest.fixture(scope="module", autouse=True)

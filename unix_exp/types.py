@@ -139,7 +139,9 @@ class Sampler(Protocol):
 
         networks: ClassVar[tuple[str, ...]]          networks beside the student that it looks at, such as ("holdout",)
         begin(epoch: int) -> Tensor | None           between epochs, where waiting is allowed: the indices to train on
+        planned(epoch: int) -> int                   how many these will be, where that is known before the run
         learned(batch: Batch, student: Output)       after the training pass: the batch as the student saw it
+        answered(batch: Batch, teacher: Output)      what the teacher says of a batch, live or stored, when it is asked
 
     and is an nn.Module with buffers where it has a memory, which is what puts it into the checkpoint.
     """

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import NamedTuple
 
 
@@ -92,6 +93,8 @@ class Ledger:
     steps_per_epoch: int
     unpriced: tuple[str, ...] = field(default=())  # operations that no rule prices
     storing: Storing | None = None  # of answers that are stored and not asked live
+    shown: tuple[int, ...] | None = None  # steps of each epoch, where a sampler knows how many images it will choose
+    at_most: bool = False  # whether a sampler chooses an epoch's images and can't say how many before the run
 
     @property
     def first(self) -> StepCost:
@@ -132,8 +135,9 @@ class Ledger:
         return 100 * self.total(steps, epochs, backward_price) / full
 
     def planned(self) -> dict[str, int]:
-        """The steps of the whole run, if every epoch sees every image."""
-        return {name: stage.epochs * self.steps_per_epoch for name, stage in self.stages.items()}
+        """The steps of the whole run; if every epoch sees every image, where a sampler has not said how many."""
+        shown = iter(self.shown or (self.steps_per_epoch,) * self.epochs)
+        return {name: sum(islice(shown, stage.epochs)) for name, stage in self.stages.items()}
 
     def planned_percent(self, backward_price: float = 1) -> float | None:
         return self.percent_of_kd(self.planned(), self.epochs, backward_price)

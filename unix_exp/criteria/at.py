@@ -10,7 +10,7 @@ from unix_exp.types import Batch, Output
 
 @criteria.register("at")
 class AT:
-    """Match the teacher's attention maps of every stage (Zagoruyko and Komodakis 2017)."""
+    """Match the teacher's attention maps of every stage (Zagoruyko and Komodakis 2017, arXiv 1612.03928)."""
 
     needs_teacher = True
 

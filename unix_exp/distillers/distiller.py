@@ -14,7 +14,7 @@ from torch.utils._pytree import tree_map_only
 from unix_exp.criteria.weighted import Weighted
 from unix_exp.distillers.scouting import Passes, scout, undivided
 from unix_exp.models.parts import classify
-from unix_exp.types import Batch, Losses, Output, Sampler, Stage
+from unix_exp.types import Batch, Losses, Mistake, Output, Sampler, Stage
 
 Kind = Literal["frozen", "trained"]
 
@@ -27,15 +27,20 @@ class Parts(NamedTuple):
     criterion: Weighted
     scouting: Callable[[], AbstractContextManager[object]] = nullcontext  # the precision in which the student scouts
     averages: Mapping[str, float] = {}  # roles that are moving averages of the student, with their decay
+    further: Mapping[str, Kind] = {}  # the roles that the method's settings add
 
 
 class Distiller(nn.Module):
     """Knows no optimiser, device, log or file. Its networks are attributes: `self.student`, `self.teacher`, ...
 
-    All that it, its sampler or its criteria keep from step to step is module state, and so in the checkpoint.
+    All that it, its sampler or its criteria keep from step to step is module state, and so in the checkpoint. Where
+    its settings decide which networks it needs, it may also have
+
+        further(settings) -> Mapping[str, Kind]      a class method: networks beside those of `networks`, by role
     """
 
     networks: ClassVar[Mapping[str, Kind]] = {"teacher": "frozen"}  # beside the student, which is always trained
+    like: ClassVar[str] = "student"  # whose architecture `further` ones have where none is chosen; or the teacher's
 
     in_names: ClassVar[bool] = True  # whether a run's name says which method it is
 
@@ -48,10 +53,12 @@ class Distiller(nn.Module):
         self.roles = tuple(parts.networks)
         for role, network in parts.networks.items():
             setattr(self, role, network)
-        self.frozen = tuple(role for role in self.roles if self.kind(role, parts.sampler) == "frozen")
+        self.frozen = tuple(role for role in self.roles if self.kind(role, parts) == "frozen")
         for role in self.frozen:
             getattr(self, role).requires_grad_(False)
         self.sampler = parts.sampler
+        if hasattr(self.sampler, "answered") and "teacher" not in self.roles:
+            raise Mistake("the sampler goes by the teacher's answers, and this method has no teacher; choose another")
         self.criterion = parts.criterion
         if "teacher" in self.frozen:  # a partial, not a closure: deepcopy of the method then copies it with the teacher
             self.criterion.give_classifier(partial(classify, parts.networks["teacher"], role="teacher"))
@@ -60,12 +67,12 @@ class Distiller(nn.Module):
         self.passes: Passes = undivided  # several processes divide a batch here, and every method has the whole output
 
     @classmethod
-    def kind(cls, role: str, sampler: Sampler | type) -> Kind:
+    def kind(cls, role: str, parts: Parts) -> Kind:
         """A network that the method trains stays trained where the sampler looks at it too."""
         if role == "student":
             return "trained"
-        looked_at: dict[str, Kind] = dict.fromkeys(getattr(sampler, "networks", ()), "frozen")
-        return (looked_at | dict(cls.networks))[role]
+        looked_at: dict[str, Kind] = dict.fromkeys(getattr(parts.sampler, "networks", ()), "frozen")
+        return (looked_at | dict(cls.networks) | dict(parts.further))[role]
 
     def train(self, mode: bool = True) -> Distiller:
         super().train(mode)
@@ -87,12 +94,16 @@ class Distiller(nn.Module):
 
     @torch.no_grad()
     def ask(self, batch: Batch) -> Output | None:
-        """The teacher's answer to a batch, stored or live; None where there is no teacher."""
-        if batch.answers is not None:
-            return batch.answers
-        if "teacher" not in self.roles:
-            return None
-        return self.passes(self.get_submodule("teacher"), batch.images)
+        """The teacher's answer to a batch, stored or live; None where there is no teacher.
+
+        A sampler that has `answered` is given it too.
+        """
+        answer = batch.answers
+        if answer is None and "teacher" in self.roles:
+            answer = self.passes(self.get_submodule("teacher"), batch.images)
+        if answer is not None and hasattr(self.sampler, "answered"):
+            self.sampler.answered(batch, answer)
+        return answer
 
     def study(self, batch: Batch) -> Output:
         """The student's output with gradient; a sampler that has `learned` is given it too."""

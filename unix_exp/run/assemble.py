@@ -19,6 +19,7 @@ from unix_exp.distillers.distiller import Distiller, Parts
 from unix_exp.engine.still import with_still_batch_norms
 from unix_exp.registry import distillers
 from unix_exp.run import components
+from unix_exp.run.networks import further_roles
 from unix_exp.types import Dataset, Facts, Mistake, Output
 
 HEADS = 2**20  # added to a run's seed, so that heads do not draw the same numbers as the student
@@ -32,6 +33,8 @@ class Shapes(Mapping[str, Output]):
         self._known: dict[str, Output] = {}
 
     def __getitem__(self, role: str) -> Output:
+        if role not in self._shadows:
+            raise Mistake(f"a component is sized by the {role}'s output, and this method has no {role}; choose another")
         if role not in self._known:
             network = self._shadows[role]
             training = network.training
@@ -39,6 +42,9 @@ class Shapes(Mapping[str, Output]):
                 self._known[role] = network.eval()(torch.empty(self._images, device="meta"))
             network.train(training)
         return self._known[role]
+
+    def __contains__(self, role: object) -> bool:
+        return role in self._shadows
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._shadows)
@@ -66,7 +72,7 @@ def assemble(
     torch.manual_seed(settings["seed"] + HEADS)
     sampler = components.sampler(settings["sampler"], facts)
     criterion = components.criterion(settings["criterion"], facts)
-    parts = Parts(networks, sampler, criterion, scouting, averages or {})
+    parts = Parts(networks, sampler, criterion, scouting, averages or {}, further_roles(settings))
     chosen = settings["distiller"]
     method: Distiller = distillers.make(chosen["name"], config.without(chosen, "name"), facts=facts, parts=parts)
     refuse_late([name for name, weight in method.named_parameters() if is_lazy(weight)])

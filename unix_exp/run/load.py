@@ -9,12 +9,13 @@ from torch import nn
 
 from unix_exp import config
 from unix_exp.models.logits import Logits
+from unix_exp.models.published import filled_elsewhere
 from unix_exp.registry import models
 from unix_exp.run.checkpoint import Differences, content_hash, load_weights, weights_in
 from unix_exp.run.description import described
 from unix_exp.run.extending import EXTENDED, built_again
 from unix_exp.run.foreign import json_of
-from unix_exp.run.networks import STUDENT
+from unix_exp.run.networks import STUDENT, chosen_for
 from unix_exp.run.seal import verify
 from unix_exp.run.sources import checkpoint_path
 from unix_exp.types import Mistake
@@ -50,14 +51,16 @@ def load(run: str | Path, role: str = STUDENT, logits: bool = False) -> nn.Modul
     made = Logits(network) if logits else network
     setattr(made, "classes", own.classes if own is not None else None)  # noqa: B010
     setattr(made, "preprocess", own.preprocessing if own is not None else None)  # noqa: B010
+    # A student of an earlier version saw the data's normalisation, whatever weights it began with.
+    setattr(made, "own_input", None if role == STUDENT else getattr(network, "own_input", None))  # noqa: B010
     return made.eval()
 
 
 def built(chosen: config.Settings, role: str, classes: int) -> nn.Module:
     """The architecture, with weights that are about to be replaced."""
     own = config.without(chosen, "name", "pace", EXTENDED, *config.OF_WEIGHTS)
-    bare = own | ({"pretrained": False} if "pretrained" in own else {})
-    made: nn.Module = models.make(chosen["name"], bare, role=role, num_classes=classes)
+    with filled_elsewhere():
+        made: nn.Module = models.make(chosen["name"], own, role=role, num_classes=classes)
     return built_again(made, chosen[EXTENDED], classes) if EXTENDED in chosen else made
 
 
@@ -83,7 +86,7 @@ def other(path: Path, result: dict[str, Any], role: str) -> tuple[Path, config.S
     if role not in known:
         raise Mistake(f"{path} has no network '{role}'; {nearest(role, [STUDENT, *known])}")
     settings, found = result["settings"], known[role]
-    chosen = settings["teacher"] if role == "teacher" else settings["networks"].get(role) or settings[STUDENT]
+    chosen = chosen_for(settings, role)
     source, name = found.get("source"), f"the {role} of {path}"
     if source == "FromFile":
         return checkpoint_path(chosen["checkpoint"], role), chosen

@@ -16,7 +16,8 @@ from unix_exp import config
 from unix_exp.config import Settings
 from unix_exp.distillers.distiller import Distiller, Kind
 from unix_exp.models.published import filled_elsewhere
-from unix_exp.registry import distillers, models, samplers
+from unix_exp.ranges import parameters_of
+from unix_exp.registry import check_settings, distillers, models, samplers
 from unix_exp.run import components
 from unix_exp.run.checkpoint import Differences, weights_in
 from unix_exp.run.folder import RunFolder
@@ -66,6 +67,8 @@ class Network(NamedTuple):
 def networks_of(whole: DictConfig, settings: Settings, fingerprint: str, classes: int) -> tuple[Network, ...]:
     """The student, and what the method and its sampler declare beside it."""
     student = settings[STUDENT]
+    if "sampler" in student:
+        raise Mistake("student.sampler is no setting of a student; choose sampler=NAME")
     for key in {"seed", "decay"} & set(student):
         raise Mistake(f"student.{key} is no setting of a student; its first weights are drawn from the run's seed=N")
     first = Network(
@@ -90,19 +93,40 @@ def seeds_of(settings: Settings, declared: Mapping[str, Kind]) -> dict[str, int]
 def declared_roles(settings: Settings) -> dict[str, Kind]:
     method = distillers[settings["distiller"]["name"]]
     sampler = samplers[settings["sampler"]["name"]]
-    roles: dict[str, Kind] = dict(getattr(method, "networks", Distiller.networks))
+    roles: dict[str, Kind] = dict(getattr(method, "networks", Distiller.networks)) | further_roles(settings)
     looked_at = (role for role in getattr(sampler, "networks", ()) if role not in roles)
     return roles | dict.fromkeys(looked_at, "frozen")
 
 
+def further_roles(settings: Settings) -> dict[str, Kind]:
+    """What the settings of a method add; they are checked first, as they may say how many."""
+    chosen = settings["distiller"]
+    method = distillers[chosen["name"]]
+    if (ask := getattr(method, "further", None)) is None:
+        return {}
+    own = config.without(chosen, "name")
+    check_settings(method, chosen["name"], own, distillers.supplied, role=distillers.kind)
+    return dict(ask({name: one.default for name, one in parameters_of(method).items()} | own))
+
+
+def not_chosen(settings: Settings, role: str) -> Settings:
+    """A network that the configuration leaves open: the student's own architecture, or the teacher's once more."""
+    further = list(further_roles(settings))
+    if role not in further or getattr(distillers[settings["distiller"]["name"]], "like", STUDENT) != TEACHER:
+        return config.without(settings[STUDENT], "checkpoint")
+    teacher = settings.get(TEACHER) or {}
+    seed = teacher.get("seed", 0) + 1 + further.index(role)
+    return config.without(teacher, *config.OF_WEIGHTS) | {"seed": seed}
+
+
 def chosen_for(settings: Settings, role: str) -> Settings:
-    """The network that the configuration chooses for a role; the student's own architecture where it chooses none."""
+    """The network that the configuration chooses for a role."""
     if role in (STUDENT, TEACHER):
         chosen: Settings = settings.get(role) or {}
     else:
         chosen = (settings.get("networks") or {}).get(role) or {}
         if "name" not in chosen:
-            chosen = config.without(settings[STUDENT], "checkpoint") | chosen
+            chosen = not_chosen(settings, role) | chosen
     if "name" not in chosen:
         choice = role if role in (STUDENT, TEACHER) else f"+model@networks.{role}"
         raise Mistake(f"distiller '{settings['distiller']['name']}' needs a {role}; choose one with {choice}=NAME")
@@ -113,6 +137,9 @@ def one_of(
     whole: DictConfig, settings: Settings, role: str, kind: Kind, seed: int, fingerprint: str, classes: int
 ) -> Network:
     chosen = chosen_for(settings, role)
+    if "sampler" in chosen and (role == TEACHER or kind == "trained"):
+        other = "choose sampler@teacher_sampler=NAME" if role == TEACHER else "it is trained with the student"
+        raise Mistake(f"{setting_of(role)}.sampler is no setting of this network; {other}")
     seed = chosen.get("seed", seed)
     if kind == "trained":
         return Network(role, kind, chosen, of_student(chosen, role), seed, fresh_classifier(role, chosen, classes))
@@ -196,6 +223,8 @@ def run_that_makes(
         OmegaConf.set_struct(asked, False)
         if role != TEACHER:
             asked.teacher = {"seed": whole.teacher.get("seed", 0), **chosen}  # none that a student begins with
+            if "sampler" in chosen:  # the images that it is trained on
+                asked.teacher_sampler = chosen["sampler"]
         recipe = config.of_teacher(asked)
         if begins_from is not None:
             recipe.student.checkpoint = begins_from

@@ -22,7 +22,7 @@ from unix_exp.run.folder import RunFolder
 from unix_exp.run.history import History
 from unix_exp.run.images import check_same, examined, recorded_of
 from unix_exp.run.mishaps import in_words
-from unix_exp.run.networks import TEACHER, setting_of
+from unix_exp.run.networks import setting_of
 from unix_exp.run.pictures import save_extremes
 from unix_exp.run.plan import Located, Plan, averages, check, locate
 from unix_exp.run.ready import Ready, make_ready, measured_at_the_end
@@ -165,8 +165,7 @@ def carry_out(plan: Plan, console: Console, command: str | None, world: World) -
             save_tensors(folder.images, values)
             hashes[folder.images.name] = content_hash(folder.images)
             save_extremes(folder.pictures, values, located.data)
-        if located.teacher is not None:
-            ready = measured_at_the_end(ready, run.method.get_submodule(TEACHER), located, console)
+        ready = measured_at_the_end(ready, run.method, located, console)
         weights = content_hash(folder.weights)
         result = result_of(plan, ready, run, reached, weights, command, recorded(views))
         result = checked(result | {"stretches": history.stretches, "files": hashes})
@@ -246,7 +245,8 @@ def introduce(plan: Plan, ready: Ready, run: Training, say: Callable[[str], None
         f"{images.learned} trained on"
     )
     share = ledger.planned_percent()
-    say(seen + (f"; {share:.2f} % of conventional KD" if share is not None else ""))
+    most = "at most " * ledger.at_most
+    say(seen + (f"; {most}{share:.2f} % of conventional KD" if share is not None else ""))
     if ledger.unpriced:
         say(f"not in this cost, because these operations have no price: {', '.join(ledger.unpriced)}")
     for remark in (*located.runtime.remarks(), *remarks.of_run(located)):

@@ -49,6 +49,7 @@ class Ready(NamedTuple):
     seen: dict[str, Normalised | None]  # by role, how a network sees the images; None where nobody knows
     licences: dict[str, str]  # of weights that were read or published, where they are known
     measured: Measured | None  # the teacher
+    reached: Mapping[str, Measured] = {}  # by role, networks that were trained beside the student, when all is over
 
     @property
     def centres(self) -> Tensor | None:
@@ -133,12 +134,20 @@ def measured_teacher(
     return measure(module, network, located, plain, console, weights)
 
 
-def measured_at_the_end(ready: Ready, teacher: nn.Module, located: Located, console: Console) -> Ready:
-    """A teacher that is the student's average is what it is when the training is over."""
-    if located.teacher is None or not isinstance(located.teacher.source, Average):
-        return ready
-    found = evaluate(teacher, located.data, located.recipe.batch, located.runtime, console.watch)
-    return ready._replace(measured=Measured(found.top1, found.top5, found.centres))
+def measured_at_the_end(ready: Ready, method: nn.Module, located: Located, console: Console) -> Ready:
+    """What the training changed: a teacher that is the student's average, and networks that learned beside it."""
+    reached: dict[str, Measured] = {}
+    for network in located.networks:
+        averaged = network.role == TEACHER and isinstance(network.source, Average)
+        if averaged or (network.kind == "trained" and network.role != STUDENT):
+            module = method.get_submodule(network.role)
+            found = evaluate(module, located.data, located.recipe.batch, located.runtime, console.watch)
+            reached[network.role] = Measured(found.top1, found.top5, found.centres)
+            if averaged:
+                ready = ready._replace(measured=reached.pop(network.role))
+    for role, one in reached.items():
+        console.say(f"{role}: {one.top1:.2f} % on the test images after the last epoch")
+    return ready._replace(reached=reached)
 
 
 def compare(

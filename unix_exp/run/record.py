@@ -67,6 +67,8 @@ class Network(TypedDict, total=False):
     identity: str | None
     source: str | None
     hash: str | None  # of its weights
+    top1: float  # accuracy on the test set after the last epoch, of a network that was trained beside the student
+    top5: float
 
 
 class Gflops(TypedDict):

@@ -9,7 +9,7 @@ from typing import Any
 from unix_exp import config
 from unix_exp.config import Settings, optimiser
 from unix_exp.run.foreign import yaml_of
-from unix_exp.run.networks import AUTO, STUDENT, Network
+from unix_exp.run.networks import AUTO, STUDENT, Network, setting_of
 from unix_exp.run.plan import Located
 from unix_exp.run.sources import Fresh
 
@@ -24,6 +24,13 @@ def of_run(located: Located) -> Iterator[str]:
     published = isinstance(student.source, Fresh) and student.settings.get("pretrained")
     if located.settings["method"] != "teacher" and published:
         yield from advice(student, "recipe", recipe, "recipe")
+    frozen: dict[str | None, str] = {}
+    for network in located.networks:
+        if (
+            network.kind == "frozen"
+            and (other := frozen.setdefault(network.source.identity, network.role)) != network.role
+        ):
+            yield f"{other} and {network.role} are the same network: +{setting_of(network.role)}.seed=N makes another"
     if located.recipe.freeze_batch_norm and isinstance(student.source, Fresh) and not published:
         yield (
             "recipe.freeze_batch_norm keeps the statistics of fresh weights, which are of no images; it is meant for "

@@ -18,7 +18,7 @@ from unix_exp.run.extending import EXTENDED
 from unix_exp.run.images import recorded_of
 from unix_exp.run.networks import Network
 from unix_exp.run.plan import Located, Plan
-from unix_exp.run.ready import Ready
+from unix_exp.run.ready import Measured, Ready
 from unix_exp.run.sources import Average, Fresh, FromStore
 
 
@@ -46,7 +46,7 @@ def result_of(
         "student": located.networks[0].name,
         "teacher": teacher_of(located, ready),
         "networks": {
-            network.role: network_of(network, ready.hashes.get(network.role))
+            network.role: network_of(network, ready.hashes.get(network.role), ready.reached.get(network.role))
             for network in located.networks
             if not (network.role == "student" and isinstance(network.source, Fresh))
         },
@@ -111,7 +111,7 @@ def teacher_of(located: Located, ready: Ready) -> dict[str, Any] | None:
     }
 
 
-def network_of(network: Network, content: str | None) -> dict[str, Any]:
+def network_of(network: Network, content: str | None, reached: Measured | None) -> dict[str, Any]:
     found: dict[str, Any] = {
         "name": network.name,
         "kind": network.kind,
@@ -123,6 +123,8 @@ def network_of(network: Network, content: str | None) -> dict[str, Any]:
         found["run"] = network.source.folder.path.name
     if isinstance(network.source, Average):
         found["decay"] = network.source.decay
+    if reached is not None:
+        found |= {"top1": reached.top1, "top5": reached.top5}
     return found
 
 

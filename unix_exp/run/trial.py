@@ -5,7 +5,7 @@ from __future__ import annotations
 import traceback
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -114,6 +114,8 @@ def check_storable(
     if "teacher" not in method.frozen:
         what = "trains its teacher" if "teacher" in method.roles else "has no teacher"
         raise Mistake(f"answers are stored, but this method {what}; leave answers out")
+    if type(method).ask is not Distiller.ask:
+        raise Mistake("answers are stored of one teacher, and this method asks in a way of its own; leave answers out")
     if not hasattr(data, "view_batches"):
         raise Mistake("answers are stored, but this data set shows no fixed views; give it view_batches(batch, view)")
     check_top(answers, len(data.classes))
@@ -169,9 +171,19 @@ def stage_by_stage(
     if answers.stored:
         look = data.train_count * next(iter(plans.values())).step.teacher
         storing = Storing(answers.count(data), look, at_once=not isinstance(answers.views, int))
-    ledger = Ledger(plans, recipe.epochs, data.train_count // recipe.batch, tuple(unpriced), storing)
+    shown, at_most = shown_of(method.sampler, sequence.length(stages), recipe.batch)
+    ledger = Ledger(plans, recipe.epochs, data.train_count // recipe.batch, tuple(unpriced), storing, shown, at_most)
     features = World.here().size == 1 or reads_features(method, batch, stages)
     return Trial(ledger, shapes, tuple(per_image), parts, features)
+
+
+def shown_of(sampler: Any, epochs: int, batch: int) -> tuple[tuple[int, ...] | None, bool]:
+    """The steps of every epoch, as far as a sampler that chooses an epoch's images knows; else, that it doesn't."""
+    if not hasattr(sampler, "begin"):
+        return None, False
+    if not hasattr(sampler, "planned"):
+        return None, True
+    return tuple(sampler.planned(epoch) // batch for epoch in range(epochs)), False
 
 
 def reads_features(method: Distiller, batch: Batch, stages: Sequence[Stage]) -> bool:
