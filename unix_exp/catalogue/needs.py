@@ -83,6 +83,7 @@ class Ground:
             method, shapes = self._assembled(settings, recipe)
             read = watched(method, marks)
             ledger = stage_by_stage(method, shapes, self.data, recipe, Choice(), ()).ledger
+            read |= marks.of(own(method))  # what it remembers, and goes by in another step or when an epoch begins
         stored = self._why_not_stored(settings, recipe)
         if answers.stored and stored is None:
             ledger = self._on_stored(settings, recipe, answers)

@@ -41,7 +41,9 @@ def papers_of(method: Method) -> str:
 
 
 def cost_of(method: Method) -> str:
-    return "-" if method.percent is None else f"{method.percent[0]:.2f}"
+    if method.percent is None or not isinstance(method.needs, Needs):
+        return "-"
+    return f"{'<= ' if method.needs.ledger.at_most else ''}{method.percent[0]:.2f}"
 
 
 def settings_of(method: Method) -> str:
@@ -119,6 +121,7 @@ def data(method: Method) -> dict[str, Any]:
         "stages": dict(needs.stages),
         "stored_answers": needs.stored is None,
         **({} if needs.stored is None else {"why_not_stored": needs.stored}),
+        "at_most": needs.ledger.at_most,
         "percent_of_kd": method.percent[0],
         "percent_of_kd_backward_2": method.percent[1],
     }
