@@ -17,7 +17,7 @@ from unix_exp import config
 CHOICES = sorted(
     f"{path.parent.name}={path.stem}"
     for path in config.choices_folder().glob("*/*.yaml")
-    if path.parent.name not in ("model", "sweep")
+    if path.parent.name not in ("model", "assistant", "sweep")
 )
 
 
