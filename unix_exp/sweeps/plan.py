@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import statistics
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -67,7 +67,7 @@ def plan(sweep: Sweep, words: tuple[str, ...]) -> list[Job]:
     return [*teachers.values(), *runs.values()]
 
 
-def teachers_of(located: Located, dataset: Callable[[Settings], Dataset], known: Mapping[str, Job]) -> dict[str, Job]:
+def teachers_of(located: Located, dataset: Callable[[Settings], Dataset], known: dict[str, Job]) -> dict[str, Job]:
     """The runs that make a run's networks, after those that make theirs."""
     found: dict[str, Job] = {}
     for network in located.networks:
