@@ -6,7 +6,7 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help demo deploy-demo results test check chaos fuzz clean
+.PHONY: help demo deploy-demo catalogue results test check chaos fuzz clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 13
@@ -30,6 +30,9 @@ deploy-demo: $(VENV)/.ready ## a folder of images to a small network in use: fin
 	$(BIN)/python -m unix_exp.export deploy/runs/resnet10t_*
 	$(BIN)/python -m unix_exp.predict deploy/runs/resnet10t_*/student-int8.onnx deploy/photos/*/0000.jpg --top 2
 	$(BIN)/python -m unix_exp.measure deploy/runs/resnet10t_*
+
+catalogue: $(VENV)/.ready ## write the table of all components in docs/methods.md anew
+	$(BIN)/python -m unix_exp.catalogue --fill docs/methods.md
 
 results: $(VENV)/.ready ## write docs/results.md and the README's results anew from the records in results/
 	$(BIN)/python -m unix_exp.report results --markdown docs/results.md --notes results/notes.md --fill README.md

@@ -20,6 +20,7 @@ from unix_exp.engine.loop import Training
 from unix_exp.engine.runtime import Runtime
 from unix_exp.recipe import Recipe
 from unix_exp.registry import Registry, criteria, distillers, samplers
+from unix_exp.run.extending import extended
 from unix_exp.run.networks import declared_roles
 from unix_exp.run.training import training_of
 from unix_exp.run.trial import Trial, tried
@@ -129,7 +130,7 @@ def networks_of(case: Case) -> dict[str, nn.Module]:
         networks.setdefault(role, Tiny(4 if case.average else 6))
     if case.average:
         networks["teacher"].load_state_dict(networks["student"].state_dict())
-    return networks
+    return extended(settings_of(case), networks, Noise.size)
 
 
 @cache
@@ -182,12 +183,22 @@ def cases() -> list[Case]:
     return list(dict.fromkeys(made))
 
 
+def criteria_of_cases() -> list[str]:
+    with with_examples():
+        return criteria.names()
+
+
 def once_each() -> list[Case]:
     """Every component once: a criterion with a sampler that chooses and mixes, an average with the plainest method."""
     plain = [case for case in cases() if not case.chosen and not case.way]
     averaged = [case for case in plain if case.average and case.distiller == "offline"]
     others = [case for case in plain if not case.average and (case.sampler != "everything" or case.criteria == ("kd",))]
     return averaged + others
+
+
+def without_criteria() -> list[Case]:
+    """Of these, every method and every sampler."""
+    return [case for case in once_each() if len(case.criteria) > 1 or case.criteria[0] in ("kd", "ce")]
 
 
 def objective(distiller: str) -> tuple[str, ...]:

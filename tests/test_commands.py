@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import subprocess
 import sys
@@ -14,23 +15,28 @@ from hydra import compose, initialize_config_dir
 
 from unix_exp import config
 
-CHOICES = sorted(
-    f"{path.parent.name}={path.stem}"
-    for path in config.choices_folder().glob("*/*.yaml")
-    if path.parent.name not in ("model", "assistant", "sweep")
-)
+
+def choices() -> list[tuple[str, ...]]:
+    """Every choice of every group; of the groups whose choices change nothing but themselves, one each at a time."""
+    alone, apart = [], []
+    for folder in sorted(config.choices_folder().iterdir()):
+        if folder.name not in ("model", "assistant", "sweep"):
+            found = [f"{folder.name}={path.stem}" for path in sorted(folder.glob("*.yaml"))]
+            (alone if any("package _global_" in path.read_text() for path in folder.glob("*.yaml")) else apart).append(
+                found
+            )
+    together = itertools.zip_longest(*apart)
+    return [(word,) for found in alone for word in found] + [tuple(filter(None, words)) for words in together]
 
 
 # What only the user knows.
 MISSING = {"dataset=folder": ("path",), "dataset=listed": ("path",), "dataset=torchvision": ("set",)}
 
 
-@pytest.mark.parametrize("choice", CHOICES)
-def test_every_choice_of_every_group_composes(choice: str) -> None:
-    config.register_resolvers()
-    extra = [f"dataset.{name}=somewhere" for name in MISSING.get(choice, ())]
-    with initialize_config_dir(str(config.choices_folder()), version_base="1.3"):
-        settings = config.resolve(compose("config", overrides=[choice, *extra]))
+@pytest.mark.parametrize("words", choices(), ids=" ".join)
+def test_every_choice_of_every_group_composes(words: tuple[str, ...]) -> None:
+    extra = [f"dataset.{name}=somewhere" for word in words for name in MISSING.get(word, ())]
+    settings = composed(*words, *extra)
     assert settings["recipe"]["lr"] > 0
 
 

@@ -97,7 +97,16 @@ def test_a_teacher_that_saw_other_contrasts_answers_as_its_own_images_ask(tiny: 
     assert found["sharper"] == found["unix"] != found["silent"]
 
 
-@pytest.mark.parametrize("spoiled", ["{", '{"classes": []}', '{"classes": ["a"], "architecture": 3}', "[1]"])
+@pytest.mark.parametrize(
+    "spoiled",
+    [
+        "{",
+        '{"classes": []}',
+        '{"classes": ["a"], "architecture": 3}',
+        "[1]",
+        '{"classes": ["a"], "architecture": {"name": "x"}, "preprocessing": null, "accuracy": 3}',
+    ],
+)
 def test_damaged_metadata_is_named(tmp_path: Path, spoiled: str) -> None:
     save_file({"weight": torch.zeros(1)}, tmp_path / "x.safetensors", {"unix_exp": spoiled})
     with pytest.raises(Mistake, match="metadata of .* is damaged"):

@@ -155,7 +155,7 @@ def of_run(run: Path) -> tuple[Loaded, Images]:
     with pytest.MonkeyPatch.context() as patched:
         patched.chdir(run.parent.parent)
         student = opened(run)
-        return student, Images.of_run(read_result(run), run, student.description, watch)
+        return student, Images.of_run(read_result(run), run, student.description, watch, None)
 
 
 def test_a_file_that_answers_otherwise_is_not_written(run: Path, tmp_path: Path) -> None:
@@ -207,8 +207,9 @@ def test_a_full_disk_for_files_of_a_moment_is_one_line() -> None:
 def test_other_images_than_the_runs_are_refused(run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     result = read_result(run)
     monkeypatch.chdir(tmp_path)
-    with pytest.raises(Mistake, match=r"images of .* cannot be used: dataset.path is 'images'; .* put the images back"):
+    with pytest.raises(Mistake, match=r"images of .* cannot be used: dataset.path is 'images'; .* with --data PATH"):
         images_of(run, result, "cpu", watch)
+    images_of(run, result, "cpu", watch, run.parent.parent / "images")
     shutil.copytree(run.parent.parent / "images", "images")
     images_of(run, result, "cpu", watch)
     shutil.copy("images/test/red/1.jpg", "images/test/red/more.jpg")

@@ -17,6 +17,7 @@ from safetensors.torch import load_file, save_file
 from unix_exp.cli.errors import in_a_group
 from unix_exp.models import published
 from unix_exp.registry import models
+from unix_exp.run.load import built
 from unix_exp.run.remarks import recipes_for_trained_weights
 from unix_exp.types import Mistake
 
@@ -91,6 +92,9 @@ def test_weights_on_this_machine_need_no_network(kind: str, monkeypatch: pytest.
     network = models[kind](arch=ARCHS[kind], pretrained=True, num_classes=10)
     assert torch.equal(network.state_dict()[FIRST[kind]], weights[FIRST[kind]])
     assert network.own_input is not None
+    monkeypatch.setattr(published, "reachable", None)  # a finished run's teacher is built again and fetches nothing
+    settings = {"name": kind, "arch": ARCHS[kind], "pretrained": True}
+    assert built(settings, "teacher", 10).own_input == network.own_input
 
 
 @every_publisher

@@ -152,6 +152,10 @@ def test_a_fifth_of_each_class_of_a_flat_folder_is_held_out(tmp_path: Path) -> N
         ({("1.png",), ("2.png",)}, PLAIN, "has 2 images in no class, such as '1.png'; put each into the folder of"),
         (halves("train", "test") | {("train", "cat", "old", "1.png")}, PLAIN, "'.*old/1.png' is in a folder within"),
         ({("cat", "1.png"), ("dog", "1.png")}, PLAIN, "has one image of each class, so none can be held out"),
+        (
+            {(half, name, "1.png") for half in ("train", "test") for name in ("cat", "dog")}, Apart(None, 0.1, 0),
+            "dataset.val is 0.1, but no class of '.*' has two images to train on; leave dataset.val away",
+        ),
         ({("cat", "1.png")}, PLAIN, "has 1 class folders; it needs two or more"),
         (set(), PLAIN, "has 0 class folders"),
         ({("test", "cat", "1.png"), ("test", "dog", "1.png")}, PLAIN, "train' is missing; images belong in train/"),
@@ -161,6 +165,14 @@ def test_a_layout_that_cannot_be_is_one_line(tmp_path: Path, files: set, apart: 
     (tmp_path / "images").mkdir()
     with pytest.raises(Mistake, match=complaint):
         listing_of(grown(tmp_path / "images", files), apart)
+
+
+def test_a_class_that_cannot_be_tested_is_named(tmp_path: Path) -> None:
+    root = flat(tmp_path / "images")
+    grown(root, {("yak", "1.png")})
+    found = listing_of(str(root), PLAIN)
+    assert Counter(found.test.labels) == {0: 2, 1: 2} and found.train.labels.count(2) == 1
+    assert found.notes[-1] == "of yak there is one image, which is trained on and not tested"
 
 
 def test_files_that_are_passed_over_are_counted(tmp_path: Path) -> None:

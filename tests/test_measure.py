@@ -30,6 +30,7 @@ from unix_exp.measure.__main__ import main
 from unix_exp.models.own_input import Normalised, see_as_trained
 from unix_exp.registry import datasets
 from unix_exp.report.__main__ import main as report
+from unix_exp.report.deployed import three_digits
 from unix_exp.run.description import Description, described
 from unix_exp.run.measured import read_measured
 from unix_exp.run.seal import checked
@@ -117,7 +118,7 @@ def test_the_report_shows_what_was_measured_and_says_what_it_cannot_show(measure
     assert len(rows) == 3
     for row, one in zip(rows[1:], found["networks"], strict=True):
         assert f",{one['name']},{one['architecture']},{one['top1']:.2f} (" in row
-        assert f'"{one["parameters"]:,}"' in row and f"{one['latency_ms']['3']['median']:.2f} (" in row
+        assert f'"{one["parameters"]:,}"' in row and f"{three_digits(one['latency_ms']['3']['median'])} (" in row
     for spoiled in ({**found, "threads": 7}, checked({**found, "identity": "other"}), {"networks": 3}, [], "{"):
         (run / "measured.json").write_text(spoiled if isinstance(spoiled, str) else json.dumps(spoiled))
         assert show("runs").code == 0
@@ -152,7 +153,8 @@ def test_the_card_is_of_this_run_and_its_code_works(measure: Command, monkeypatc
     found = json.loads((run / "measured.json").read_text())
     assert f"guesses what its teacher guesses for {found['networks'][1]['agreement']:.2f} %" in text
     assert (
-        f"{found['networks'][1]['latency_ms']['3']['median']:.2f} (" in text and "96 training images, 48 test" in text
+        f"{three_digits(found['networks'][1]['latency_ms']['3']['median'])} (" in text
+        and "96 training images, 48 test" in text
     )
     code = text.partition("```python\n")[2].partition("```")[0]
     assert run.name in code

@@ -15,14 +15,15 @@ from assembled import (
     Case,
     Tiny,
     cases,
+    criteria_of_cases,
     first_batch,
     networks_of,
     on_meta,
-    once_each,
     plugged_in,
     settings_of,
     training,
     trial_of,
+    without_criteria,
 )
 from products import Products
 from states import differences, timeless, untimed
@@ -66,7 +67,7 @@ def test_losses_and_gradients_are_finite(case: Case, precision: Any) -> None:
         assert any(gradient is not None and gradient.any() for gradient in of_student), "the student learns"
 
 
-@pytest.mark.parametrize("case", once_each(), ids=str)
+@pytest.mark.parametrize("case", without_criteria(), ids=str)
 def test_a_step_compiles_as_one_graph(case: Case, monkeypatch: pytest.MonkeyPatch) -> None:
     """With more settings it would take minutes, and says nothing new."""
     monkeypatch.setattr(assembled, "Tiny", Bare)
@@ -78,6 +79,17 @@ def test_a_step_compiles_as_one_graph(case: Case, monkeypatch: pytest.MonkeyPatc
         compiled = torch.compile(run.method, fullgraph=True, backend="eager")
         losses: Losses = compiled(first_batch(run), stage.name)
         assert losses.terms.keys() and all(term.isfinite() for term in losses.terms.values())
+
+
+@pytest.mark.parametrize("name", criteria_of_cases())
+def test_a_criterion_compiles_as_one_graph(name: str) -> None:
+    """On what two networks said: tracing these as well takes most of a second, and is done above."""
+    run = training(Case("offline", "everything", (name,)))
+    batch = first_batch(run)
+    outputs = [run.method.get_submodule(role)(batch.images) for role in ("student", "teacher")]
+    torch._dynamo.reset()
+    terms = torch.compile(run.method.criterion, fullgraph=True, backend="eager")(*outputs, batch)
+    assert terms.keys() and all(term.isfinite() for term in terms.values())
 
 
 @every_method
@@ -133,7 +145,7 @@ def test_a_captured_run_is_the_eager_run_bit_for_bit(case: Case, monkeypatch: py
         del state["optimiser"]["param_groups"][0]["lr"]  # rounded to float32 in a recording, and set in every epoch
     assert differences(*states) == []
     assert not [line for line in said if "captured" in line]
-    assert tape.replays >= 4 * 2 * len(captured.stages)
+    assert tape.replays >= sum(captured.progress.steps.values())
 
 
 @every_method

@@ -28,7 +28,7 @@ LAYERS = [
     {"cli"},
     {"sweeps"},
     {"cluster"},
-    {"train", "dashboard", "bench", "probes", "answers", "export", "predict", "measure"},
+    {"train", "dashboard", "bench", "probes", "answers", "export", "predict", "measure", "catalogue"},
 ]
 LEVEL = {name: level for level, names in enumerate(LAYERS) for name in names}
 
@@ -54,7 +54,8 @@ def test_imports_go_one_way() -> None:
             continue  # the three functions for notebooks, which import when called
         own = part_of(path)
         assert own in LEVEL, f"{own} has no place in LAYERS"
-        wrong += [(str(path), name) for name in imported(path) if name != own and LEVEL[name] > LEVEL[own]]
+        level = len(LAYERS) if path.name == "__main__.py" else LEVEL[own]  # a command, whatever package it shows
+        wrong += [(str(path), name) for name in imported(path) if name != own and LEVEL[name] > level]
     assert wrong == []
 
 

@@ -121,6 +121,7 @@ class Stage(NamedTuple):
         return self.recipe.lr_at(epoch - first) if self.follows is None else self.follows.lr_at(epoch)
 
 
+Classify: TypeAlias = "Callable[[Tensor], Tensor]"  # an embedding [N, D] -> its logits [N, C]
 Model: TypeAlias = "Callable[[Tensor], Output]"  # an nn.Module; images [N, 3, H, W] -> Output
 Terms: TypeAlias = "dict[str, Tensor]"  # weighted loss terms by name; the loss is their sum
 
@@ -138,7 +139,9 @@ class Sampler(Protocol):
 
         networks: ClassVar[tuple[str, ...]]          networks beside the student that it looks at, such as ("holdout",)
         begin(epoch: int) -> Tensor | None           between epochs, where waiting is allowed: the indices to train on
+        planned(epoch: int) -> int                   how many these will be, where that is known before the run
         learned(batch: Batch, student: Output)       after the training pass: the batch as the student saw it
+        answered(batch: Batch, teacher: Output)      what the teacher says of a batch, live or stored, when it is asked
 
     and is an nn.Module with buffers where it has a memory, which is what puts it into the checkpoint.
     """
@@ -147,7 +150,13 @@ class Sampler(Protocol):
 
 
 class Criterion(Protocol):
-    """How far the student is from where it should be: [N] where a loss is per image, else a scalar."""
+    """How far the student is from where it should be: [N] where a loss is per image, else a scalar.
+
+    `__call__` alone is required. A criterion may also have
+
+        teacher_classifier: Classify | None     set by a method that has a frozen teacher: its classifier
+        projector(entering: int, leaving: int)  it makes the student larger: see run/extending.py
+    """
 
     def __call__(self, student: Output, teacher: Any, batch: Batch) -> Tensor: ...  # teacher: an Output, or None
 

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import argparse
-import os
-import sys
 from pathlib import Path
 
 from unix_exp import stopping
+from unix_exp.cli.ending import ending
 from unix_exp.types import Mistake
 from unix_exp.words import counted, size_in_words
 
@@ -29,24 +28,13 @@ def main() -> None:
     for command in (listed, removed):
         command.add_argument("--folder", type=Path, default=Path("answers"), help="the store (answers)")
     given = parser.parse_args()
-    try:
-        with stopping.listening(), stopping.kept():
-            {"list": show, "make": make, "remove": remove}[given.command](given)
-        sys.stdout.flush()
-    except KeyboardInterrupt as stopped:
-        print(f"{str(stopped) or 'interrupted'}; the same command goes on where this one stopped", file=sys.stderr)
-        sys.exit(getattr(stopped, "code", stopping.INTERRUPTED))
-    except BrokenPipeError:
-        # The reader, such as head, has closed the pipe; the rest would be flushed into it at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    except Exception as error:
-        from unix_exp.cli.errors import in_one_line
-
-        message = in_one_line(error, getattr(given, "words", ()), getattr(given, "config_dir", None))
-        if message is None:
-            raise
-        print(f"error: {message}", file=sys.stderr)
-        sys.exit(2)
+    words, folder = getattr(given, "words", ()), getattr(given, "config_dir", None)
+    with (
+        ending(words, folder, "the same command goes on where this one stopped"),
+        stopping.listening(),
+        stopping.kept(),
+    ):
+        {"list": show, "make": make, "remove": remove}[given.command](given)
 
 
 def show(given: argparse.Namespace) -> None:

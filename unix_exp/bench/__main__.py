@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from unix_exp.cli.ending import ending
 from unix_exp.types import Mistake
 
 if TYPE_CHECKING:
@@ -41,18 +42,8 @@ def main() -> None:
     parser.add_argument("--together", type=counts, metavar="N,N", help="time several runs at once on the device "
                         "instead, such as 1,2,4: images per second in all")  # fmt: skip
     given = parser.parse_intermixed_args()
-    try:
+    with ending():
         sys.exit(bench(given))
-    except KeyboardInterrupt:
-        sys.exit(130)
-    except Exception as error:
-        from unix_exp.cli.errors import in_one_line
-
-        complaint = in_one_line(error)
-        if complaint is None:
-            raise
-        print(f"error: {complaint}", file=sys.stderr)
-        sys.exit(2)
 
 
 def counts(text: str) -> list[int]:

@@ -16,6 +16,7 @@ from unix_exp.engine.step import Means
 from unix_exp.run.answers.choice import Choice
 from unix_exp.run.answers.parts import encode
 from unix_exp.run.answers.views import Gathered
+from unix_exp.run.extending import extended
 from unix_exp.run.networks import declared_roles
 from unix_exp.run.training import training_of
 from unix_exp.run.trial import Trial
@@ -46,8 +47,9 @@ class Ours:
 def networks(case: Case) -> dict[str, nn.Module]:
     """By role, on the device, what is not trained frozen as a run has it."""
     kinds = declared_roles(case.settings)
-    made = {role: case.runtime.settled(network) for role, network in case.networks().items()}
     precision, size = case.runtime.precision_of_teacher, case.data.size
+    whole = extended(case.settings, case.networks(), size)
+    made = {role: case.runtime.settled(network) for role, network in whole.items()}
     return {role: frozen(one, precision, size) if kinds.get(role) == "frozen" else one for role, one in made.items()}
 
 

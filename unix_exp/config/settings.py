@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +21,7 @@ KEYS = (
 OF_SWEEPS = ("fail_fast",)  # say nothing about a run
 
 # Settings of a network that say where its weights come from; a teacher has them before it is chosen.
-OF_WEIGHTS = ("checkpoint", "seed", "decay", "teacher")
+OF_WEIGHTS = ("checkpoint", "seed", "decay", "sampler", "teacher")
 
 Settings = dict[str, Any]
 
@@ -37,12 +37,22 @@ def register_resolvers() -> None:
     # A batch that is not a number passes: the check of the recipe reports it.
     OmegaConf.register_new_resolver("share", share, replace=True)
     OmegaConf.register_new_resolver("half", lambda batch: batch / 2 if isinstance(batch, int) else None, replace=True)
+    OmegaConf.register_new_resolver("times", lambda one, other: computed(lambda: one * other), replace=True)
+    OmegaConf.register_new_resolver("rest", lambda part: computed(lambda: 1 - part), replace=True)
     OmegaConf.register_new_resolver("pick", lambda choice, among, other=None: among.get(choice, other), replace=True)
 
 
 def share(batch: Any, part: float) -> int | None:
     """A share of a number, such as a batch in images; at least one."""
     return max(1, int(part * batch)) if isinstance(batch, int) else None
+
+
+def computed(number: Callable[[], Any]) -> Any:
+    """A number without the last digits that arithmetic leaves; None of what is no number, which its check reports."""
+    try:
+        return round(number(), 12)
+    except TypeError:
+        return None
 
 
 def with_assistant(config: DictConfig) -> DictConfig:

@@ -5,10 +5,9 @@ from __future__ import annotations
 import argparse
 import itertools
 import json
-import os
-import sys
 
 from unix_exp import paper
+from unix_exp.cli.ending import ending
 from unix_exp.cost import show
 from unix_exp.cost.columns import Cell, cells
 from unix_exp.cost.named import price_of
@@ -30,19 +29,12 @@ def main() -> None:
     parser.add_argument("--plugins", action="append", default=[], metavar="NAME_OR_FILE",
                         help="a module or file that registers further networks; may be repeated")  # fmt: skip
     given = parser.parse_args()
-    try:
+    with ending():
         check(given)
         if given.of:
             show_networks(given)
         else:
             show_columns()
-        sys.stdout.flush()
-    except BrokenPipeError:
-        # The reader, such as head, has seen enough; what it left would be flushed into the pipe at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    except Mistake as mistake:
-        print(f"error: {' '.join(str(mistake).split())}", file=sys.stderr)
-        sys.exit(2)
 
 
 def check(given: argparse.Namespace) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from itertools import islice
 from typing import NamedTuple
 
 
@@ -28,6 +29,7 @@ class StepCost:
     forward: float = 0.0  # the student with gradient
     other: float = 0.0  # heads, adapters, losses and further networks, forward
     backward: float = 0.0  # of all that is trained, at the price of one forward pass
+    plain_student: float | None = None  # of one image in the student without what the method adds to it, if it does
 
     @classmethod
     def of_images(cls, images: Images, student: float, teacher: float) -> StepCost:
@@ -40,7 +42,8 @@ class StepCost:
 
     def conventional(self, backward_price: float = 1) -> float:
         """Plain distillation: both networks see every image, and all of them are trained on."""
-        return self.images.given * (self.teacher + (1 + backward_price) * self.student)
+        student = self.student if self.plain_student is None else self.plain_student
+        return self.images.given * (self.teacher + (1 + backward_price) * student)
 
     def percent_of_kd(self, backward_price: float = 1) -> float | None:
         """Of a step of plain distillation; None where there is no teacher.
@@ -101,6 +104,8 @@ class Ledger:
     steps_per_epoch: int
     unpriced: tuple[str, ...] = field(default=())  # operations that no rule prices
     storing: Storing | None = None  # of answers that are stored and not asked live
+    shown: tuple[int, ...] | None = None  # steps of each epoch, where a sampler knows how many images it will choose
+    at_most: bool = False  # whether a sampler chooses an epoch's images and can't say how many before the run
     beforehand: Beforehand | None = None
 
     @property
@@ -151,8 +156,9 @@ class Ledger:
         return 100 * self.total(steps, epochs, backward_price) / full
 
     def planned(self) -> dict[str, int]:
-        """The steps of the whole run, if every epoch sees every image."""
-        return {name: stage.epochs * self.steps_per_epoch for name, stage in self.stages.items()}
+        """The steps of the whole run; if every epoch sees every image, where a sampler has not said how many."""
+        shown = iter(self.shown or (self.steps_per_epoch,) * self.epochs)
+        return {name: sum(islice(shown, stage.epochs)) for name, stage in self.stages.items()}
 
     def planned_percent(self, backward_price: float = 1) -> float | None:
         return self.percent_of_kd(self.planned(), self.epochs, backward_price)

@@ -7,6 +7,7 @@ from unix_exp.cost.network import gflops
 from unix_exp.cost.operations import METHOD, Operations
 from unix_exp.cost.rules import POOLING
 from unix_exp.distillers.distiller import Distiller
+from unix_exp.models.extended import Extended
 from unix_exp.types import Batch, Losses
 
 
@@ -18,6 +19,8 @@ def step_cost(method: Distiller, batch: Batch, stage: str, size: int) -> tuple[S
     # A loss pools maps to compare them: arithmetic of the loss like its additions, which cost nothing by convention.
     pooled = {grad: counted.total(METHOD, grad, POOLING) for grad in (False, True)}
     others = [role for role in (*networks, METHOD) if role not in ("student", "teacher")]
+    student = networks["student"]
+    plain = gflops(student.backbone, size) + student.spared / 1e9 if isinstance(student, Extended) else None
     cost = StepCost(
         images=Images(
             given=len(batch.images),
@@ -25,12 +28,13 @@ def step_cost(method: Distiller, batch: Batch, stage: str, size: int) -> tuple[S
             learned=counted.seen("student", with_gradient=True),
             taught=counted.seen("teacher"),
         ),
-        student=gflops(networks["student"], size),
+        student=gflops(student, size),
         teacher=gflops(networks["teacher"], size) if "teacher" in networks else 0.0,
         scout=counted.total("student", with_gradient=False) / 1e9,
         teaching=counted.total("teacher") / 1e9,
         forward=counted.total("student", with_gradient=True) / 1e9,
         other=(sum(counted.total(role) for role in others) - sum(pooled.values())) / 1e9,
         backward=(counted.total(with_gradient=True) - pooled[True]) / 1e9,
+        plain_student=plain,
     )
     return cost, losses, tuple(sorted(counted.unpriced))

@@ -9,7 +9,10 @@ from unix_exp.types import Batch, Output
 
 @criteria.register("kd")
 class KD:
-    """Match the teacher's softened predictions: tau^2 KL(teacher || student) (Hinton, Vinyals and Dean 2015)."""
+    """Match the teacher's softened predictions: tau^2 KL(teacher || student).
+
+    (Hinton, Vinyals and Dean 2015, arXiv 1503.02531)
+    """
 
     needs_teacher = True
     plain_distillation = True  # so the names of methods leave it out

@@ -9,7 +9,10 @@ from unix_exp.types import Batch, Mistake, Output
 
 @criteria.register("sp")
 class SP:
-    """Match the teacher's similarities between images of a batch, at the last stage (Tung and Mori 2019)."""
+    """Match the teacher's similarities between images of a batch, at the last stage.
+
+    (Tung and Mori 2019, arXiv 1907.09682)
+    """
 
     needs_teacher = True
 

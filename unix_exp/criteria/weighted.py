@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.utils._pytree import tree_map_only
 
-from unix_exp.types import Batch, Criterion, Mistake, Output, Terms
+from unix_exp.types import Batch, Classify, Criterion, Mistake, Output, Terms
 
 
 class Weighted(nn.Module):
@@ -24,6 +24,12 @@ class Weighted(nn.Module):
     @property
     def needs_teacher(self) -> bool:
         return any(getattr(criterion, "needs_teacher", True) for criterion in self.criteria.values())
+
+    def give_classifier(self, classify: Classify) -> None:
+        """A frozen teacher's, to the criteria that ask for it; it is no part of their state."""
+        for criterion in self.criteria.values():
+            if hasattr(criterion, "teacher_classifier"):
+                setattr(criterion, "teacher_classifier", classify)  # noqa: B010
 
     def forward(self, student: Output, teacher: Output | None, batch: Batch) -> Terms:
         # Losses are float32 whatever the networks' precision: autocast would take SP's products back to bf16.

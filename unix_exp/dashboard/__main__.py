@@ -4,21 +4,18 @@ from __future__ import annotations
 
 import argparse
 import os
-import sys
 from pathlib import Path
 from typing import Any
 
+from unix_exp.cli.ending import ending
 from unix_exp.sinks.wandb import PROJECT, has_key
 from unix_exp.types import Mistake
 from unix_exp.words import first_line
 
 
 def main() -> None:
-    try:
+    with ending():
         run(arguments())
-    except Mistake as mistake:
-        print(f"error: {' '.join(str(mistake).split())}", file=sys.stderr)
-        sys.exit(2)
 
 
 def arguments() -> argparse.Namespace:

@@ -39,6 +39,7 @@ class Asked:
     opset: int = FIRST_OPSET
     images: int = 128  # training images that int8 is calibrated with
     check: int | None = None  # how many test images to compare on; None: all
+    moved: Path | None = None  # where the images are now
 
     def of(self, form: str, weights: str) -> dict[str, Any]:
         """What determines a file: the same again need not be written again."""
@@ -106,7 +107,7 @@ def export(
     due = [form for form in asked.formats if force or not asked.is_met(before.get(FILES[form]), form, weights)]
     if due:
         prepare_folder(out)
-        images = Images.of_run(result, run, student.description, watch)
+        images = Images.of_run(result, run, student.description, watch, asked.moved)
         network = programs.folded(load(run, logits=True), images.data.size, say)
         exporter = Exporter(network, student.description, asked, images)
         for form in due:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -28,8 +29,8 @@ class Images:
         self.wanted = wanted.normalised
 
     @classmethod
-    def of_run(cls, result: dict[str, Any], run: Any, wanted: Description, watch: Watch) -> Images:
-        return cls(images_of(run, result, "cpu", watch), wanted)
+    def of_run(cls, result: dict[str, Any], run: Any, wanted: Description, watch: Watch, moved: Path | None) -> Images:
+        return cls(images_of(run, result, "cpu", watch, moved), wanted)
 
     def seen(self, images: Tensor) -> Tensor:
         """The data's images as the student's weights want them."""

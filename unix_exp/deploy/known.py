@@ -44,10 +44,10 @@ class Known(NamedTuple):
     exports: Mapping[str, Mapping[str, Any]]
 
 
-def known(run: Path, device: str, watch: Watch, most: int | None = None) -> Known:
+def known(run: Path, device: str, watch: Watch, most: int | None = None, moved: Path | None = None) -> Known:
     """What is known of a run, its student asked about the test images, or about so many of them."""
     try:
-        of = with_data(run, device, watch)
+        of = with_data(run, device, watch, moved)
     except Mistake:
         return gathered(run, read_result(run), None)  # a run that is damaged itself says so here
     student = of_role(of, STUDENT)

@@ -97,7 +97,7 @@ def opened(path: str | Path, threads: int | None = None, device: str = "cpu") ->
     known = f"give a run's folder or a file ({', '.join(KINDS)})"
     if not given.exists():
         raise Mistake(f"{given} does not exist; {known}")
-    if given.suffix not in KINDS or not given.is_file():
+    if given.suffix.lower() not in KINDS or not given.is_file():
         raise Mistake(f"{given} is of no known kind; {known}")
     try:
         content = given.read_bytes()
@@ -109,8 +109,9 @@ def opened(path: str | Path, threads: int | None = None, device: str = "cpu") ->
 
 def of_content(file: Path, content: bytes, threads: int | None = None, device: str = "cpu") -> Loaded:
     """What a file holds, which may not be written yet."""
-    answering = opener(file.suffix).opened(file, content, threads, device)
-    return Loaded(file, file.name, file.suffix[1:], len(content), answering)
+    kind = file.suffix.lower()
+    answering = opener(kind).opened(file, content, threads, device)
+    return Loaded(file, file.name, kind[1:], len(content), answering)
 
 
 def opener(suffix: str) -> Any:

@@ -1,4 +1,7 @@
-"""Adaptive Distillation: several paths from teacher to student, their weights learned (Chennupati et al. 2021)."""
+"""Adaptive Distillation: several paths from teacher to student, their weights learned.
+
+(Chennupati, Kamani, Cheng and Chen 2021, arXiv 2110.09674)
+"""
 
 from __future__ import annotations
 

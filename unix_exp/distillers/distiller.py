@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, nullcontext
+from functools import partial
 from typing import Any, ClassVar, Literal, NamedTuple
 
 import torch
@@ -12,7 +13,8 @@ from torch.utils._pytree import tree_map_only
 
 from unix_exp.criteria.weighted import Weighted
 from unix_exp.distillers.scouting import Passes, scout, undivided
-from unix_exp.types import Batch, Losses, Output, Sampler, Stage
+from unix_exp.models.parts import classify
+from unix_exp.types import Batch, Losses, Mistake, Output, Sampler, Stage
 
 Kind = Literal["frozen", "trained"]
 
@@ -55,7 +57,11 @@ class Distiller(nn.Module):
         for role in self.frozen:
             getattr(self, role).requires_grad_(False)
         self.sampler = parts.sampler
+        if hasattr(self.sampler, "answered") and "teacher" not in self.roles:
+            raise Mistake("the sampler goes by the teacher's answers, and this method has no teacher; choose another")
         self.criterion = parts.criterion
+        if "teacher" in self.frozen:  # a partial, not a closure: deepcopy of the method then copies it with the teacher
+            self.criterion.give_classifier(partial(classify, parts.networks["teacher"], role="teacher"))
         self.scouting = parts.scouting
         self.averages = dict(parts.averages)
         self.passes: Passes = undivided  # several processes divide a batch here, and every method has the whole output
@@ -88,12 +94,16 @@ class Distiller(nn.Module):
 
     @torch.no_grad()
     def ask(self, batch: Batch) -> Output | None:
-        """The teacher's answer to a batch, stored or live; None where there is no teacher."""
-        if batch.answers is not None:
-            return batch.answers
-        if "teacher" not in self.roles:
-            return None
-        return self.passes(self.get_submodule("teacher"), batch.images)
+        """The teacher's answer to a batch, stored or live; None where there is no teacher.
+
+        A sampler that has `answered` is given it too.
+        """
+        answer = batch.answers
+        if answer is None and "teacher" in self.roles:
+            answer = self.passes(self.get_submodule("teacher"), batch.images)
+        if answer is not None and hasattr(self.sampler, "answered"):
+            self.sampler.answered(batch, answer)
+        return answer
 
     def study(self, batch: Batch) -> Output:
         """The student's output with gradient; a sampler that has `learned` is given it too."""

@@ -20,7 +20,7 @@ Weighting = Literal["learned", "uniform", "none", "ohem", "focal", "inverse_foca
 
 @distillers.register("pad")
 class Pad(Distiller):
-    """Match the teacher's embedding, then once more with each image weighted (Zhang et al. 2020)."""
+    """Match the teacher's embedding, then once more with each image weighted (Zhang et al. 2020, arXiv 2008.01458)."""
 
     def __init__(
         self,

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import argparse
 import os
-import sys
 from pathlib import Path
 
 from unix_exp import stopping
+from unix_exp.cli.ending import ending
 from unix_exp.types import Mistake
-from unix_exp.words import as_line
 
 OPSETS = (18, 25)
 
@@ -35,22 +34,12 @@ def main() -> None:
     parser.add_argument("--images", type=int, default=128, metavar="N",
                         help="training images that say how large int8's numbers get (128)")  # fmt: skip
     parser.add_argument("--check", type=int, metavar="N", help="compare on so many test images (all)")
+    parser.add_argument("--data", type=Path, metavar="PATH", help="where the images are now (as the run recorded)")
     parser.add_argument("--force", action="store_true", help="write again what is there already")
     given = parser.parse_args()
-    try:
+    with ending(interrupted="what was written is whole"), stopping.listening(), stopping.kept():
         check(given)
-        with stopping.listening(), stopping.kept():
-            run(given)
-        sys.stdout.flush()
-    except KeyboardInterrupt as stopped:
-        print(f"{str(stopped) or 'interrupted'}; what was written is whole", file=sys.stderr)
-        sys.exit(getattr(stopped, "code", stopping.INTERRUPTED))
-    except BrokenPipeError:
-        # The reader, such as head, has closed the pipe; the rest would be flushed into it at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    except Mistake as mistake:
-        print(f"error: {as_line(str(mistake))}", file=sys.stderr)
-        sys.exit(2)
+        run(given)
 
 
 def check(given: argparse.Namespace) -> None:
@@ -75,7 +64,9 @@ def run(given: argparse.Namespace) -> None:
     from unix_exp.sinks.console import Console
 
     source = given.run.expanduser()
-    asked = Asked(formats_in(given.formats), given.preprocessing == "inside", given.opset, given.images, given.check)
+    asked = Asked(
+        formats_in(given.formats), given.preprocessing == "inside", given.opset, given.images, given.check, given.data
+    )
     if given.formats is None and "onnx" not in asked.formats:
         print(f"without ONNX, which needs more packages: {EXTRA}")
     out = given.out.expanduser() if given.out is not None else source
@@ -86,8 +77,10 @@ def run(given: argparse.Namespace) -> None:
             print(f"{name} loses {lost:.2f} points of accuracy; more calibration images may help: --images")
     print(f"{out}: {', '.join(found)}")
     if out.resolve() == source.resolve():  # a run that lies elsewhere may not be written to
-        said = write_card(known(source, "cpu", Console(1).watch, asked.check))
+        said = write_card(known(source, "cpu", Console(1).watch, asked.check, asked.moved))
         print(said or f"{source / NAME}: the model card")
+    else:
+        print("python -m unix_exp.measure finds exports in the run's own folder alone")
 
 
 if __name__ == "__main__":

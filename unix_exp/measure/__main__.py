@@ -9,6 +9,7 @@ import sys
 from functools import partial
 from pathlib import Path
 
+from unix_exp.cli.ending import ending
 from unix_exp.types import Mistake
 from unix_exp.words import as_line
 
@@ -30,23 +31,10 @@ def main() -> None:
     parser.add_argument("--images", type=count, metavar="N", help="test images to look at, spread evenly (all)")
     parser.add_argument("--no-latency", action="store_true", help="measure neither time nor memory")
     parser.add_argument("--device", default="cpu", help="auto, cpu, cuda or cuda:N (cpu, where exported files run)")
+    parser.add_argument("--data", type=path, metavar="PATH", help="where the images are now (as the run recorded)")
     given = parser.parse_args()
-    try:
+    with ending():
         show(given)
-        sys.stdout.flush()
-    except KeyboardInterrupt:
-        sys.exit(130)
-    except BrokenPipeError:
-        # The reader, such as head, has seen enough; what it left would be flushed into the pipe at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    except Exception as error:
-        from unix_exp.cli.errors import in_one_line
-
-        message = in_one_line(error)
-        if message is None:
-            raise
-        print(f"error: {message}", file=sys.stderr)
-        sys.exit(2)
 
 
 def path(text: str) -> Path:
@@ -78,7 +66,9 @@ def show(given: argparse.Namespace) -> None:
     for run in given.runs:
         if run.is_dir() and not os.access(run, os.W_OK):  # said before minutes of measuring
             raise Mistake(f"nothing may be written to {run}; measure a copy of it")
-    asked = Asked(given.batches, given.repeats, given.threads, given.images, not given.no_latency, given.device)
+    asked = Asked(
+        given.batches, given.repeats, given.threads, given.images, not given.no_latency, given.device, given.data
+    )
     watch = Console(1).watch
     found, lost = [], []
     for run, measured in measure(given.runs, asked, watch):

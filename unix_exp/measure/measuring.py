@@ -43,6 +43,7 @@ class Asked(NamedTuple):
     images: int | None = None  # all test images
     latency: bool = True  # memory too
     device: str = "cpu"
+    moved: Path | None = None  # where the images are now
 
 
 class Prepared(NamedTuple):
@@ -68,7 +69,7 @@ def measure(runs: Sequence[Path], asked: Asked, watch: Watch) -> Iterator[tuple[
 
 
 def prepare(run: Path, asked: Asked, watch: Watch) -> Prepared:
-    of = with_data(run, asked.device, watch)
+    of = with_data(run, asked.device, watch, asked.moved)
     entrants, notes = entrants_of(of)
     batch = evaluation_batch(of.result["settings"]["recipe"]["batch"], of.data.size, of.device)
     alike = {one.name: one.logits for one in entrants if one.originals is None}

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from unix_exp.cli.ending import ending
 from unix_exp.predict.finding import images_in
 from unix_exp.types import Mistake
 from unix_exp.words import as_line
@@ -35,18 +35,10 @@ def main() -> None:
     parser.add_argument("--device", default="cpu", help="auto, cpu, cuda or cuda:N; ONNX files use the CPU (cpu)")
     parser.add_argument("--json", action="store_true", help="print a JSON object for each image")
     given = parser.parse_intermixed_args()
-    try:
+    with ending():
         unread = predict(given)
         sys.stdout.flush()
         sys.exit(1 if unread else 0)
-    except KeyboardInterrupt:
-        sys.exit(130)
-    except BrokenPipeError:
-        # The reader, such as head, has closed the pipe; the rest would be flushed into it at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    except Mistake as mistake:
-        print(f"error: {as_line(str(mistake))}", file=sys.stderr)
-        sys.exit(2)
 
 
 def predict(given: argparse.Namespace) -> int:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import argparse
 import json
-import sys
 from pathlib import Path
 from typing import Any
 
 import yaml
 
+from unix_exp.cli.ending import ending
 from unix_exp.types import Mistake
 
 
@@ -27,13 +27,8 @@ def main() -> None:
     parser.add_argument("--plugins", action="append", default=[], metavar="NAME_OR_FILE", help="code of your own")
     parser.add_argument("--json", action="store_true", help="print what is kept, as JSON")
     given = parser.parse_intermixed_args()
-    try:
+    with ending():
         show(given)
-    except KeyboardInterrupt:
-        sys.exit(130)
-    except Mistake as mistake:
-        print(f"error: {' '.join(str(mistake).split())}", file=sys.stderr)
-        sys.exit(2)
 
 
 def known() -> list[str]:

@@ -9,6 +9,7 @@ import webbrowser
 from pathlib import Path
 from typing import NamedTuple
 
+from unix_exp.cli.ending import ending
 from unix_exp.plots.charts import standalone
 from unix_exp.report import contents
 from unix_exp.report.blocks import Section, csv_of, figures_in
@@ -40,7 +41,7 @@ def main() -> None:
     parser.add_argument("--plugins", action="append", default=[], metavar="MODULE_OR_FILE",
                         help="import this module or Python file first; may be given several times")  # fmt: skip
     given = parser.parse_args()
-    try:
+    with ending():
         load_plugins(given.plugins)
         if given.markdown is not None:
             write_markdown(given.runs, given.markdown, given.notes, given.fill)
@@ -50,9 +51,6 @@ def main() -> None:
             raise Mistake("--fill needs --markdown FILE.md, whose figures the page shows")
         else:
             write(given.runs, given.out)
-    except Mistake as mistake:
-        print(f"error: {as_line(str(mistake))}", file=sys.stderr)
-        sys.exit(2)
     if given.open:
         shown = given.markdown or given.out / "index.html"
         webbrowser.open(shown.absolute().as_uri())

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from unix_exp.report.blocks import Block, Cell, Column, Heading, Notice, Row, Section, Table, Text
 from unix_exp.report.runs import Run
-from unix_exp.run.measured import NAME, Measured, MeasuredNetwork, read_measured
+from unix_exp.run.measured import NAME, Latency, Measured, MeasuredNetwork, read_measured
 from unix_exp.words import first_line, size_in_words
 
 TITLE = "Networks in use"
@@ -33,6 +33,7 @@ def sections(runs: Sequence[Run]) -> list[Section]:
 def said(found: Sequence[tuple[Run, Measured]]) -> list[str]:
     """What holds for the whole table, each sentence once."""
     how = [f"{line[:1].upper()}{line[1:]}." for _, one in found for line in one["how"]]
+    how += [f"The medians are of {often} times." for often in how_often([one for _, one in found])]
     notes = [f"{run.path.name}: {note}." for run, one in found for note in one["notes"]]
     return list(dict.fromkeys([*how, *notes])) or ["Neither times nor memory were measured."]
 
@@ -59,7 +60,7 @@ def head_of(batches: Sequence[int]) -> list[str | Column]:
     ]
     for batch in batches:
         head += [
-            Column("ms", f"batch {batch}", "median; 10th to 90th percentile; how often it was timed"),
+            Column("ms", f"batch {batch}", "median; 10th to 90th percentile"),
             Column("images/s", f"batch {batch}"),
             Column("memory", f"batch {batch}"),
         ]
@@ -89,10 +90,26 @@ def cells(one: MeasuredNetwork, batches: Sequence[str]) -> list[str | Cell]:
         latency, speed = one.get("latency_ms", {}).get(batch), one.get("images_per_second", {}).get(batch)
         held = one.get("peak_bytes", {}).get(batch)
         found += [
-            UNTIMED
-            if latency is None
-            else f"{latency['median']:.2f} ({latency['p10']:.2f} to {latency['p90']:.2f}; {latency['n']})",
-            UNTIMED if speed is None else f"{speed:,.1f}",
+            UNTIMED if latency is None else timed(latency),
+            UNTIMED if speed is None else three_digits(speed),
             UNTIMED if held is None else size_in_words(held),
         ]
     return found
+
+
+def how_often(found: Sequence[Measured]) -> list[str]:
+    """How often networks were timed: a slow one less often."""
+    counts = {
+        one["n"] for run in found for network in run["networks"] for one in network.get("latency_ms", {}).values()
+    }
+    return [f"{min(counts)} to {max(counts)}" if len(counts) > 1 else str(*counts)] if counts else []
+
+
+def timed(latency: Latency) -> Cell:
+    median, low, high = (three_digits(latency[name]) for name in ("median", "p10", "p90"))
+    return Cell(f"{median} ({low}\N{EN DASH}{high})", hint=f"timed {latency['n']} times")
+
+
+def three_digits(value: float) -> str:
+    """Three that mean something, and no more than that of a small number."""
+    return f"{value:,.0f}" if value >= 100 else f"{value:.1f}" if value >= 10 else f"{value:.2f}"

@@ -53,6 +53,11 @@ class Description:
             raise ValueError("its classes are no names")
         if not isinstance(architecture, dict) or not isinstance(architecture.get("name"), str):
             raise ValueError("it names no architecture")
+        accuracy, licences = own.get("accuracy", {}), own.get("licences", {})
+        if not isinstance(accuracy, dict) or not all(isinstance(one, (int, float)) for one in accuracy.values()):
+            raise ValueError("its accuracy is no number")
+        if not isinstance(licences, dict) or not all(isinstance(one, str) for one in licences.values()):
+            raise ValueError("its licences are no names")
         prepared = None if plain is None else Preprocessing.of(plain)
         return cls(**own | {"classes": tuple(classes), "preprocessing": prepared})
 

@@ -9,9 +9,11 @@ from torch import nn
 
 from unix_exp import config
 from unix_exp.models.logits import Logits
+from unix_exp.models.published import filled_elsewhere
 from unix_exp.registry import models
 from unix_exp.run.checkpoint import Differences, content_hash, load_weights, weights_in
 from unix_exp.run.description import described
+from unix_exp.run.extending import EXTENDED, built_again
 from unix_exp.run.foreign import json_of
 from unix_exp.run.networks import STUDENT, chosen_for
 from unix_exp.run.seal import verify
@@ -36,6 +38,9 @@ def load(run: str | Path, role: str = STUDENT, logits: bool = False) -> nn.Modul
     file, chosen = (path / "student.safetensors", settings[STUDENT]) if role == STUDENT else other(path, result, role)
     if not file.is_file():
         raise Mistake(f"{file} does not exist; the run's folder is not whole")
+    own = described(file)
+    if role == STUDENT and own is not None and EXTENDED in own.architecture:
+        chosen = {**chosen, EXTENDED: own.architecture[EXTENDED]}
     network = built(chosen, role, result.get("classes") or classes_in(file, built(chosen, role, 1)))
     load_weights(network, file, config.network_name(chosen))
     recorded = (
@@ -44,18 +49,19 @@ def load(run: str | Path, role: str = STUDENT, logits: bool = False) -> nn.Modul
     if recorded not in (None, content_hash(file)):
         raise Mistake(f"{file} is not the {role} of {path} any more; its content has changed since the run")
     made = Logits(network) if logits else network
-    own = described(file)
     setattr(made, "classes", own.classes if own is not None else None)  # noqa: B010
     setattr(made, "preprocess", own.preprocessing if own is not None else None)  # noqa: B010
+    # A student of an earlier version saw the data's normalisation, whatever weights it began with.
+    setattr(made, "own_input", None if role == STUDENT else getattr(network, "own_input", None))  # noqa: B010
     return made.eval()
 
 
 def built(chosen: config.Settings, role: str, classes: int) -> nn.Module:
     """The architecture, with weights that are about to be replaced."""
-    own = config.without(chosen, "name", "pace", *config.OF_WEIGHTS)
-    bare = own | ({"pretrained": False} if "pretrained" in own else {})
-    made: nn.Module = models.make(chosen["name"], bare, role=role, num_classes=classes)
-    return made
+    own = config.without(chosen, "name", "pace", EXTENDED, *config.OF_WEIGHTS)
+    with filled_elsewhere():
+        made: nn.Module = models.make(chosen["name"], own, role=role, num_classes=classes)
+    return built_again(made, chosen[EXTENDED], classes) if EXTENDED in chosen else made
 
 
 def read_result(path: Path) -> dict[str, Any]:

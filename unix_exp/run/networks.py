@@ -67,6 +67,8 @@ class Network(NamedTuple):
 def networks_of(whole: DictConfig, settings: Settings, fingerprint: str, classes: int) -> tuple[Network, ...]:
     """The student, and what the method and its sampler declare beside it."""
     student = settings[STUDENT]
+    if "sampler" in student:
+        raise Mistake("student.sampler is no setting of a student; choose sampler=NAME")
     for key in (set(config.OF_WEIGHTS) - {"checkpoint"}) & set(student):
         raise Mistake(f"student.{key} is no setting of a student; its first weights are drawn from the run's seed=N")
     first = Network(
@@ -135,6 +137,9 @@ def one_of(
     whole: DictConfig, settings: Settings, role: str, kind: Kind, seed: int, fingerprint: str, classes: int
 ) -> Network:
     chosen = chosen_for(settings, role)
+    if "sampler" in chosen and (role == TEACHER or kind == "trained"):
+        other = "choose sampler@teacher_sampler=NAME" if role == TEACHER else "it is trained with the student"
+        raise Mistake(f"{setting_of(role)}.sampler is no setting of this network; {other}")
     seed = chosen.get("seed", seed)
     if kind == "trained":
         return Network(role, kind, chosen, of_student(chosen, role), seed, fresh_classifier(role, chosen, classes))
@@ -221,6 +226,8 @@ def run_that_makes(
         OmegaConf.set_struct(asked, False)
         if role != TEACHER:
             asked.teacher = {"seed": whole.teacher.get("seed", 0), **chosen}  # none that a student begins with
+            if "sampler" in chosen:  # the images that it is trained on
+                asked.teacher_sampler = chosen["sampler"]
         recipe = config.of_teacher(asked)
         if begins_from is not None:
             recipe.student.checkpoint = begins_from

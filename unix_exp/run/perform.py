@@ -253,7 +253,8 @@ def introduce(plan: Plan, ready: Ready, run: Training, say: Callable[[str], None
         f"{images.learned} trained on"
     )
     share = ledger.planned_percent()
-    say(seen + (f"; {share:.2f} % of conventional KD" if share is not None else ""))
+    most = "at most " * ledger.at_most
+    say(seen + (f"; {most}{share:.2f} % of conventional KD" if share is not None else ""))
     if ledger.unpriced:
         say(f"not in this cost, because these operations have no price: {', '.join(ledger.unpriced)}")
     for remark in (*located.runtime.remarks(), *remarks.of_run(located)):

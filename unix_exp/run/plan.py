@@ -14,6 +14,7 @@ from unix_exp.engine.runtime import Runtime
 from unix_exp.recipe import Recipe
 from unix_exp.run import components
 from unix_exp.run.answers.choice import Choice
+from unix_exp.run.extending import check_larger
 from unix_exp.run.folder import RunFolder
 from unix_exp.run.networks import TEACHER, Network, determining, networks_of
 from unix_exp.run.sources import Average, FromFile
@@ -78,6 +79,7 @@ def check(located: Located) -> Plan:
     for network in located.networks:
         if isinstance(network.source, FromFile):  # a file that does not fit is found before anything is loaded
             network.source.fill(modules[network.role], network.name, say=lambda _: None)
+    check_larger(located.settings, modules, averages(located.networks), located.data.size)
     return Plan(located, modules, tried(located.settings, modules, located.data, located.recipe, located.answers))
 
 

@@ -52,9 +52,9 @@ def normalisation_of(preprocessing: Preprocessing) -> Normalised:
 
 
 def own_of(network: nn.Module) -> Normalised | None:
-    """What a loaded network was trained with; None for runs of earlier versions, which saw the data's."""
+    """What a loaded network was trained with, or its weights' publisher says; None: the data's normalisation."""
     preprocess: Any = network.preprocess
-    return None if preprocess is None else normalisation_of(preprocess)
+    return getattr(network, "own_input", None) if preprocess is None else normalisation_of(preprocess)
 
 
 def complete(name: str, settings: Mapping[str, Any]) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 from collections.abc import Mapping
 from dataclasses import replace
@@ -19,6 +20,7 @@ from unix_exp.engine.runtime import Runtime
 from unix_exp.models.own_input import Normalised, see_as_trained
 from unix_exp.run.checkpoint import HOUR, content_hash, read_state, remove_leftovers, write_whole
 from unix_exp.run.description import Description, described
+from unix_exp.run.extending import asking, check_larger, extended
 from unix_exp.run.foreign import json_of
 from unix_exp.run.images import recorded_of
 from unix_exp.run.networks import STUDENT, TEACHER, Network
@@ -83,7 +85,18 @@ def make_ready(plan: Plan, console: Console) -> Ready:
             networks[network.role] = frozen(module, runtime.precision_of_teacher, located.data.size, console.say)
             if network.role == TEACHER and measured is not None:
                 compare(networks[network.role], measured, network, located, console, read)
+    networks[STUDENT] = larger(plan, networks[STUDENT])
     return Ready(networks, hashes, seen, licences, measured)
+
+
+def larger(plan: Plan, student: nn.Module) -> nn.Module:
+    """The student with what its criteria add to it, made on the CPU of the weights that were read."""
+    located = plan.located
+    if asking(located.settings) is None:
+        return student
+    whole = {role: copy.deepcopy(plan.modules[role]).to("cpu") for role in (STUDENT, TEACHER)}
+    check_larger(located.settings, whole, (), located.data.size)
+    return located.runtime.settled(extended(located.settings, whole, located.data.size)[STUDENT])
 
 
 def seen_by(

@@ -11,9 +11,11 @@ from unix_exp import __version__, config
 from unix_exp.engine.evaluate import Evaluation
 from unix_exp.engine.loop import Training
 from unix_exp.engine.validation import val_count
+from unix_exp.models.extended import Extended
 from unix_exp.run import provenance
 from unix_exp.run.charged import paid_once
 from unix_exp.run.description import Description
+from unix_exp.run.extending import EXTENDED
 from unix_exp.run.images import recorded_of
 from unix_exp.run.networks import Network
 from unix_exp.run.plan import Located, Plan
@@ -82,8 +84,10 @@ def description_of(located: Located, ready: Ready, accuracy: Mapping[str, float]
     preprocessing = data.preprocessing() if hasattr(data, "preprocessing") else None
     if preprocessing is not None and (seen := ready.seen[student.role]) is not None:
         preprocessing = preprocessing._replace(mean=tuple(seen.mean), std=tuple(seen.std))
+    trained = ready.networks[student.role]
+    made_larger = {EXTENDED: trained.made} if isinstance(trained, Extended) else {}
     return Description(
-        architecture=config.without(student.settings, "pace", "pretrained", *config.OF_WEIGHTS),
+        architecture=config.without(student.settings, "pace", "pretrained", *config.OF_WEIGHTS) | made_larger,
         classes=tuple(data.classes),
         preprocessing=preprocessing,
         accuracy=dict(accuracy),

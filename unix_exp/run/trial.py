@@ -5,7 +5,7 @@ from __future__ import annotations
 import traceback
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -26,6 +26,7 @@ from unix_exp.run import hidden_state
 from unix_exp.run.answers.choice import Choice
 from unix_exp.run.answers.parts import bytes_of, check_top, decode, encode
 from unix_exp.run.assemble import Shapes, assemble, facts_of, refuse_late
+from unix_exp.run.extending import extended
 from unix_exp.types import Batch, Dataset, Losses, Mistake, Output, Stage
 from unix_exp.words import first_line, size_in_words
 
@@ -64,7 +65,8 @@ def tried_with(
 ) -> Trial:
     """Two steps of every stage on PyTorch's meta device, where tensors have shapes and no values."""
     try:
-        shadows = {role: without_weights(network) for role, network in networks.items()}
+        bare = {role: without_weights(network) for role, network in networks.items()}
+        shadows = extended(settings, bare, data.size)
         shapes = Shapes(shadows, recipe.batch, data.size)
         clock = Clock().to("meta")
         facts = facts_of(data, recipe.batch, recipe.epochs, shapes, clock)
@@ -169,9 +171,19 @@ def stage_by_stage(
     if answers.stored:
         look = data.train_count * next(iter(plans.values())).step.teacher
         storing = Storing(answers.count(data), look, at_once=not isinstance(answers.views, int))
-    ledger = Ledger(plans, recipe.epochs, data.train_count // recipe.batch, tuple(unpriced), storing)
+    shown, at_most = shown_of(method.sampler, sequence.length(stages), recipe.batch)
+    ledger = Ledger(plans, recipe.epochs, data.train_count // recipe.batch, tuple(unpriced), storing, shown, at_most)
     features = World.here().size == 1 or reads_features(method, batch, stages)
     return Trial(ledger, shapes, tuple(per_image), parts, features)
+
+
+def shown_of(sampler: Any, epochs: int, batch: int) -> tuple[tuple[int, ...] | None, bool]:
+    """The steps of every epoch, as far as a sampler that chooses an epoch's images knows; else, that it doesn't."""
+    if not hasattr(sampler, "begin"):
+        return None, False
+    if not hasattr(sampler, "planned"):
+        return None, True
+    return tuple(sampler.planned(epoch) // batch for epoch in range(epochs)), False
 
 
 def reads_features(method: Distiller, batch: Batch, stages: Sequence[Stage]) -> bool:

@@ -10,7 +10,10 @@ from unix_exp.types import Batch, Scout
 
 @samplers.register("mixup")
 class Mixup:
-    """Keep k random images and mix them all alike: mixup without uncertainty. Never scouts."""
+    """Keep k random images and mix them all alike: mixup without uncertainty. Never scouts.
+
+    (Zhang, Cisse, Dauphin and Lopez-Paz 2018, arXiv 1710.09412)
+    """
 
     mixes: ClassVar[bool] = True
 

@@ -11,7 +11,10 @@ from unix_exp.types import Batch, Scout
 
 @samplers.register("nonadaptive")
 class Nonadaptive:
-    """Keep the k least certain images and mix them all alike: UNIX with a correction of 1 everywhere."""
+    """Keep the k least certain images and mix them all alike: UNIX with a correction of 1 everywhere.
+
+    (Xu, Liu and Loy 2020, arXiv 2012.09413, as an ablation)
+    """
 
     mixes: ClassVar[bool] = True
 

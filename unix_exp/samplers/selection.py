@@ -1,12 +1,17 @@
-"""Keeping a part of a batch."""
+"""Keeping a part of a batch, or of an epoch's images."""
 
 from __future__ import annotations
+
+from typing import Annotated, TypeAlias
 
 import torch
 from torch import Tensor
 from torch.utils._pytree import tree_map_only
 
-from unix_exp.types import Batch, Mistake
+from unix_exp.ranges import Range
+from unix_exp.types import Batch, Facts, Mistake
+
+Part: TypeAlias = Annotated[float, Range(0, 1, above=True)]  # of the training images
 
 
 def how_many(k: int | None, batch_size: int) -> int:
@@ -28,3 +33,13 @@ def take(batch: Batch, rows: Tensor) -> Batch:
 def shuffled(batch: Batch) -> Tensor:
     """A random order of the rows, drawn on the device; ranked noise works on every backend, randperm does not."""
     return torch.rand(batch.index.shape[0], device=batch.index.device).argsort()
+
+
+def highest(batch: Batch, score: Tensor, k: int | None) -> Batch:
+    """The k images of a batch with the highest scores, the highest first."""
+    return take(batch, score.argsort(descending=True)[: how_many(k, batch.images.shape[0])])
+
+
+def part_of(facts: Facts, share: float) -> int:
+    """How many images a share of the training set is, at least one batch."""
+    return min(facts.train_count, max(facts.batch, int(share * facts.train_count + 1e-6)))

@@ -8,7 +8,10 @@ from unix_exp.types import Batch, Scout
 
 @samplers.register("uncertain")
 class Uncertain:
-    """Keep the k least certain images as they are: uncertainty without mixup."""
+    """Keep the k least certain images as they are: uncertainty without mixup.
+
+    (Xu, Liu and Loy 2020, arXiv 2012.09413, as an ablation)
+    """
 
     def __init__(
         self, k: int | None = None, uncertainty: Uncertainty = "entropy", scout_mode: ScoutMode = "train"

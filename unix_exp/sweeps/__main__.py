@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import argparse
 import collections
-import os
 import shlex
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from unix_exp.cli.ending import ending
 from unix_exp.config import compose
 from unix_exp.sweeps import grid
 from unix_exp.sweeps.size import check_size
@@ -42,7 +41,7 @@ def main() -> None:
     if unknown := [word for word in more if word.startswith("-")]:
         parser.error(f"unrecognized arguments: {' '.join(unknown)}")
     given.words += more
-    try:
+    with ending(words_of(given), given.config_dir):
         check_words(given.words)
         if given.command != "list":
             grid.check_one_sweep(words_of(given))
@@ -50,25 +49,11 @@ def main() -> None:
         check_size(words_of(given), given.config_dir)
         with compose.hydra_ready(given.config_dir):
             {"list": list_sweeps, "plan": show_plan, "wandb": show_wandb}[given.command](given)
-        sys.stdout.flush()
-    except KeyboardInterrupt:
-        sys.exit(130)
-    except BrokenPipeError:
-        # The reader, such as head, has closed the pipe; the rest would be flushed into it at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    except Exception as error:
-        from unix_exp.cli.errors import in_one_line
-
-        message = in_one_line(error, words_of(given), given.config_dir)
-        if message is None:
-            raise
-        print(f"error: {message}", file=sys.stderr)
-        sys.exit(2)
 
 
 def words_of(given: argparse.Namespace) -> list[str]:
     """The overrides of the command that runs the sweep."""
-    return [f"sweep={given.sweep}", *given.words] if "sweep" in given else [*given.words]
+    return [f"sweep={given.sweep.removeprefix('sweep=')}", *given.words] if "sweep" in given else [*given.words]
 
 
 def flags_of(given: argparse.Namespace) -> list[str]:
