@@ -282,6 +282,8 @@ def test_rho_s_holdout_network_is_trained_on_what_is_held_out() -> None:
     assert networks["holdout"].recipe.sampler == {"name": "subset", "share": 0.25, "seed": 4}
     assert networks["teacher"].recipe.sampler == {"name": "everything"}
     assert networks["holdout"].identity == {one.role: one.source for one in other.networks}["holdout"].identity
+    smaller: Any = locate(composed(*words, "+model@networks.holdout=resnet14")).networks[-1].source
+    assert smaller.recipe.student.name == "resnet14" and smaller.recipe.sampler == networks["holdout"].recipe.sampler
 
 
 @pytest.mark.parametrize(

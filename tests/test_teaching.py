@@ -1,4 +1,4 @@
-"""Other ways to teach: by each other, by one's own average, from clean images, by several teachers."""
+"""Other ways to teach: by each other, by one's own average, from clean images, by several teachers, in a chain."""
 
 from __future__ import annotations
 
@@ -21,7 +21,8 @@ from unix_exp.criteria.logits import precise
 from unix_exp.distillers.ensemble import mean_of_predictions
 from unix_exp.engine.loop import Training
 from unix_exp.registry import criteria, datasets
-from unix_exp.run.plan import Located, locate
+from unix_exp.run import remarks
+from unix_exp.run.plan import locate
 from unix_exp.samplers.everything import Everything
 from unix_exp.types import Batch, Losses, Mistake
 
@@ -29,6 +30,12 @@ from unix_exp.types import Batch, Losses, Mistake
 @pytest.fixture(autouse=True)
 def own_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
+
+
+def located(*jobs: tuple[str, ...]) -> list[Any]:
+    """Which run each of some commands means, without training anything."""
+    with compose.hydra_ready():
+        return [locate(compose.composed((*SHORT, *words))) for words in jobs]
 
 
 def result() -> dict[str, Any]:
@@ -229,20 +236,20 @@ def test_teachers_hundreds_apart_have_a_finite_mean(kind: torch.dtype) -> None:
     assert mean.isfinite().all()
 
 
-def located(*words: str) -> Located:
-    with compose.hydra_ready():
-        return locate(compose.composed((*SHORT, *words)))
-
-
 def test_a_teacher_that_is_not_chosen_is_the_first_one_from_the_next_seed() -> None:
-    chosen = located("experiment=ensemble", "teacher=resnet14", "distiller.teachers=3")
-    alone = [located("teacher=resnet14", f"teacher.seed={seed}").teacher for seed in (1000, 1001, 1002)]
+    words = ("experiment=ensemble", "teacher=resnet14")
+    plain = [("teacher=resnet14", f"teacher.seed={seed}") for seed in (1000, 1001, 1002)]
+    chosen, other, *alone = located(
+        (*words, "distiller.teachers=3"), (*words, "+model@networks.teacher_2=resnet14"), *plain
+    )
     assert [network.role for network in chosen.networks] == ["student", "teacher", "teacher_2", "teacher_3"]
-    assert [one.source.identity for one in chosen.networks[1:]] == [one.source.identity for one in alone if one]
-    other = located("experiment=ensemble", "teacher=resnet14", "+model@networks.teacher_2=resnet20")
-    alone = [located("teacher=resnet20").teacher]
-    assert [one.source.identity for one in other.networks[2:]] == [one.source.identity for one in alone if one]
-    assert len({one.identity for one in (chosen, other)}) == 2
+    assert [one.source.identity for one in chosen.networks[1:]] == [one.teacher.source.identity for one in alone]
+    assert {one.source.identity for one in other.networks[1:]} == {alone[0].teacher.source.identity}
+    assert chosen.identity != other.identity
+    assert [line for line in remarks.of_run(other) if "are the same network" in line] == [
+        "teacher and teacher_2 are the same network: +networks.teacher_2.seed=N makes another"
+    ]
+    assert not list(remarks.of_run(chosen))
 
 
 def test_every_teacher_of_an_ensemble_is_paid_for(taught_short: None) -> None:
@@ -271,3 +278,76 @@ def test_every_teacher_of_an_ensemble_is_paid_for(taught_short: None) -> None:
 def test_an_ensemble_that_cannot_be_is_refused_in_one_line(words: tuple[str, ...], complaint: str) -> None:
     with pytest.raises(Mistake, match=complaint):
         unix_exp.fit(*SHORT, "experiment=ensemble", *words)
+
+
+CHAIN = ("experiment=takd", "teacher=resnet8", "assistant=resnet14")
+
+
+def test_an_assistant_is_a_distilled_run_whose_student_teaches() -> None:
+    label = "experiment=kd_label"
+    chosen, same_run, ordinary, written_out, *changed = located(
+        CHAIN,
+        (label, "teacher=resnet8", "student=resnet14", "seed=1000"),
+        (label, "teacher=resnet8"),
+        (label, "teacher=resnet14", "+model@teacher.teacher=resnet8"),
+        *((*CHAIN, word) for word in ("teacher.seed=3", "criterion.kd.tau=2", "teacher_recipe.epochs=2")),
+    )
+    making = locate(chosen.teacher.source.recipe)
+    assert making.identity == same_run.identity == chosen.teacher.source.identity
+    assert making.folder.path.parent == Path("teachers")
+    assert making.teacher.source.identity == ordinary.teacher.source.identity  # type: ignore[union-attr]
+    assert chosen.folder.path.name.startswith("resnet8_resnet14_resnet8-shapes-takd-s0-")
+    assert written_out.identity == chosen.identity, "teacher.teacher says the same"
+    every = [chosen, ordinary, *changed]
+    assert len({one.identity for one in every}) == len(every)
+    assert len({one.teacher.source.identity for one in every}) == len(every), "the assistants too"
+
+
+def test_the_assistants_of_a_sweep_share_their_teacher() -> None:
+    with compose.hydra_ready():
+        first, second = compose.expanded([*CHAIN[:2], "assistant=resnet14,resnet20"])
+    found = located(first, second)
+    makers = [locate(one.teacher.source.recipe) for one in found]
+    assert found[0].identity != found[1].identity and makers[0].identity != makers[1].identity
+    assert makers[0].teacher.source.identity == makers[1].teacher.source.identity  # type: ignore[union-attr]
+
+
+def test_the_assistant_s_training_is_charged_whole_and_beside_the_teacher_s_distillation(taught_short: None) -> None:
+    words = (*CHAIN, "recipe.epochs=2")
+    trained(*words, stop=1)
+    record = trained(*words)[-1]  # continued
+    teacher, assistant = forward_of("resnet8", "resnet14")
+    for price, name in ((1, ""), (2, "_backward_2")):
+        of_assistant = 2 * 48 * (teacher + (1 + price) * assistant)
+        total = of_assistant + 2 * 48 * (assistant + (1 + price) * teacher)  # the student is a ResNet8 too
+        assert record.values[f"cost/total_gflops{name}"] == pytest.approx(total)
+        plain = 2 * 48 * (teacher + (1 + price) * teacher)
+        assert record.values[f"cost/percent_of_kd{name}"] == pytest.approx(100 * total / plain)
+    assert record.values["cost/beforehand_gflops"] == pytest.approx(2 * 48 * (teacher + 2 * assistant))
+    found = result()
+    assert found["cost"]["gflops"]["beforehand_gflops"] == record.values["cost/beforehand_gflops"]
+    assert (found["teacher"]["name"], found["networks"]["teacher"]["source"]) == ("resnet14", "FromStore")
+    (of_first,) = found["cost"]["once"].items()
+    assert of_first[0] == "teacher of teacher" and of_first[1]["gflops"] == pytest.approx(48 * 2 * teacher)
+    assert len(list(Path("teachers").glob("*-s1000-*"))) == 2
+
+
+@pytest.mark.parametrize(
+    ("words", "complaint"),
+    [
+        (
+            ("~teacher", "assistant=resnet14"),
+            "teacher is not chosen; an assistant learns from a teacher: tea",
+        ),
+        (
+            ("+model@teacher.teacher=resnet8", "teacher.checkpoint=x.pth"),
+            "teacher.teacher teaches a teacher that is ma",
+        ),
+        (("+teacher.teacher=5",), r"teacher.teacher is 5; choose one with \+model@teacher.teacher=NAME"),
+        (("+student.teacher=5",), "student.teacher is no setting of a student"),
+        ((*CHAIN, "recipe.batch=64"), "recipe.batch is 64, but the dataset has 48 training images"),
+    ],
+)
+def test_a_chain_that_cannot_be_is_refused_in_one_line(words: tuple[str, ...], complaint: str) -> None:
+    with pytest.raises(Mistake, match=complaint):
+        unix_exp.fit(*SHORT, *words)
