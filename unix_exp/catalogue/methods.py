@@ -89,11 +89,11 @@ class Catalogue:
         chosen = config.resolve(compose.composed(("logger=none", f"pair={self.pair}", f"{EXPERIMENT}={name}")))
         parts = [(distillers, chosen["distiller"]["name"]), (samplers, chosen["sampler"]["name"])]
         parts += [(criteria, one) for one in chosen["criterion"]]
-        papers = dict.fromkeys(paper for registry, one in parts for paper in papers_of(registry[one]))
+        papers = {one.short: one for registry, part in parts for one in papers_of(registry[part])}  # each once
         settings = {part: chosen[part] for part in METHOD}
         if fixed := config.of_answers(chosen):
             settings["answers"] = fixed
-        return Method(EXPERIMENT, name, help_of(name), tuple(papers), settings, chosen)
+        return Method(EXPERIMENT, name, help_of(name), tuple(papers.values()), settings, chosen)
 
     def tried(self, method: Method) -> Method:
         needs, kd = self.ground.tried(method.chosen), self.ground.tried(self.base)
