@@ -52,9 +52,10 @@ def needs(method: Method) -> Needs:
     return method.needs
 
 
-@pytest.mark.parametrize(
-    ("registry", "name"), [(registry, name) for registry in KINDS for name in registry.names()], ids=str
-)
+EVERY = [(registry, name) for registry in KINDS for name in registry.names()]
+
+
+@pytest.mark.parametrize(("registry", "name"), EVERY, ids=[f"{registry.kind}-{name}" for registry, name in EVERY])
 def test_a_component_names_its_paper(registry: Registry, name: str) -> None:
     """In its docstring, such as (Zhao, Cui, Song, Qiu and Liang 2022, arXiv 2203.08679)."""
     assert bool(papers_of(registry[name])) == (name not in OF_NO_PAPER[registry.kind])
@@ -172,9 +173,8 @@ def rows_of_docs() -> dict[str, list[str]]:
 def test_the_table_in_docs_is_what_the_catalogue_writes(found: dict[str, Method]) -> None:
     """`make catalogue` writes it anew. All names and papers are compared, and of the methods tried above the rest."""
     rows = rows_of_docs()
-    names = [(registry, name) for registry in KINDS for name in registry.names()]
-    assert list(rows) == [f"{registry.kind}={name}" for registry, name in names]
-    for registry, name in names:
+    assert list(rows) == [f"{registry.kind}={name}" for registry, name in EVERY]
+    for registry, name in EVERY:
         named = "; ".join(map(str, papers_of(registry[name])))
         assert rows[f"{registry.kind}={name}"][0] == (named or show.NO_PAPER)
     for method in found.values():
