@@ -205,7 +205,7 @@ def from_store(
 
     Its own networks are found as every run's are, so that a teacher may have been taught by another one.
     """
-    recipe, made = run_that_makes(whole, role, chosen, begins_from and str(begins_from))
+    recipe, made = run_that_makes(whole, role, chosen, None if begins_from is None else str(begins_from))
     identity = config.identity(determining(made, fingerprint, networks_of(recipe, made, fingerprint, classes)))
     return FromStore(identity, RunFolder.of(made, identity), recipe)
 
