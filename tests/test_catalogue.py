@@ -13,6 +13,7 @@ from conftest import Command
 from plugged import forgotten_afterwards
 from torch import nn
 
+import unix_exp
 from unix_exp.catalogue import __main__ as command
 from unix_exp.catalogue import page, show
 from unix_exp.catalogue.marks import Marks
@@ -20,6 +21,7 @@ from unix_exp.catalogue.methods import KINDS, Catalogue, Method
 from unix_exp.catalogue.needs import Needs
 from unix_exp.catalogue.papers import papers_of, references
 from unix_exp.config import compose
+from unix_exp.cost.network import gflops
 from unix_exp.registry import Registry, criteria, distillers, samplers
 
 ROOT = Path(__file__).parent.parent
@@ -28,7 +30,7 @@ ROOT = Path(__file__).parent.parent
 OF_NO_PAPER = {
     "criterion": {"ce"},
     "sampler": {"everything", "random", "recall", "recall_mixed"},
-    "distiller": {"offline", "supervised", "early", "progressive", "shortened", "clean_teacher"},
+    "distiller": {"offline", "supervised", "clean_teacher", "progressive", "shortened"},
 }
 TRIED = {
     criteria: ("kd", "dkd", "at", "ce"),
@@ -43,7 +45,7 @@ def found() -> dict[str, Method]:
     with compose.hydra_ready():
         catalogue = Catalogue(command.PAIR)
         methods = [catalogue.tried(catalogue.component(kind, name)) for kind, names in TRIED.items() for name in names]
-        methods.append(catalogue.tried(catalogue.experiment("kd_early")))
+        methods += [catalogue.tried(catalogue.experiment(name)) for name in ("kd_early", "takd")]
     return {method.name: method for method in methods}
 
 
@@ -103,6 +105,9 @@ def test_costs_are_of_the_whole_run(found: dict[str, Method]) -> None:
     assert cost["unix"] == pytest.approx(100 * (48 / 64 + 1 / (rho + 2)), abs=1e-6)  # the paper's formula
     assert cost["kd_early"] == pytest.approx(cost["ce"] + 0.1 * (100 - cost["ce"]))
     assert cost["pad"] > 400 / 3
+    teacher, assistant, student = (gflops(unix_exp.model(name), 32) for name in ("vgg13", "resnet14x4", "vgg8"))
+    chain = teacher + 2 * assistant + assistant + 2 * student
+    assert cost["takd"] == pytest.approx(100 * chain / (teacher + 2 * student)), "the assistant's training too"
 
 
 def test_marks_follow_choices_and_memories() -> None:

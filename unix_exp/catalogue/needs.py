@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from torch import Tensor, nn
 
+from unix_exp import config
 from unix_exp.catalogue.marks import Marks
 from unix_exp.config import Settings
-from unix_exp.cost.ledger import Ledger
+from unix_exp.cost.ledger import Beforehand, Ledger
 from unix_exp.cost.network import without_weights
 from unix_exp.cost.on_meta import AtOnce
 from unix_exp.distillers.clock import Clock
@@ -91,6 +92,7 @@ class Ground:
         stored = self._why_not_stored(settings, recipe)
         if answers.stored and stored is None:
             ledger = self._on_stored(settings, recipe, answers)
+        ledger = self._with_assistant(ledger, settings)
         others: dict[str, Kind] = {
             role: "frozen" if role in method.frozen else "trained" for role in method.roles if role != STUDENT
         }
@@ -107,6 +109,20 @@ class Ground:
             larger=isinstance(method.student, Extended),
             stored=stored,
         )
+
+    def _with_assistant(self, ledger: Ledger, settings: Settings) -> Ledger:
+        """Where a teacher has a teacher itself, its training is charged to the run, here as it is planned."""
+        assistant = settings.get("teacher") or {}
+        if not assistant.get("teacher"):
+            return ledger
+        student = config.without(assistant, *config.OF_WEIGHTS)
+        made = self.tried({**settings, STUDENT: student, "teacher": assistant["teacher"], "answers": {}})
+        if isinstance(made, str):
+            raise Mistake(made)
+        once, twice = (made.ledger.total(made.ledger.planned(), made.ledger.epochs, price) for price in (1, 2))
+        before = made.ledger.beforehand
+        head = made.ledger.first.teacher if before is None else before.teacher
+        return replace(ledger, beforehand=Beforehand(once, twice, head))
 
     def _assembled(self, settings: Settings, recipe: Recipe) -> tuple[Distiller, Shapes]:
         networks = self.networks(settings)
