@@ -1,8 +1,7 @@
-"""Other ways to teach: by each other, by one's own average, from clean images, by several teachers, in a chain."""
+"""Other ways to teach: by each other, by one's own average, from clean images and by several teachers."""
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
@@ -10,19 +9,17 @@ import pytest
 import torch
 from assembled import Case, first_batch, training
 from conftest import SHORT, only
-from own import kept, register, same, trained, trial
+from own import forward_of, kept, located, register, result, same, trained, trial
 from torch import Tensor
 from torch.nn import functional as F
 
 import unix_exp
-from unix_exp.config import compose
 from unix_exp.cost.network import gflops
 from unix_exp.criteria.logits import precise
 from unix_exp.distillers.ensemble import mean_of_predictions
 from unix_exp.engine.loop import Training
 from unix_exp.registry import criteria, datasets
 from unix_exp.run import remarks
-from unix_exp.run.plan import locate
 from unix_exp.samplers.everything import Everything
 from unix_exp.types import Batch, Losses, Mistake
 
@@ -30,22 +27,6 @@ from unix_exp.types import Batch, Losses, Mistake
 @pytest.fixture(autouse=True)
 def own_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-
-
-def located(*jobs: tuple[str, ...]) -> list[Any]:
-    """Which run each of some commands means, without training anything."""
-    with compose.hydra_ready():
-        return [locate(compose.composed((*SHORT, *words))) for words in jobs]
-
-
-def result() -> dict[str, Any]:
-    found: dict[str, Any] = json.loads((only(Path("runs"), "*-s0-*") / "result.json").read_text())
-    return found
-
-
-def forward_of(*names: str) -> list[float]:
-    """GFLOPs of an image in each network, as short runs have them."""
-    return [gflops(unix_exp.model(name, num_classes=24), 32) for name in names]
 
 
 def one_step(case: Case) -> tuple[Training, Batch, Losses]:
@@ -278,76 +259,3 @@ def test_every_teacher_of_an_ensemble_is_paid_for(taught_short: None) -> None:
 def test_an_ensemble_that_cannot_be_is_refused_in_one_line(words: tuple[str, ...], complaint: str) -> None:
     with pytest.raises(Mistake, match=complaint):
         unix_exp.fit(*SHORT, "experiment=ensemble", *words)
-
-
-CHAIN = ("experiment=takd", "teacher=resnet8", "assistant=resnet14")
-
-
-def test_an_assistant_is_a_distilled_run_whose_student_teaches() -> None:
-    label = "experiment=kd_label"
-    chosen, same_run, ordinary, written_out, *changed = located(
-        CHAIN,
-        (label, "teacher=resnet8", "student=resnet14", "seed=1000"),
-        (label, "teacher=resnet8"),
-        (label, "teacher=resnet14", "+model@teacher.teacher=resnet8"),
-        *((*CHAIN, word) for word in ("teacher.seed=3", "criterion.kd.tau=2", "teacher_recipe.epochs=2")),
-    )
-    making = locate(chosen.teacher.source.recipe)
-    assert making.identity == same_run.identity == chosen.teacher.source.identity
-    assert making.folder.path.parent == Path("teachers")
-    assert making.teacher.source.identity == ordinary.teacher.source.identity  # type: ignore[union-attr]
-    assert chosen.folder.path.name.startswith("resnet8_resnet14_resnet8-shapes-takd-s0-")
-    assert written_out.identity == chosen.identity, "teacher.teacher says the same"
-    every = [chosen, ordinary, *changed]
-    assert len({one.identity for one in every}) == len(every)
-    assert len({one.teacher.source.identity for one in every}) == len(every), "the assistants too"
-
-
-def test_the_assistants_of_a_sweep_share_their_teacher() -> None:
-    with compose.hydra_ready():
-        first, second = compose.expanded([*CHAIN[:2], "assistant=resnet14,resnet20"])
-    found = located(first, second)
-    makers = [locate(one.teacher.source.recipe) for one in found]
-    assert found[0].identity != found[1].identity and makers[0].identity != makers[1].identity
-    assert makers[0].teacher.source.identity == makers[1].teacher.source.identity  # type: ignore[union-attr]
-
-
-def test_the_assistant_s_training_is_charged_whole_and_beside_the_teacher_s_distillation(taught_short: None) -> None:
-    words = (*CHAIN, "recipe.epochs=2")
-    trained(*words, stop=1)
-    record = trained(*words)[-1]  # continued
-    teacher, assistant = forward_of("resnet8", "resnet14")
-    for price, name in ((1, ""), (2, "_backward_2")):
-        of_assistant = 2 * 48 * (teacher + (1 + price) * assistant)
-        total = of_assistant + 2 * 48 * (assistant + (1 + price) * teacher)  # the student is a ResNet8 too
-        assert record.values[f"cost/total_gflops{name}"] == pytest.approx(total)
-        plain = 2 * 48 * (teacher + (1 + price) * teacher)
-        assert record.values[f"cost/percent_of_kd{name}"] == pytest.approx(100 * total / plain)
-    assert record.values["cost/beforehand_gflops"] == pytest.approx(2 * 48 * (teacher + 2 * assistant))
-    found = result()
-    assert found["cost"]["gflops"]["beforehand_gflops"] == record.values["cost/beforehand_gflops"]
-    assert (found["teacher"]["name"], found["networks"]["teacher"]["source"]) == ("resnet14", "FromStore")
-    (of_first,) = found["cost"]["once"].items()
-    assert of_first[0] == "teacher of teacher" and of_first[1]["gflops"] == pytest.approx(48 * 2 * teacher)
-    assert len(list(Path("teachers").glob("*-s1000-*"))) == 2
-
-
-@pytest.mark.parametrize(
-    ("words", "complaint"),
-    [
-        (
-            ("~teacher", "assistant=resnet14"),
-            "teacher is not chosen; an assistant learns from a teacher: tea",
-        ),
-        (
-            ("+model@teacher.teacher=resnet8", "teacher.checkpoint=x.pth"),
-            "teacher.teacher teaches a teacher that is ma",
-        ),
-        (("+teacher.teacher=5",), r"teacher.teacher is 5; choose one with \+model@teacher.teacher=NAME"),
-        (("+student.teacher=5",), "student.teacher is no setting of a student"),
-        ((*CHAIN, "recipe.batch=64"), "recipe.batch is 64, but the dataset has 48 training images"),
-    ],
-)
-def test_a_chain_that_cannot_be_is_refused_in_one_line(words: tuple[str, ...], complaint: str) -> None:
-    with pytest.raises(Mistake, match=complaint):
-        unix_exp.fit(*SHORT, *words)
