@@ -83,6 +83,7 @@ def test_what_a_loss_reads_is_found_by_trying(found: dict[str, Method]) -> None:
         "pad": (True, ("embedding",)),
         "adaptive": (True, ("logits", "features")),
         "kd_early": (True, ("logits",)),
+        "takd": (True, ("logits",)),
     }
 
 
