@@ -10,12 +10,13 @@ from typing import Any
 import pytest
 import torch
 from assembled import Tiny
-from conftest import Command, only
+from conftest import TINY, Command, only
 from mapped import GOLDEN, batch, output
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
 import unix_exp
+from unix_exp.config import compose
 from unix_exp.cost.network import gflops
 from unix_exp.criteria.simkd import SimKD
 from unix_exp.deploy.loaded import opened
@@ -23,6 +24,7 @@ from unix_exp.deploy.programs import folded
 from unix_exp.models.extended import Extended
 from unix_exp.registry import criteria, models
 from unix_exp.run.extending import built_again, check_larger, extended
+from unix_exp.run.plan import locate
 from unix_exp.types import Mistake, Output
 
 SETTINGS: dict[str, Any] = {"criterion": {"simkd": {"weight": 1.0, "factor": 2}}, "seed": 0}
@@ -147,6 +149,13 @@ def test_what_cannot_be_is_refused_in_one_line() -> None:
         built_again(Tiny(4), {"by": "simkd"}, 10)
     with pytest.raises(Mistake, match="8 wide and the teacher's 12; give it a student that has its projector"):
         SimKD()(networks["student"](torch.rand(2, 3, 8, 8)), networks["teacher"](torch.rand(2, 3, 8, 8)), batch(2))
+
+
+def test_no_network_is_taught_by_what_makes_it_larger() -> None:
+    with compose.hydra_ready():
+        whole = compose.composed((*TINY, "criterion=simkd", "+model@teacher.teacher=resnet14"))
+    with pytest.raises(Mistake, match="'simkd' makes what it trains larger, so the teacher that .* is no resnet8; ch"):
+        locate(whole)
 
 
 def test_a_run_s_student_is_whole_wherever_it_is_used(tiny: Command) -> None:

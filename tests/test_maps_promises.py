@@ -152,6 +152,17 @@ def test_vid_learns_how_well_it_predicts_a_channel() -> None:
     assert all(not torch.equal(value, before[key]) for key, value in criterion.state_dict().items())
 
 
+def test_vid_s_variance_overflows_nowhere() -> None:
+    ours, teacher = pair(torch.float32)
+    criterion = made("vid", output(*ours), teacher)
+    for log_scale in (-200.0, 200.0):
+        for scale in criterion.log_scales:
+            nn.init.constant_(scale, log_scale)
+        loss = criterion(output(*ours), teacher, batch(3))
+        loss.sum().backward()
+        assert loss.isfinite().all() and all(scale.grad.isfinite().all() for scale in criterion.log_scales)
+
+
 def test_the_clock_warms_reviewkd_up() -> None:
     ours, teacher = pair(torch.float32)
     whole = made("reviewkd", output(*ours), teacher)(output(*ours), teacher, batch(3))

@@ -11,6 +11,8 @@ from typing import Literal, NamedTuple
 import torch.nn.functional as F
 from torch import Tensor
 
+from unix_exp.criteria.maps import same_size
+
 EPSILON = 1e-6  # added to the norm of a map of attention
 
 
@@ -57,15 +59,6 @@ def overlap(one: Tensor, other: Tensor) -> Tensor:
 def channel_means(student: Tensor, teacher: Tensor) -> Tensor:
     """How active each channel is on average over positions."""
     return squared(student.mean((2, 3)), teacher.mean((2, 3)))
-
-
-def same_size(student: Tensor, teacher: Tensor) -> tuple[Tensor, Tensor]:
-    """The larger of two maps averaged to the size of the smaller."""
-    side = min(student.shape[-1], teacher.shape[-1])
-    ours, theirs = (
-        maps if maps.shape[-1] == side else F.adaptive_avg_pool2d(maps, side) for maps in (student, teacher)
-    )
-    return ours, theirs
 
 
 PATHS = {

@@ -19,6 +19,7 @@ from unix_exp.ranges import parameters_of
 from unix_exp.registry import check_settings, distillers, samplers
 from unix_exp.run import components
 from unix_exp.run.classifiers import for_other_classes, fresh_classifier, frozen_dict, published_classes
+from unix_exp.run.extending import asking
 from unix_exp.run.folder import RunFolder
 from unix_exp.run.sources import (
     AUTO,
@@ -206,6 +207,11 @@ def from_store(
     Its own networks are found as every run's are, so that a teacher may have been taught by another one.
     """
     recipe, made = run_that_makes(whole, role, chosen, None if begins_from is None else str(begins_from))
+    if (name := asking(made)) is not None:
+        raise Mistake(
+            f"criterion '{name}' makes what it trains larger, so the {role} that it would train is no "
+            f"{config.network_name(chosen)}; choose another criterion, or a {role} that no other network teaches"
+        )
     identity = config.identity(determining(made, fingerprint, networks_of(recipe, made, fingerprint, classes)))
     return FromStore(identity, RunFolder.of(made, identity), recipe)
 
