@@ -31,8 +31,9 @@ deploy-demo: $(VENV)/.ready ## a folder of images to a small network in use: fin
 	$(BIN)/python -m unix_exp.predict deploy/runs/resnet10t_*/student-int8.onnx deploy/photos/*/0000.jpg --top 2
 	$(BIN)/python -m unix_exp.measure deploy/runs/resnet10t_*
 
-catalogue: $(VENV)/.ready ## write the table of all components in docs/methods.md anew
+catalogue: $(VENV)/.ready ## write the table of all components in docs/methods.md, and the prices of printed figures, anew
 	$(BIN)/python -m unix_exp.catalogue --fill docs/methods.md
+	$(BIN)/python -m unix_exp.catalogue --prices unix_exp/paper/field_prices.yaml
 
 results: $(VENV)/.ready ## write docs/results.md and the README's results anew from the records in results/
 	$(BIN)/python -m unix_exp.report results --markdown docs/results.md --notes results/notes.md --fill README.md

@@ -196,6 +196,11 @@ def once_each() -> list[Case]:
     return averaged + others
 
 
+def with_one_sampler() -> list[Case]:
+    """All cases, but each criterion with a sampler that chooses and mixes alone."""
+    return [case for case in cases() if case.sampler != "everything" or case.criteria == ("kd",)]
+
+
 def without_criteria() -> list[Case]:
     """Of these, every method and every sampler."""
     return [case for case in once_each() if len(case.criteria) > 1 or case.criteria[0] in ("kd", "ce")]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from collections.abc import Sequence
 from itertools import islice
@@ -16,9 +17,12 @@ from torch import Tensor, nn
 from torch.utils._pytree import tree_flatten
 
 import unix_exp
+from unix_exp.config import compose
+from unix_exp.cost.network import gflops
 from unix_exp.recipe import Recipe
 from unix_exp.registry import Registry
 from unix_exp.run.checkpoint import read_state
+from unix_exp.run.plan import locate
 from unix_exp.run.trial import Trial, tried
 from unix_exp.types import Record
 
@@ -96,3 +100,19 @@ def untimed(values: dict[str, float]) -> dict[str, float]:
 def file_of(network: nn.Module, path: str) -> str:
     torch.save(network.state_dict(), path)
     return path
+
+
+def located(*jobs: tuple[str, ...]) -> list[Any]:
+    """Which run each of some commands means, without training anything."""
+    with compose.hydra_ready():
+        return [locate(compose.composed((*SHORT, *words))) for words in jobs]
+
+
+def result() -> dict[str, Any]:
+    found: dict[str, Any] = json.loads((only(Path("runs"), "*-s0-*") / "result.json").read_text())
+    return found
+
+
+def forward_of(*names: str) -> list[float]:
+    """GFLOPs of an image in each network, as short runs have them."""
+    return [gflops(unix_exp.model(name, num_classes=24), 32) for name in names]

@@ -20,7 +20,7 @@ def choices() -> list[tuple[str, ...]]:
     """Every choice of every group; of the groups whose choices change nothing but themselves, one each at a time."""
     alone, apart = [], []
     for folder in sorted(config.choices_folder().iterdir()):
-        if folder.name not in ("model", "sweep"):
+        if folder.name not in ("model", "assistant", "sweep"):
             found = [f"{folder.name}={path.stem}" for path in sorted(folder.glob("*.yaml"))]
             (alone if any("package _global_" in path.read_text() for path in folder.glob("*.yaml")) else apart).append(
                 found

@@ -224,6 +224,15 @@ def test_batch_order_needs_one_width_and_a_layer_makes_it() -> None:
     assert len(weights) == 4 and all(weight.grad is not None and weight.grad.any() for weight in weights)
 
 
+@pytest.mark.parametrize("case", ["cc with layers", "crd"])
+def test_a_method_without_a_teacher_refuses_layers_for_one(case: str) -> None:
+    name, settings = ALL[case]
+    known = facts(3, 4)
+    alone = known._replace(shapes={"student": known.shapes["student"]})
+    with pytest.raises(Mistake, match=f"^criterion '{name}' compares with a teacher and this method has none"):
+        criteria.make(name, settings, facts=alone)
+
+
 def test_the_first_batch_sets_the_scale_and_the_memory_follows_the_images() -> None:
     criterion: CRD = made("crd")
     before = criterion.memory_student.clone()

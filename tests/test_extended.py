@@ -7,11 +7,11 @@ import json
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 import torch
 from assembled import Tiny
 from conftest import Command, only
+from mapped import GOLDEN, batch, output
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
@@ -23,12 +23,8 @@ from unix_exp.deploy.programs import folded
 from unix_exp.models.extended import Extended
 from unix_exp.registry import criteria, models
 from unix_exp.run.extending import built_again, check_larger, extended
-from unix_exp.types import Batch, Mistake, Output
+from unix_exp.types import Mistake, Output
 
-GOLDEN = {
-    key: torch.from_numpy(np.asarray(value))
-    for key, value in np.load(Path(__file__).parent / "golden" / "maps.npz").items()
-}
 SETTINGS: dict[str, Any] = {"criterion": {"simkd": {"weight": 1.0, "factor": 2}}, "seed": 0}
 
 
@@ -37,15 +33,6 @@ class Shown(nn.Module):
 
     def forward(self, maps: Tensor) -> Output:
         return output(maps)
-
-
-def output(maps: Tensor) -> Output:
-    embedding = maps.mean((2, 3))
-    return Output(embedding, (maps, maps, embedding), embedding)
-
-
-def batch(rows: int) -> Batch:
-    return Batch(torch.zeros(rows, 3, 4, 4), torch.zeros(rows, 5), torch.arange(rows))
 
 
 def put(layer: nn.Module, name: str) -> None:

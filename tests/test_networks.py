@@ -15,7 +15,7 @@ import unix_exp
 from unix_exp.cost.network import gflops
 from unix_exp.distillers.distiller import Distiller, Kind, Parts
 from unix_exp.registry import distillers, samplers
-from unix_exp.run.networks import fresh_classifier
+from unix_exp.run.classifiers import fresh_classifier
 from unix_exp.types import Batch, Losses, Mistake, Scout
 
 

@@ -23,6 +23,7 @@ from assembled import (
     settings_of,
     training,
     trial_of,
+    with_one_sampler,
     without_criteria,
 )
 from products import Products
@@ -50,6 +51,8 @@ from unix_exp.types import Losses, Output
 __all__ = ["plugged_in"]  # a fixture, for the whole file
 
 every_method = pytest.mark.parametrize("case", cases(), ids=str)
+# For what does not depend on how many images a criterion is given.
+every_part = pytest.mark.parametrize("case", with_one_sampler(), ids=str)
 
 
 @every_method
@@ -92,7 +95,7 @@ def test_a_criterion_compiles_as_one_graph(name: str) -> None:
     assert terms.keys() and all(term.isfinite() for term in terms.values())
 
 
-@every_method
+@every_part
 def test_a_whole_step_runs_without_values(case: Case) -> None:
     """Forward, backward and update on the meta device: nothing in a step may read a value."""
     run = training(case)
@@ -128,7 +131,7 @@ def test_a_run_continued_after_any_epoch_ends_the_same_bit_for_bit(case: Case, t
         assert differences(timeless(state_of(whole)), timeless(state_of(rest))) == []
 
 
-@every_method
+@every_part
 def test_a_captured_run_is_the_eager_run_bit_for_bit(case: Case, monkeypatch: pytest.MonkeyPatch) -> None:
     tape, said = Tape(), []
     monkeypatch.setattr(cuda_graph, "record", tape)
@@ -148,7 +151,7 @@ def test_a_captured_run_is_the_eager_run_bit_for_bit(case: Case, monkeypatch: py
     assert tape.replays >= sum(captured.progress.steps.values())
 
 
-@every_method
+@every_part
 def test_every_convolution_and_matrix_product_is_in_the_price(case: Case) -> None:
     """Adapters and heads too, against a count by the functions that a step calls instead of what they execute."""
     run = training(case)

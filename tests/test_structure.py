@@ -74,18 +74,23 @@ WORDS = {  # what a line says that is about a component of a kind
 
 def test_no_component_is_named_outside_its_own_file() -> None:
     """What a component can do is asked of it; a name in code elsewhere is a special case."""
+    files = {
+        registry.kind: {name: sys.modules[registry.modules[name]].__file__ for name in registry.names()}
+        for registry in REGISTRIES
+    }
     named = []
-    for registry in REGISTRIES:
-        files = {name: sys.modules[registry.modules[name]].__file__ for name in registry.names()}
-        for path in PACKAGE.rglob("*.py"):
-            lines = path.read_text().splitlines()
-            for node in ast.walk(ast.parse("\n".join(lines))):
-                name = node.value if isinstance(node, ast.Constant) and isinstance(node.value, str) else None
-                if name not in files or files[name] == str(path):
-                    continue
-                if re.search(WORDS[registry.kind], lines[node.lineno - 1]):
-                    named.append(f"{path}:{node.lineno} {registry.kind} {name}")
+    for path in PACKAGE.rglob("*.py"):
+        lines = path.read_text().splitlines()
+        for name, number in texts_of(lines):
+            kinds = (kind for kind, known in files.items() if known.get(name, str(path)) != str(path))
+            named += [f"{path}:{number} {kind} {name}" for kind in kinds if re.search(WORDS[kind], lines[number - 1])]
     assert named == []
+
+
+def texts_of(lines: list[str]) -> list[tuple[str, int]]:
+    """The texts in code, with their lines."""
+    nodes = ast.walk(ast.parse("\n".join(lines)))
+    return [(one.value, one.lineno) for one in nodes if isinstance(one, ast.Constant) and isinstance(one.value, str)]
 
 
 def test_few_modules_lie_flat_and_none_is_long() -> None:

@@ -1,8 +1,7 @@
-"""Other ways to teach: by each other, by one's own average, from clean images, by several teachers."""
+"""Other ways to teach: by each other, by one's own average, from clean images and by several teachers."""
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
@@ -10,18 +9,17 @@ import pytest
 import torch
 from assembled import Case, first_batch, training
 from conftest import SHORT, only
-from own import kept, register, same, trained, trial
+from own import forward_of, kept, located, register, result, same, trained, trial
 from torch import Tensor
 from torch.nn import functional as F
 
 import unix_exp
-from unix_exp.config import compose
 from unix_exp.cost.network import gflops
 from unix_exp.criteria.logits import precise
 from unix_exp.distillers.ensemble import mean_of_predictions
 from unix_exp.engine.loop import Training
 from unix_exp.registry import criteria, datasets
-from unix_exp.run.plan import Located, locate
+from unix_exp.run import remarks
 from unix_exp.samplers.everything import Everything
 from unix_exp.types import Batch, Losses, Mistake
 
@@ -29,16 +27,6 @@ from unix_exp.types import Batch, Losses, Mistake
 @pytest.fixture(autouse=True)
 def own_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-
-
-def result() -> dict[str, Any]:
-    found: dict[str, Any] = json.loads((only(Path("runs"), "*-s0-*") / "result.json").read_text())
-    return found
-
-
-def forward_of(*names: str) -> list[float]:
-    """GFLOPs of an image in each network, as short runs have them."""
-    return [gflops(unix_exp.model(name, num_classes=24), 32) for name in names]
 
 
 def one_step(case: Case) -> tuple[Training, Batch, Losses]:
@@ -229,20 +217,20 @@ def test_teachers_hundreds_apart_have_a_finite_mean(kind: torch.dtype) -> None:
     assert mean.isfinite().all()
 
 
-def located(*words: str) -> Located:
-    with compose.hydra_ready():
-        return locate(compose.composed((*SHORT, *words)))
-
-
 def test_a_teacher_that_is_not_chosen_is_the_first_one_from_the_next_seed() -> None:
-    chosen = located("experiment=ensemble", "teacher=resnet14", "distiller.teachers=3")
-    alone = [located("teacher=resnet14", f"teacher.seed={seed}").teacher for seed in (1000, 1001, 1002)]
+    words = ("experiment=ensemble", "teacher=resnet14")
+    plain = [("teacher=resnet14", f"teacher.seed={seed}") for seed in (1000, 1001, 1002)]
+    chosen, other, *alone = located(
+        (*words, "distiller.teachers=3"), (*words, "+model@networks.teacher_2=resnet14"), *plain
+    )
     assert [network.role for network in chosen.networks] == ["student", "teacher", "teacher_2", "teacher_3"]
-    assert [one.source.identity for one in chosen.networks[1:]] == [one.source.identity for one in alone if one]
-    other = located("experiment=ensemble", "teacher=resnet14", "+model@networks.teacher_2=resnet20")
-    alone = [located("teacher=resnet20").teacher]
-    assert [one.source.identity for one in other.networks[2:]] == [one.source.identity for one in alone if one]
-    assert len({one.identity for one in (chosen, other)}) == 2
+    assert [one.source.identity for one in chosen.networks[1:]] == [one.teacher.source.identity for one in alone]
+    assert {one.source.identity for one in other.networks[1:]} == {alone[0].teacher.source.identity}
+    assert chosen.identity != other.identity
+    assert [line for line in remarks.of_run(other) if "are the same network" in line] == [
+        "teacher and teacher_2 are the same network: +networks.teacher_2.seed=N makes another"
+    ]
+    assert not list(remarks.of_run(chosen))
 
 
 def test_every_teacher_of_an_ensemble_is_paid_for(taught_short: None) -> None:

@@ -5,12 +5,12 @@ from __future__ import annotations
 import argparse
 import itertools
 import json
-import os
 import sys
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from unix_exp.cli.ending import ending
 from unix_exp.types import Mistake
 
 if TYPE_CHECKING:
@@ -33,35 +33,27 @@ def main() -> None:
     shape.add_argument("--markdown", action="store_true", help="print a table in Markdown")
     shape.add_argument("--fill", type=Path, metavar="PAGE.md", help="write the table of all components anew in a page, "
                        "between <!-- catalogue --> and <!-- end of catalogue -->")  # fmt: skip
+    shape.add_argument("--prices", type=Path, metavar="FILE.yaml", help="write what a step costs of the methods whose "
+                       "figures other papers print, for the report, which reads paper/field_prices.yaml")  # fmt: skip
     parser.add_argument("--plugins", action="append", default=[], metavar="NAME_OR_FILE",
                         help="a module or file that registers further components; may be repeated")  # fmt: skip
     given = parser.parse_args()
-    try:
+    with ending([f"pair={given.pair}"]):
         run(given)
-        sys.stdout.flush()
-    except KeyboardInterrupt:
-        sys.exit(130)
-    except BrokenPipeError:
-        # The reader, such as head, has seen enough; what it left would be flushed into the pipe at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    except Exception as error:
-        from unix_exp.cli.errors import in_one_line
-
-        message = in_one_line(error, [f"pair={given.pair}"])
-        if message is None:
-            raise
-        print(f"error: {message}", file=sys.stderr)
-        sys.exit(2)
 
 
 def run(given: argparse.Namespace) -> None:
-    from unix_exp.catalogue import page  # here, so that --help answers at once
+    from unix_exp.catalogue import page, prices  # here, so that --help answers at once
     from unix_exp.catalogue.methods import KINDS, Catalogue
     from unix_exp.config import compose, plugins
 
     if given.fill is not None and given.names:
         raise Mistake("--fill writes all components; leave the names out")
     plugins.load(given.plugins)
+    if given.prices is not None:
+        prices.write(given.prices)
+        print(f"{', '.join(prices.wanted())} -> {given.prices}")
+        return
     compose.prepare(())
     with compose.hydra_ready():
         catalogue = Catalogue(given.pair)

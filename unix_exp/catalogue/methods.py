@@ -9,7 +9,7 @@ from typing import Any, NamedTuple, TypeAlias
 
 from unix_exp import config, paper
 from unix_exp.catalogue.needs import Ground, Needs
-from unix_exp.catalogue.papers import Paper, paper_of
+from unix_exp.catalogue.papers import Paper, papers_of
 from unix_exp.cli.help import groups
 from unix_exp.config import Settings, compose, plugins, unwritten
 from unix_exp.config.choices import METHOD
@@ -68,11 +68,10 @@ class Catalogue:
 
     def component(self, registry: Registry, name: str) -> Method:
         constructor = registry[name]
-        found = paper_of(constructor)
         roles = getattr(constructor, "networks", ()) if registry is distillers else ()
         settings = unwritten.settings_of(constructor, {*registry.supplied, *roles})
         return Method(
-            registry.kind, name, first_sentence(constructor), () if found is None else (found,), settings,
+            registry.kind, name, first_sentence(constructor), papers_of(constructor), settings,
             self.alone(registry, name),
         )  # fmt: skip
 
@@ -90,7 +89,7 @@ class Catalogue:
         chosen = config.resolve(compose.composed(("logger=none", f"pair={self.pair}", f"{EXPERIMENT}={name}")))
         parts = [(distillers, chosen["distiller"]["name"]), (samplers, chosen["sampler"]["name"])]
         parts += [(criteria, one) for one in chosen["criterion"]]
-        papers = dict.fromkeys(filter(None, (paper_of(registry[one]) for registry, one in parts)))
+        papers = dict.fromkeys(paper for registry, one in parts for paper in papers_of(registry[one]))
         settings = {part: chosen[part] for part in METHOD}
         if fixed := config.of_answers(chosen):
             settings["answers"] = fixed

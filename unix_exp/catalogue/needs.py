@@ -4,23 +4,27 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from torch import Tensor, nn
 
+from unix_exp import config
 from unix_exp.catalogue.marks import Marks
 from unix_exp.config import Settings
-from unix_exp.cost.ledger import Ledger
+from unix_exp.cost.ledger import Beforehand, Ledger
+from unix_exp.cost.network import without_weights
 from unix_exp.cost.on_meta import AtOnce
 from unix_exp.distillers.clock import Clock
 from unix_exp.distillers.distiller import Distiller, Kind
 from unix_exp.engine import stages as sequence
 from unix_exp.engine.absent import EMBEDDING, FEATURES, LOGITS, AbsentRead
+from unix_exp.models.extended import Extended
 from unix_exp.recipe import Recipe
 from unix_exp.run import components
 from unix_exp.run.answers.choice import Choice
 from unix_exp.run.assemble import Shapes, assemble, facts_of
+from unix_exp.run.extending import extended
 from unix_exp.run.networks import STUDENT, chosen_for, declared_roles
 from unix_exp.run.trial import check_storable, stage_by_stage
 from unix_exp.types import Batch, Dataset, Losses, Mistake, Output
@@ -43,11 +47,12 @@ class Needs:
     scouts: float  # looks of the student at images without gradient, per image
     stages: Mapping[str, int]  # epochs
     ledger: Ledger = field(repr=False, compare=False)
+    larger: bool = False  # whether the student that is used afterwards has a part of the method's
     stored: str | None = None  # why it can't work on stored answers; None: it can
 
 
 class Ground:
-    """What methods are tried on: a data set, a recipe, and networks without values that all of them share."""
+    """What methods are tried on: a data set, and networks without values, of which each method gets copies."""
 
     def __init__(self, settings: Settings) -> None:
         self.data: Dataset = components.dataset(settings["dataset"])
@@ -62,8 +67,8 @@ class Ground:
             key = json.dumps([role, chosen], sort_keys=True, default=str)
             if key not in self._skeletons:
                 self._skeletons[key] = components.skeleton(chosen, role, self.classes)
-            found[role] = self._skeletons[key].requires_grad_(True).train()  # a method before froze its teacher
-        return found
+            found[role] = without_weights(self._skeletons[key])
+        return extended(settings, found, self.data.size)
 
     def tried(self, settings: Settings) -> Needs | str:
         """What was found out, or in a line why the method cannot work here; each method once."""
@@ -83,9 +88,11 @@ class Ground:
             method, shapes = self._assembled(settings, recipe)
             read = watched(method, marks)
             ledger = stage_by_stage(method, shapes, self.data, recipe, Choice(), ()).ledger
+            read |= marks.of(own(method))  # what it remembers, and goes by in another step or when an epoch begins
         stored = self._why_not_stored(settings, recipe)
         if answers.stored and stored is None:
             ledger = self._on_stored(settings, recipe, answers)
+        ledger = self._with_assistant(ledger, settings)
         others: dict[str, Kind] = {
             role: "frozen" if role in method.frozen else "trained" for role in method.roles if role != STUDENT
         }
@@ -99,8 +106,23 @@ class Ground:
             scouts=images.scouted / images.given,
             stages={name: stage.epochs for name, stage in ledger.stages.items()},
             ledger=ledger,
+            larger=isinstance(method.student, Extended),
             stored=stored,
         )
+
+    def _with_assistant(self, ledger: Ledger, settings: Settings) -> Ledger:
+        """Where a teacher has a teacher itself, its training is charged to the run, here as it is planned."""
+        assistant = settings.get("teacher") or {}
+        if not assistant.get("teacher"):
+            return ledger
+        student = config.without(assistant, *config.OF_WEIGHTS)
+        made = self.tried({**settings, STUDENT: student, "teacher": assistant["teacher"], "answers": {}})
+        if isinstance(made, str):
+            raise Mistake(made)
+        once, twice = (made.ledger.total(made.ledger.planned(), made.ledger.epochs, price) for price in (1, 2))
+        before = made.ledger.beforehand
+        head = made.ledger.first.teacher if before is None else before.teacher
+        return replace(ledger, beforehand=Beforehand(once, twice, head))
 
     def _assembled(self, settings: Settings, recipe: Recipe) -> tuple[Distiller, Shapes]:
         networks = self.networks(settings)

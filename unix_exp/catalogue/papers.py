@@ -1,4 +1,4 @@
-"""The paper that a component comes from, read from its docstring: (Author, Author and Author YEAR, arXiv NUMBER)."""
+"""The papers that a component comes from, read from its docstring: (Author, Author and Author YEAR, arXiv NUMBER)."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ import sys
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-REFERENCE = re.compile(r"\(([A-Z][^()\d]*?),? ((?:19|20)\d\d)(?:, arXiv (\d{4}\.\d{4,5}))?(?:, [^()]*)?\)")
+BRACKETED = re.compile(r"\(([^()]*)\)")
+REFERENCE = re.compile(r"([A-Z][^\d]*?),? ((?:19|20)\d\d)(?:, arXiv (\d{4}\.\d{4,5}))?(?:, .*)?")
 
 
 class Paper(NamedTuple):
@@ -25,10 +26,17 @@ class Paper(NamedTuple):
         return f"{self.authors} {self.year}" + (f", arXiv {self.arxiv}" if self.arxiv else "")
 
 
-def paper_of(constructor: Callable[..., Any]) -> Paper | None:
-    """The first reference of the component's own docstring, else of its file's; None where neither has one."""
+def papers_of(constructor: Callable[..., Any]) -> tuple[Paper, ...]:
+    """Those in the first brackets of the component's own docstring that name any, else of its file's."""
     module = sys.modules.get(constructor.__module__)
     for text in (constructor.__doc__, getattr(module, "__doc__", None)):
-        if found := REFERENCE.search(" ".join((text or "").split())):
-            return Paper(found[1], int(found[2]), found[3])
-    return None
+        for bracketed in BRACKETED.findall(" ".join((text or "").split())):
+            if found := references(bracketed):
+                return found
+    return ()
+
+
+def references(text: str) -> tuple[Paper, ...]:
+    """What stands between brackets, several parted by semicolons."""
+    found = map(REFERENCE.fullmatch, text.split("; "))
+    return tuple(Paper(one[1], int(one[2]), one[3]) for one in found if one)

@@ -26,7 +26,7 @@ def last() -> int:
 
 def block(method: Method) -> Iterator[str]:
     """A method in some lines: its paper, needs and cost in columns, below them what it is and its settings."""
-    texts = (method.name, papers_of(method), needs_of(method))
+    texts = (method.name, named(method), needs_of(method))
     columns = [textwrap.wrap(text, width) or [""] for text, (_, width) in zip(texts, COLUMNS, strict=True)]
     for number in range(max(map(len, columns))):
         cells = [lines[number] if number < len(lines) else "" for lines in columns]
@@ -36,12 +36,14 @@ def block(method: Method) -> Iterator[str]:
         yield from textwrap.wrap(text, WIDTH, initial_indent="    ", subsequent_indent="    ", break_on_hyphens=False)
 
 
-def papers_of(method: Method) -> str:
+def named(method: Method) -> str:
     return "; ".join(one.short for one in method.papers) or NO_PAPER
 
 
 def cost_of(method: Method) -> str:
-    return "-" if method.percent is None else f"{method.percent[0]:.2f}"
+    if method.percent is None or not isinstance(method.needs, Needs):
+        return "-"
+    return f"{'<= ' if method.needs.ledger.at_most else ''}{method.percent[0]:.2f}"
 
 
 def settings_of(method: Method) -> str:
@@ -76,6 +78,8 @@ def needed(needs: Needs) -> Iterator[str]:
         yield f"{size_in_words(needs.memory)} an image"
     if needs.weights:
         yield f"{needs.weights:,} {'weight' if needs.weights == 1 else 'weights'} of its own"
+    if needs.larger:
+        yield "a larger student"
     if len(needs.stages) > 1:
         yield f"{len(needs.stages)} stages"
     if needs.stored is not None and needs.networks:
@@ -91,8 +95,8 @@ def markdown(methods: Sequence[Method]) -> Iterator[str]:
     yield "| method | paper | needs | % of KD |"
     yield "| --- | --- | --- | ---: |"
     for method in methods:
-        named = "; ".join(map(str, method.papers)) or NO_PAPER
-        yield f"| `{method.kind}={method.name}` | {named} | {needs_of(method)} | {cost_of(method)} |"
+        papers = "; ".join(map(str, method.papers)) or NO_PAPER
+        yield f"| `{method.kind}={method.name}` | {papers} | {needs_of(method)} | {cost_of(method)} |"
 
 
 def data(method: Method) -> dict[str, Any]:
@@ -115,10 +119,12 @@ def data(method: Method) -> dict[str, Any]:
         "networks": dict(needs.networks),
         "memory_bytes_per_image": needs.memory,
         "own_weights": needs.weights,
+        "larger_student": needs.larger,
         "scouting_passes": needs.scouts,
         "stages": dict(needs.stages),
         "stored_answers": needs.stored is None,
         **({} if needs.stored is None else {"why_not_stored": needs.stored}),
+        "at_most": needs.ledger.at_most,
         "percent_of_kd": method.percent[0],
         "percent_of_kd_backward_2": method.percent[1],
     }

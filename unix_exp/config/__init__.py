@@ -12,7 +12,7 @@ from unix_exp.config.identity import (
     what_determines,
     whole_recipe,
 )
-from unix_exp.config.names import dataset_name, has_teacher, method_name, network_name, pair_name
+from unix_exp.config.names import chain, dataset_name, has_teacher, method_name, network_name, pair_name
 from unix_exp.config.settings import (
     KEYS,
     OF_WEIGHTS,
@@ -23,6 +23,7 @@ from unix_exp.config.settings import (
     raw,
     register_resolvers,
     resolve,
+    with_assistant,
     without,
 )
 from unix_exp.config.teacher import of_teacher
@@ -35,6 +36,7 @@ __all__ = [
     "Settings",
     "alike",
     "by_name",
+    "chain",
     "check_shape",
     "choices_folder",
     "completed",
@@ -53,5 +55,6 @@ __all__ = [
     "resolve",
     "what_determines",
     "whole_recipe",
+    "with_assistant",
     "without",
 ]  # fmt: skip

@@ -13,7 +13,7 @@ from omegaconf import DictConfig
 from unix_exp.config.settings import OF_WEIGHTS
 from unix_exp.types import Mistake
 
-SINGLE = ("teacher", "student", "sampler", "dataset", "distiller", "recipe", "runtime", "logger")
+SINGLE = ("teacher", "assistant", "student", "sampler", "dataset", "distiller", "recipe", "runtime", "logger")
 METHOD = ("sampler", "criterion", "distiller")  # what a method's name stands for
 
 

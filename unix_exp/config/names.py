@@ -24,7 +24,13 @@ def dataset_name(settings: Settings) -> str:
 
 def pair_name(settings: Settings) -> str:
     student = network_name(settings["student"])
-    return f"{network_name(settings['teacher'])}_{student}" if has_teacher(settings) else student
+    return "_".join([*chain(settings["teacher"]), student]) if has_teacher(settings) else student
+
+
+def chain(teacher: Mapping[str, Any]) -> list[str]:
+    """The name of a network after that of its own teacher, if it has one."""
+    before = chain(teacher["teacher"]) if teacher.get("teacher") else []
+    return [*before, network_name(teacher)]
 
 
 def has_teacher(settings: Settings) -> bool:

@@ -14,14 +14,14 @@ from unix_exp.types import Mistake
 from unix_exp.words import nearest
 
 KEYS = (
-    "teacher", "student", "networks", "dataset", "distiller", "sampler", "criterion", "recipe", "teacher_recipe",
-    "teacher_distiller", "teacher_sampler", "teacher_criterion", "answers", "runtime", "logger", "seed", "method",
-    "plugins", "runs", "teachers",
+    "teacher", "assistant", "student", "networks", "dataset", "distiller", "sampler", "criterion", "recipe",
+    "teacher_recipe", "teacher_distiller", "teacher_sampler", "teacher_criterion", "answers", "runtime", "logger",
+    "seed", "method", "plugins", "runs", "teachers",
 )  # fmt: skip
 OF_SWEEPS = ("fail_fast",)  # say nothing about a run
 
 # Settings of a network that say where its weights come from; a teacher has them before it is chosen.
-OF_WEIGHTS = ("checkpoint", "seed", "decay", "sampler")
+OF_WEIGHTS = ("checkpoint", "seed", "decay", "sampler", "teacher")
 
 Settings = dict[str, Any]
 
@@ -55,9 +55,25 @@ def computed(number: Callable[[], Any]) -> Any:
         return None
 
 
+def with_assistant(config: DictConfig) -> DictConfig:
+    """The assistant in the teacher's place, with the teacher for its own; where none is chosen, what was given."""
+    if config.get("assistant") is None:
+        return config
+    for key in ("assistant", "teacher"):
+        if not isinstance(config.get(key), DictConfig) or "name" not in config[key]:
+            raise Mistake(f"{key} is not chosen; an assistant learns from a teacher: teacher=NAME assistant=NAME")
+    made = config.copy()
+    OmegaConf.set_struct(made, False)
+    teacher = raw(config.teacher)
+    made.teacher = {"checkpoint": "auto", "seed": teacher.get("seed", 0), **raw(config.assistant), "teacher": teacher}
+    del made["assistant"]
+    return made
+
+
 def resolve(config: DictConfig) -> Settings:
     """A plain, complete configuration of the right outer shape; each component checks its own settings."""
     register_resolvers()
+    config = with_assistant(config)
     for key in config:
         if key not in (*KEYS, *OF_SWEEPS):
             raise Mistake(f"there is no setting '{key!s}'; {nearest(str(key), (*KEYS, *OF_SWEEPS))}")
@@ -130,6 +146,18 @@ def check_networks(key: str, given: Any) -> None:
     for role, one in given.items() if key == "networks" else ():
         if not isinstance(one, dict):
             raise Mistake(f"networks.{role} is {shown(one)}; choose one with +model@networks.{role}=NAME")
+        check_taught(f"networks.{role}", one)
+    if key == "teacher":
+        check_taught(key, given)
+
+
+def check_taught(key: str, given: Settings) -> None:
+    """A network may have a teacher of its own, which may have one."""
+    while (teacher := given.get("teacher")) is not None:
+        key = f"{key}.teacher"
+        if not isinstance(teacher, dict) or "name" not in teacher:
+            raise Mistake(f"{key} is {shown(teacher)}; choose one with +model@{key}=NAME")
+        given = teacher
 
 
 def raw(node: DictConfig) -> Settings:

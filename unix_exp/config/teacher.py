@@ -16,23 +16,29 @@ from unix_exp.types import Mistake
 
 
 def of_teacher(config: DictConfig) -> DictConfig:
-    """The same data with the teacher as the student, its own method, recipe and seed; imports torch."""
+    """The same data with the teacher as the student, its own method, recipe and seed; imports torch.
+
+    A teacher that has a teacher itself learns from it as the student learns from this one.
+    """
     made = OmegaConf.masked_copy(config, [key for key in KEYS if key in config])
     OmegaConf.set_struct(made, False)
     # Unresolved values travel, so that what follows the student (its learning rate) now follows the teacher.
     made.student = without(raw(config.teacher), *OF_WEIGHTS)
-    made.recipe = raw(config.teacher_recipe)
     # In the arithmetic of the tables, whatever the students': they share a teacher, and so they compare.
     made.runtime = raw(config.runtime) | {"precision": "float32", "teacher_precision": None, "scout_precision": None}
-    made.teacher = {}
-    made.networks = {}
     made.answers = {}
-    made.distiller = chosen(config, "teacher_distiller", distillers)
-    made.sampler = chosen(config, "teacher_sampler", samplers)
-    made.criterion = {name: of_term(name, term) for name, term in group(config, "teacher_criterion").items()}
     made.seed = config.teacher.get("seed", 0)
     made.method = "teacher"
     made.runs = config.teachers
+    if (its_own := config.teacher.get("teacher")) is not None:
+        made.teacher = {"checkpoint": "auto", "seed": made.seed, **raw(its_own)}
+        return made
+    made.teacher = {}
+    made.networks = {}
+    made.recipe = raw(config.teacher_recipe)
+    made.distiller = chosen(config, "teacher_distiller", distillers)
+    made.sampler = chosen(config, "teacher_sampler", samplers)
+    made.criterion = {name: of_term(name, term) for name, term in group(config, "teacher_criterion").items()}
     if learns_from_teacher(made.distiller["name"]):
         raise Mistake(
             f"teacher_distiller '{made.distiller['name']}' needs a teacher itself; choose one that learns from labels "

@@ -23,7 +23,7 @@ from unix_exp.words import first_line
 
 # The groups of conf/ by what they choose; probes are chosen after a run.
 GROUPS: dict[Registry, tuple[str, ...]] = {
-    models: ("model", "student", "teacher"), datasets: ("dataset",), samplers: ("sampler",),
+    models: ("model", "student", "teacher", "assistant"), datasets: ("dataset",), samplers: ("sampler",),
     criteria: ("criterion",), distillers: ("distiller",), sinks: ("logger",),
 }  # fmt: skip
 

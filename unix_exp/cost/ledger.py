@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import islice
 from typing import NamedTuple
 
@@ -84,6 +84,17 @@ class Storing(NamedTuple):
         return self.gflops * (self.views if self.at_once else min(epochs, self.views))
 
 
+class Beforehand(NamedTuple):
+    """The training of networks that no other method needs, such as an assistant between teacher and student."""
+
+    gflops: float
+    gflops_backward_2: float  # a backward pass priced at two forward passes
+    teacher: float  # GFLOPs of an image, forward, in the teacher of the plain distillation that a run is held against
+
+    def spent(self, backward_price: float = 1) -> float:
+        return self.gflops + (backward_price - 1) * (self.gflops_backward_2 - self.gflops)
+
+
 @dataclass(frozen=True)
 class Ledger:
     """What a whole run costs, from the price of a step in each of its stages."""
@@ -95,6 +106,7 @@ class Ledger:
     storing: Storing | None = None  # of answers that are stored and not asked live
     shown: tuple[int, ...] | None = None  # steps of each epoch, where a sampler knows how many images it will choose
     at_most: bool = False  # whether a sampler chooses an epoch's images and can't say how many before the run
+    beforehand: Beforehand | None = None
 
     @property
     def first(self) -> StepCost:
@@ -119,11 +131,20 @@ class Ledger:
             total["cost/answers_gflops"] = stored
             for part in ("cost/total_gflops", "cost/total_gflops_backward_2"):
                 total[part] += stored  # no backward pass goes through a teacher
+        if self.beforehand is not None:
+            total["cost/beforehand_gflops"] = self.beforehand.gflops
+            total["cost/total_gflops"] += self.beforehand.spent()
+            total["cost/total_gflops_backward_2"] += self.beforehand.spent(2)
         return total
 
     def total(self, steps: Mapping[str, int], epochs: int, backward_price: float = 1) -> float:
         trained = sum(steps.get(name, 0) * stage.step.total(backward_price) for name, stage in self.stages.items())
-        return trained + self.stored(epochs)
+        return trained + self.stored(epochs) + (self.beforehand.spent(backward_price) if self.beforehand else 0.0)
+
+    def conventional(self, backward_price: float = 1) -> float:
+        """A step of plain distillation, by the teacher at the head of a chain."""
+        step = self.first if self.beforehand is None else replace(self.first, teacher=self.beforehand.teacher)
+        return step.conventional(backward_price)
 
     def percent_of_kd(self, steps: Mapping[str, int], epochs: int, backward_price: float = 1) -> float | None:
         """After so many epochs, of plain distillation for as many; a whole run's, of the recipe's epochs."""
@@ -131,7 +152,7 @@ class Ledger:
             return None
         # A run shorter than the recipe is held against the whole recipe, in proportion while it lasts.
         against = epochs * max(1.0, self.recipe_epochs / self.epochs)
-        full = min(against, self.recipe_epochs) * self.steps_per_epoch * self.first.conventional(backward_price)
+        full = min(against, self.recipe_epochs) * self.steps_per_epoch * self.conventional(backward_price)
         return 100 * self.total(steps, epochs, backward_price) / full
 
     def planned(self) -> dict[str, int]:

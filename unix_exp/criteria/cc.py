@@ -37,7 +37,7 @@ class CC(nn.Module):
         if feat_dim and facts is None:
             raise Mistake(f"criterion.feat_dim is {feat_dim}, of layers that have to know the networks; pass facts")
         # The width of a trained layer behind either network; 0: the embeddings themselves are compared.
-        self.heads = nn.ModuleList(heads(facts, feat_dim) if feat_dim and facts is not None else ())
+        self.heads = nn.ModuleList(heads("cc", facts, feat_dim) if feat_dim and facts is not None else ())
 
     def forward(self, student: Output, teacher: Output, batch: Batch) -> Tensor:
         mine, theirs = both(student, teacher)

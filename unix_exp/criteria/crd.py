@@ -45,7 +45,7 @@ class CRD(nn.Module):
     ) -> None:
         super().__init__()
         self.nce_t, self.momentum = nce_t, momentum
-        self.embed_student, self.embed_teacher = heads(facts, feat_dim)
+        self.embed_student, self.embed_teacher = heads("crd", facts, feat_dim)
         self.negatives = Negatives(facts, nce_k, negatives)
         for who in ("student", "teacher"):
             drawn = torch.empty(facts.train_count, feat_dim).uniform_(-1, 1) * math.sqrt(3 / feat_dim)  # length about 1

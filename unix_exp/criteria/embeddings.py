@@ -7,6 +7,7 @@ from torch import Tensor, nn
 from torch.linalg import vector_norm
 
 from unix_exp.criteria.logits import precise
+from unix_exp.criteria.maps import shapes_of
 from unix_exp.types import Facts, Output
 
 
@@ -22,7 +23,7 @@ def unit(rows: Tensor, eps: float = 0.0) -> Tensor:
     return torch.where(there, rows / torch.where(there, length + eps, 1.0), 0.0)
 
 
-def heads(facts: Facts, width: int) -> tuple[nn.Linear, nn.Linear]:
+def heads(name: str, facts: Facts, width: int) -> tuple[nn.Linear, nn.Linear]:
     """A linear layer for the student's embedding and one for the teacher's, both trained, to one width."""
-    mine, theirs = (nn.Linear(facts.shapes[role].embedding.shape[1], width) for role in ("student", "teacher"))
+    mine, theirs = (nn.Linear(output.embedding.shape[1], width) for output in shapes_of(name, facts))
     return mine, theirs

@@ -16,7 +16,11 @@ TAUGHT, ALONE = "taught", "labels alone"
 
 @distillers.register("early")
 class Early(Distiller):
-    """Distil for the first epochs, then train on the labels alone: the teacher's compute is spent where it is early."""
+    """Distil for the first epochs, then train on the labels alone: the teacher's compute is spent where it is early.
+
+    That distillation helps a small student early and may hurt it late is the finding behind it, and its authors stop
+    it before the end (Cho and Hariharan 2019, arXiv 1910.01348).
+    """
 
     def __init__(self, parts: Parts, share: Annotated[float, Range(0, 1, above=True, below=True)] = 0.1) -> None:
         super().__init__(parts)

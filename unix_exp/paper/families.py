@@ -19,7 +19,10 @@ def of_sampler(sampler: str) -> str:
 def family(sampler: str, criteria: Iterable[str]) -> str:
     """Of distillation with a sampler and these criteria."""
     objectives = published()["objectives"]
-    return of_sampler(sampler) + "".join(objectives.get(name, f"+{name}") for name in criteria)
+    named = [objectives.get(name, f"+{name}") for name in criteria]
+    if of_sampler(sampler) == conventional() and "" not in named:
+        return "".join(named).removeprefix("+")  # all images, and another loss than conventional distillation's
+    return of_sampler(sampler) + "".join(named)
 
 
 def conventional() -> str:

@@ -16,6 +16,7 @@ from unix_exp.report import (
     answers,
     classes,
     deployed,
+    field,
     learning,
     mixkd,
     origins,
@@ -62,6 +63,7 @@ def sections(runs: Sequence[Run], skipped: Sequence[Skipped]) -> list[Section]:
     made += pad.sections(found)
     made += mixkd.sections(students)
     made += adaptive.sections(found)
+    made += field.sections(found)
     made += [
         drawn("Learning curves", "learning", [figure for one in found for figure in learning.learning_curves(one)]),
         selection_section(found),

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from contextlib import nullcontext
-from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -17,11 +16,12 @@ from unix_exp.config import Settings
 from unix_exp.distillers.distiller import Distiller, Kind
 from unix_exp.models.published import filled_elsewhere
 from unix_exp.ranges import parameters_of
-from unix_exp.registry import check_settings, distillers, models, samplers
+from unix_exp.registry import check_settings, distillers, samplers
 from unix_exp.run import components
-from unix_exp.run.checkpoint import Differences, weights_in
+from unix_exp.run.classifiers import for_other_classes, fresh_classifier, frozen_dict, published_classes
 from unix_exp.run.folder import RunFolder
 from unix_exp.run.sources import (
+    AUTO,
     Average,
     Fresh,
     FromFile,
@@ -36,7 +36,7 @@ from unix_exp.types import Mistake
 from unix_exp.words import nearest
 
 STUDENT, TEACHER = "student", "teacher"
-AUTO, AVERAGE = "auto", "average"
+AVERAGE = "average"
 DECAY = 0.999  # of an average, where nothing else is chosen
 
 
@@ -69,7 +69,7 @@ def networks_of(whole: DictConfig, settings: Settings, fingerprint: str, classes
     student = settings[STUDENT]
     if "sampler" in student:
         raise Mistake("student.sampler is no setting of a student; choose sampler=NAME")
-    for key in {"seed", "decay"} & set(student):
+    for key in (set(config.OF_WEIGHTS) - {"checkpoint"}) & set(student):
         raise Mistake(f"student.{key} is no setting of a student; its first weights are drawn from the run's seed=N")
     first = Network(
         STUDENT, "trained", student, of_student(student), settings["seed"], fresh_classifier(STUDENT, student, classes)
@@ -167,6 +167,9 @@ def of_frozen(
     own = config.without(chosen, "pace", *config.OF_WEIGHTS)
     if not isinstance(given, str):
         raise Mistake(f"{setting_of(role)}.checkpoint is {given!r}; give auto or the path of a checkpoint")
+    if chosen.get("teacher") and given != AUTO:
+        name = setting_of(role)
+        raise Mistake(f"{name}.teacher teaches a {role} that is made here; leave it out, or {name}.checkpoint={given}")
     if given == AVERAGE:
         decay = chosen.get("decay")
         return average_of_student(settings, role, own, DECAY if decay is None else decay)
@@ -174,13 +177,14 @@ def of_frozen(
         name = setting_of(role)
         raise Mistake(f"{name}.decay is for {name}.checkpoint=average alone; leave it out")
     if given == AUTO:
-        if chosen.get("pretrained") and published_classes(chosen) in (None, classes):
+        untaught = not chosen.get("teacher")
+        if untaught and chosen.get("pretrained") and published_classes(chosen) in (None, classes):
             return Published(config.identity(own))
-        return from_store(whole, role, chosen, fingerprint)
+        return from_store(whole, role, chosen, fingerprint, classes)
     path = checkpoint_path(given, setting_of(role))
     content = hash_of(path, setting_of(role))
     if for_other_classes(path, str(path.stat().st_mtime_ns), frozen_dict(chosen), role, classes):
-        return from_store(whole, role, chosen, fingerprint, (path, content))
+        return from_store(whole, role, chosen, fingerprint, classes, path)
     return FromFile(identity_of_file(content, own), path, content, setting_of(role))
 
 
@@ -195,28 +199,27 @@ def average_of_student(settings: Settings, role: str, own: Settings, decay: Any)
 
 
 def from_store(
-    whole: DictConfig, role: str, chosen: Settings, fingerprint: str, begins_from: tuple[Path, str] | None = None
+    whole: DictConfig, role: str, chosen: Settings, fingerprint: str, classes: int, begins_from: Path | None = None
 ) -> FromStore:
-    """The run that trains this network here, starting from given weights where there are some."""
-    recipe, made = run_that_makes(whole, role, chosen, begins_from and str(begins_from[0]))
-    determining = config.what_determines(made, fingerprint, None)
-    if begins_from is not None:
-        determining["student"]["weights"] = begins_from[1]
-    identity = config.identity(determining)
+    """The run that trains this network here, starting from given weights where there are some.
+
+    Its own networks are found as every run's are, so that a teacher may have been taught by another one.
+    """
+    recipe, made = run_that_makes(whole, role, chosen, None if begins_from is None else str(begins_from))
+    identity = config.identity(determining(made, fingerprint, networks_of(recipe, made, fingerprint, classes)))
     return FromStore(identity, RunFolder.of(made, identity), recipe)
 
 
 MADE: dict[str, tuple[DictConfig, Settings]] = {}
-OF_THE_STUDENT = (
-    "student", "seed", "distiller", "sampler", "criterion", "recipe", "method", "networks", "answers", "fail_fast",
-)  # fmt: skip  # what no run that makes a network takes over
+OF_THE_STUDENT = ("student", "seed", "method", "answers", "fail_fast")  # what no run that makes a network takes over
+OF_ITS_METHOD = ("distiller", "sampler", "criterion", "recipe", "networks")  # taken over by one that is taught alone
 
 
 def run_that_makes(
     whole: DictConfig, role: str, chosen: Settings, begins_from: str | None
 ) -> tuple[DictConfig, Settings]:
     """Its configuration, as it is and resolved; made once for the runs that share it, which may be thousands."""
-    kept = config.without(config.raw(whole), *OF_THE_STUDENT)
+    kept = config.without(config.raw(whole), *OF_THE_STUDENT, *(() if chosen.get("teacher") else OF_ITS_METHOD))
     key = json.dumps([kept, role, chosen, begins_from], sort_keys=True, default=str)
     if key not in MADE:
         asked = whole.copy()
@@ -232,31 +235,28 @@ def run_that_makes(
     return MADE[key]
 
 
-def published_classes(chosen: Settings) -> int | None:
-    asked = getattr(models[chosen["name"]], "published_classes", None)
-    return None if asked is None else asked(chosen["arch"])
+def determining(settings: Settings, fingerprint: str, networks: tuple[Network, ...]) -> Settings:
+    """What a run's result depends on; the teacher's key is older than the others', and stays what it was."""
+    by_role = {network.role: network for network in networks}
+    teacher = identity_of_teacher(by_role[TEACHER]) if TEACHER in by_role else None
+    found = config.what_determines(settings, fingerprint, teacher)
+    if isinstance(source := by_role[STUDENT].source, FromFile):
+        found["student"]["weights"] = source.content
+    others = {
+        role: {**architecture(one), "weights": one.source.identity, "seed": one.seed}
+        for role, one in by_role.items()
+        if role not in (STUDENT, TEACHER)
+    }
+    return found | ({"networks": others} if others else {})
 
 
-def fresh_classifier(role: str, chosen: Settings, classes: int) -> str | None:
-    """What to say of a published network whose classes are not the data's."""
-    from_file = chosen.get("checkpoint") not in (None, AUTO)
-    theirs = published_classes(chosen) if chosen.get("pretrained") and not from_file else None
-    if theirs in (None, classes):
-        return None
-    return (
-        f"{role} {config.network_name(chosen)} begins from published weights for {theirs} classes and the data has "
-        f"{classes}: its classifier is fresh, all other weights are kept"
-    )
+def identity_of_teacher(teacher: Network) -> str | None:
+    """Of a frozen teacher its weights say all; one that is trained here begins from an architecture and a seed."""
+    if teacher.kind == "frozen":
+        return teacher.source.identity
+    return config.identity({**architecture(teacher), "weights": teacher.source.identity, "seed": teacher.seed})
 
 
-def frozen_dict(chosen: Settings) -> str:
-    return OmegaConf.to_yaml(OmegaConf.create(chosen))
-
-
-@cache
-def for_other_classes(path: Path, changed: str, chosen: str, role: str, classes: int) -> bool:
-    """Whether a file fits the network but for a classifier for other classes; `changed` is when the file was."""
-    settings = OmegaConf.to_container(OmegaConf.create(chosen))
-    assert isinstance(settings, dict)
-    network = components.skeleton({str(key): one for key, one in settings.items()}, role, classes)
-    return bool(Differences.between(network.state_dict(), weights_in(path, network)).classifier_alone())
+def architecture(network: Network) -> Settings:
+    """A network's settings without those that say where its weights come from, which has an identity of its own."""
+    return config.without(network.settings, "pace", *config.OF_WEIGHTS)

@@ -16,13 +16,14 @@ from unix_exp.engine.validation import judged_on, tested
 from unix_exp.engine.world import World, join
 from unix_exp.run import remarks
 from unix_exp.run.answers.ready import recorded, views_of
+from unix_exp.run.charged import charged
 from unix_exp.run.checkpoint import content_hash, save_state, save_tensors, save_weights
 from unix_exp.run.continuing import kept_state, load_state, state_of
 from unix_exp.run.folder import RunFolder
 from unix_exp.run.history import History
 from unix_exp.run.images import check_same, examined, recorded_of
 from unix_exp.run.mishaps import in_words
-from unix_exp.run.networks import setting_of
+from unix_exp.run.networks import Network, setting_of
 from unix_exp.run.pictures import save_extremes
 from unix_exp.run.plan import Located, Plan, averages, check, locate
 from unix_exp.run.ready import Ready, make_ready, measured_at_the_end
@@ -118,6 +119,7 @@ def carry_out(plan: Plan, console: Console, command: str | None, world: World) -
     located = plan.located
     settings, folder = located.settings, located.folder
     train_missing(located, console.say, world)
+    plan = charged(plan)
     if world.leads:
         folder.write_config(settings)
     world.in_turn(lambda: located.data.load(located.runtime.place(), console.watch))
@@ -188,17 +190,23 @@ def train_missing(located: Located, say: Callable[[str], None], world: World = A
             continue
         source, role = network.source, network.role
         if not world.chosen(source.ready):
-            say(
-                f"{role} {network.name} is not in {located.settings['teachers']}/: training it first, "
-                f"{located.settings['teacher_recipe']['epochs']} epochs in float32 (teacher_recipe.epochs; "
-                f"{setting_of(role)}.checkpoint=PATH uses yours)"
-            )
+            store = located.settings["teachers"]
+            say(f"{role} {network.name} is not in {store}/: training it first, {how(network, located)}")
             for remark in remarks.of_making(network, located.settings):
                 say(remark)
             perform(source.recipe, wait=True)
         if not world.chosen(source.ready):
             raise Mistake(f"{source.folder.weights} is gone; delete {source.folder.path} to train this {role} again")
     world.chosen(lambda: check_trained_on(located))
+
+
+def how(network: Network, located: Located) -> str:
+    """How long a missing network is trained, and by whom."""
+    if teacher := network.settings.get("teacher"):
+        epochs, name = located.settings["recipe"]["epochs"], config.network_name(teacher)
+        return f"taught by {name}, {epochs} epochs in float32 (recipe.epochs)"
+    epochs, own = located.settings["teacher_recipe"]["epochs"], setting_of(network.role)
+    return f"{epochs} epochs in float32 (teacher_recipe.epochs; {own}.checkpoint=PATH uses yours)"
 
 
 def check_trained_on(located: Located) -> None:

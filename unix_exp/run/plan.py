@@ -16,7 +16,7 @@ from unix_exp.run import components
 from unix_exp.run.answers.choice import Choice
 from unix_exp.run.extending import check_larger
 from unix_exp.run.folder import RunFolder
-from unix_exp.run.networks import STUDENT, TEACHER, Network, networks_of
+from unix_exp.run.networks import TEACHER, Network, determining, networks_of
 from unix_exp.run.sources import Average, FromFile
 from unix_exp.run.trial import Trial, tried
 from unix_exp.sinks import sink
@@ -50,6 +50,7 @@ class Plan(NamedTuple):
 
 def locate(whole: DictConfig, dataset: Callable[[Settings], Dataset] = components.dataset) -> Located:
     """`dataset` finds the images of a data set; who looks at many runs may list its files once."""
+    whole = config.with_assistant(whole)
     settings = config.resolve(whole)
     plugins.load(settings["plugins"])  # a launcher's process has none yet
     recipe, runtime = components.recipe(settings["recipe"]), components.runtime(settings["runtime"])
@@ -61,33 +62,6 @@ def locate(whole: DictConfig, dataset: Callable[[Settings], Dataset] = component
     identity = config.identity(determining(settings, data.fingerprint(), networks))
     answers = Choice.of(settings["answers"])
     return Located(settings, recipe, runtime, data, networks, identity, RunFolder.of(settings, identity), answers)
-
-
-def determining(settings: Settings, fingerprint: str, networks: tuple[Network, ...]) -> Settings:
-    """What a run's result depends on; the teacher's key is older than the others', and stays what it was."""
-    by_role = {network.role: network for network in networks}
-    teacher = identity_of_teacher(by_role[TEACHER]) if TEACHER in by_role else None
-    found = config.what_determines(settings, fingerprint, teacher)
-    if isinstance(source := by_role[STUDENT].source, FromFile):
-        found["student"]["weights"] = source.content
-    others = {
-        role: {**architecture(one), "weights": one.source.identity, "seed": one.seed}
-        for role, one in by_role.items()
-        if role not in (STUDENT, TEACHER)
-    }
-    return found | ({"networks": others} if others else {})
-
-
-def identity_of_teacher(teacher: Network) -> str | None:
-    """Of a frozen teacher its weights say all; one that is trained here begins from an architecture and a seed."""
-    if teacher.kind == "frozen":
-        return teacher.source.identity
-    return config.identity({**architecture(teacher), "weights": teacher.source.identity, "seed": teacher.seed})
-
-
-def architecture(network: Network) -> Settings:
-    """A network's settings without those that say where its weights come from, which has an identity of its own."""
-    return config.without(network.settings, "pace", *config.OF_WEIGHTS)
 
 
 def check_batch(recipe: Recipe, data: Dataset, role: str) -> None:

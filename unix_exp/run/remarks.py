@@ -9,9 +9,9 @@ from typing import Any
 from unix_exp import config
 from unix_exp.config import Settings, optimiser
 from unix_exp.run.foreign import yaml_of
-from unix_exp.run.networks import AUTO, STUDENT, Network, setting_of
+from unix_exp.run.networks import STUDENT, Network, setting_of
 from unix_exp.run.plan import Located
-from unix_exp.run.sources import Fresh
+from unix_exp.run.sources import AUTO, Fresh
 
 
 def of_run(located: Located) -> Iterator[str]:

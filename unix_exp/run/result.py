@@ -13,6 +13,7 @@ from unix_exp.engine.loop import Training
 from unix_exp.engine.validation import val_count
 from unix_exp.models.extended import Extended
 from unix_exp.run import provenance
+from unix_exp.run.charged import paid_once
 from unix_exp.run.description import Description
 from unix_exp.run.extending import EXTENDED
 from unix_exp.run.images import recorded_of
@@ -132,18 +133,15 @@ def cost_of(located: Located, run: Training) -> dict[str, Any]:
     """The cost of the whole run; what is paid once for many runs, such as a teacher's training, is listed apart."""
     ledger, progress = run.ledger, run.progress
     first, parts = ledger.first, ledger.parts(progress.steps, progress.epoch)
-    once = {
-        network.role: spent
-        for network in located.networks
-        if isinstance(network.source, FromStore) and (spent := spent_on(network.source)) is not None
-    }
+    once = paid_once(located)
+    by = f" by {config.chain(located.settings['teacher'])[0]}" if ledger.beforehand is not None else ""
     return {
         "gflops": {name.removeprefix("cost/"): value for name, value in parts.items()},
         "gflops_per_image": {"student": first.student, "teacher": first.teacher},
         "images_per_step": first.images._asdict(),
         "percent_of_kd": ledger.percent_of_kd(progress.steps, progress.epoch),
         "percent_of_kd_backward_2": ledger.percent_of_kd(progress.steps, progress.epoch, 2),
-        "against": f"plain distillation for {ledger.recipe_epochs} epochs of {ledger.steps_per_epoch} steps",
+        "against": f"plain distillation{by} for {ledger.recipe_epochs} epochs of {ledger.steps_per_epoch} steps",
         "stages": [
             {
                 "name": name,
@@ -155,18 +153,6 @@ def cost_of(located: Located, run: Training) -> dict[str, Any]:
         ],
         **({"once": once} if once else {}),
         **({"unpriced": list(ledger.unpriced)} if ledger.unpriced else {}),
-    }
-
-
-def spent_on(source: FromStore) -> dict[str, Any] | None:
-    """The compute that training a network took."""
-    gflops = ((source.folder.result() or {}).get("cost") or {}).get("gflops") or {}
-    if "total_gflops" not in gflops:
-        return None
-    return {
-        "identity": source.identity,
-        "gflops": gflops["total_gflops"],
-        "gflops_backward_2": gflops["total_gflops_backward_2"],
     }
 
 

@@ -18,6 +18,8 @@ from unix_exp.types import Mistake
 
 Say: TypeAlias = Callable[[str], None]
 
+AUTO = "auto"  # from the store
+
 
 @dataclass(frozen=True)
 class Fresh:

@@ -61,12 +61,21 @@ def plan(sweep: Sweep, words: tuple[str, ...]) -> list[Job]:
         try:
             located = locate(composed(job), dataset)
             runs.setdefault(located.identity, look(text, located))
-            for network in located.networks:
-                if isinstance(source := network.source, FromStore) and source.identity not in teachers:
-                    teachers[source.identity] = look(f"{network.role} {network.name}", locate(source.recipe, dataset))
+            teachers |= teachers_of(located, dataset, teachers)
         except Mistake as mistake:
             runs[text] = Job(text, IMPOSSIBLE, str(mistake))
     return [*teachers.values(), *runs.values()]
+
+
+def teachers_of(located: Located, dataset: Callable[[Settings], Dataset], known: dict[str, Job]) -> dict[str, Job]:
+    """The runs that make a run's networks, after those that make theirs."""
+    found: dict[str, Job] = {}
+    for network in located.networks:
+        if isinstance(source := network.source, FromStore) and source.identity not in known:
+            making = locate(source.recipe, dataset)
+            found |= teachers_of(making, dataset, known | found)
+            found[source.identity] = look(f"{network.role} {network.name}", making)
+    return found
 
 
 def listed_once() -> Callable[[Settings], Dataset]:

@@ -1,0 +1,68 @@
+"""What a run is charged beside its own steps: the training of networks that its method alone needs."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+from unix_exp.config import Settings
+from unix_exp.cost.ledger import Beforehand
+from unix_exp.cost.network import gflops
+from unix_exp.run import components
+from unix_exp.run.networks import TEACHER, Network
+from unix_exp.run.plan import Located, Plan
+from unix_exp.run.sources import FromStore
+
+
+def charged(plan: Plan) -> Plan:
+    """The plan of a run whose networks are in the store, with the training of those that were taught themselves.
+
+    A teacher that learned from labels serves every method, so its training is listed apart. An assistant between
+    teacher and student serves this one, which is charged for it whole, even where another run had made it.
+    """
+    located = plan.located
+    spent = [found for one in located.networks if is_charged(one) and (found := spent_on(one.source)) is not None]
+    if not spent:
+        return plan
+    sums = [sum(found[key] for found in spent) for key in ("gflops", "gflops_backward_2")]
+    ledger = replace(plan.trial.ledger, beforehand=Beforehand(sums[0], sums[1], of_head(located)))
+    return plan._replace(trial=plan.trial._replace(ledger=ledger))
+
+
+def is_charged(network: Network) -> bool:
+    return isinstance(network.source, FromStore) and bool(network.settings.get("teacher"))
+
+
+def of_head(located: Located) -> float:
+    """GFLOPs of an image in the first teacher of the chain that ends with the student."""
+    head: Settings = located.settings.get(TEACHER) or {}
+    while head.get("teacher"):
+        head = head["teacher"]
+    network = components.skeleton({"pace": "full", **head}, TEACHER, len(located.data.classes))
+    return gflops(network, located.data.size)
+
+
+def paid_once(located: Located) -> dict[str, Any]:
+    """By role, training that serves many methods: of a charged network that of its own teacher, if it is known."""
+    found: dict[str, Any] = {}
+    for network in located.networks:
+        if not isinstance(source := network.source, FromStore):
+            continue
+        if is_charged(network):
+            once = ((source.folder.result() or {}).get("cost") or {}).get("once") or {}
+            found |= {f"{role} of {network.role}": spent for role, spent in once.items()}
+        elif (spent := spent_on(source)) is not None:
+            found[network.role] = spent
+    return found
+
+
+def spent_on(source: Any) -> dict[str, Any] | None:
+    """The compute that training a network took."""
+    gflops = ((source.folder.result() or {}).get("cost") or {}).get("gflops") or {}
+    if "total_gflops" not in gflops:
+        return None
+    return {
+        "identity": source.identity,
+        "gflops": gflops["total_gflops"],
+        "gflops_backward_2": gflops["total_gflops_backward_2"],
+    }
