@@ -227,6 +227,12 @@ def test_stored_answers_are_measured_too() -> None:
     torch.testing.assert_close(sampler.entropies[:4], entropy(logits))
 
 
+def test_what_several_teachers_say_together_is_measured_too() -> None:
+    run = training(Case("ensemble", "curriculum", ("kd",)))
+    *_, last = train(run)
+    assert run.progress.steps == {"train": 6} and last.values["train/kd"] > 0
+
+
 def test_a_curriculum_without_a_teacher_is_refused() -> None:
     with pytest.raises(Mistake, match=r"^the sampler goes by the teacher's answers, and this method has no teacher"):
         trial_of(Case("supervised", "curriculum", ("ce",)))

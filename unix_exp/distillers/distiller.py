@@ -94,14 +94,16 @@ class Distiller(nn.Module):
 
     @torch.no_grad()
     def ask(self, batch: Batch) -> Output | None:
-        """The teacher's answer to a batch, stored or live; None where there is no teacher.
+        """The teacher's answer to a batch, stored or live; None where there is no teacher."""
+        if batch.answers is not None:
+            return self.told(batch, batch.answers)
+        if "teacher" not in self.roles:
+            return None
+        return self.told(batch, self.passes(self.get_submodule("teacher"), batch.images))
 
-        A sampler that has `answered` is given it too.
-        """
-        answer = batch.answers
-        if answer is None and "teacher" in self.roles:
-            answer = self.passes(self.get_submodule("teacher"), batch.images)
-        if answer is not None and hasattr(self.sampler, "answered"):
+    def told(self, batch: Batch, answer: Output) -> Output:
+        """An answer that was just asked for; a sampler that has `answered` is given it too."""
+        if hasattr(self.sampler, "answered"):
             self.sampler.answered(batch, answer)
         return answer
 

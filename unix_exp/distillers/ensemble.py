@@ -51,7 +51,7 @@ class Ensemble(Offline):
         each = [self.passes(self.get_submodule(role), batch.images).logits for role in self.teachers]
         said = torch.stack([precise(logits) for logits in each])
         logits = said.mean(dim=0) if self.mean == "logits" else mean_of_predictions(said, self.tau)
-        return Output(logits, self.unread, self.unread)
+        return self.told(batch, Output(logits, self.unread, self.unread))
 
 
 def others(teachers: int) -> tuple[str, ...]:

@@ -15,11 +15,12 @@ from unix_exp.types import Batch, Facts, Scout
 
 @samplers.register("rho")
 class Rho(nn.Module):
-    """RHO-loss: keep the k images whose loss is highest above what a holdout network cannot reduce either.
+    """Keep the k images on which the student's loss is highest above that of a holdout network.
 
-    Both losses are with the labels (Mindermann et al. 2022, arXiv 2206.07137). The holdout network has to be trained on
-    images that the student does not train on: `held_out` is the share of the training images that is left to it, the
-    ones that `subset` takes with this share and seed. At 0 the student trains on all images.
+    RHO-loss (Mindermann et al. 2022, arXiv 2206.07137): what the holdout network cannot reduce either is not worth
+    learning. Both losses are with the labels. The holdout network has to be trained on images that the student does not
+    train on: `held_out` is the share of the training images that is left to it, the ones that `subset` takes with this
+    share and seed. At 0 the student trains on all images.
     """
 
     networks: ClassVar[tuple[str, ...]] = ("holdout",)
