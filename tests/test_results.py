@@ -207,13 +207,13 @@ def test_the_lines_of_the_kept_results_mean_their_runs() -> None:
     """Composed again, a line gives every setting that its run depended on and names the same run: it stays done."""
     runs, skipped = read([ROOT / "results"])
     assert len(runs) > 15 and not skipped
-    for run in runs:
-        words = words_of(run.result.get("command"))
-        if words is None:
+    with compose.hydra_ready():  # once, so that the seeds of a method share what is composed
+        lines = [words_of(run.result.get("command")) for run in runs]
+        typed = [None if words is None else config.resolve(compose.composed(words[3:])) for words in lines]
+    for run, settings in zip(runs, typed, strict=True):
+        if settings is None:
             assert run.result["method"] == "teacher", run.path.name
             continue
-        with compose.hydra_ready():
-            settings = config.resolve(compose.composed(words[3:]))
         teacher = run.result["teacher"] and run.result["teacher"]["identity"]
         then, now = (
             config.what_determines(one, run.result["fingerprint"], teacher) for one in (run.settings, settings)
