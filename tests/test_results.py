@@ -106,6 +106,17 @@ def test_scouting_in_bf16_is_held_against_kd_which_does_not_scout(report: Comman
     assert list(against()) == ["unix \N{MINUS SIGN} kd"]
 
 
+def test_another_loss_is_held_against_kd_with_labels_where_it_has_labels_too(report: Command) -> None:
+    labels, other = {"ce": {"weight": 0.1}}, {"x": {"weight": 1.0}}
+    several("kd", KD)
+    arms = {"kd_label": {"kd": {"weight": 0.9}, **labels}, "y": other | labels, "z": other}
+    for number, (name, criterion) in enumerate(arms.items(), 1):
+        for seed in (10 * number, 10 * number + 1):
+            changed(made(Path("runs"), "kd", seed=seed), method=name, settings__criterion=criterion)
+    report("runs")
+    assert set(against()) == {"y \N{MINUS SIGN} kd_label", "z \N{MINUS SIGN} kd"}
+
+
 def test_one_line_repeats_an_arm(report: Command) -> None:
     for seed in (0, 2):
         line = f"python -m unix_exp.train pair=vgg13_vgg8 seed={seed} 'criterion=[kd,at]'"
