@@ -13,11 +13,12 @@ from unix_exp.config import Settings
 from unix_exp.engine.epoch import epoch_seed
 from unix_exp.engine.folding import frozen
 from unix_exp.engine.step import Means
+from unix_exp.models.smaller import see_smaller
 from unix_exp.run.answers.choice import Choice
 from unix_exp.run.answers.parts import encode
 from unix_exp.run.answers.views import Gathered
 from unix_exp.run.extending import extended
-from unix_exp.run.networks import declared_roles
+from unix_exp.run.networks import chosen_for, declared_roles
 from unix_exp.run.training import training_of
 from unix_exp.run.trial import Trial
 from unix_exp.types import Batch, View
@@ -50,7 +51,11 @@ def networks(case: Case) -> dict[str, nn.Module]:
     precision, size = case.runtime.precision_of_teacher, case.data.size
     whole = extended(case.settings, case.networks(), size)
     made = {role: case.runtime.settled(network) for role, network in whole.items()}
-    return {role: frozen(one, precision, size) if kinds.get(role) == "frozen" else one for role, one in made.items()}
+    for role in made:
+        if kinds.get(role) == "frozen":
+            see_smaller(made[role], chosen_for(case.settings, role).get("shrink"))
+            made[role] = frozen(made[role], precision, size)
+    return made
 
 
 def answers_of(case: Case, trial: Trial, choice: Choice) -> Gathered:

@@ -9,6 +9,7 @@ from unix_exp.config.identity import (
     of_answers,
     of_recipe,
     precisions,
+    size_seen,
     what_determines,
     whole_recipe,
 )
@@ -53,6 +54,7 @@ __all__ = [
     "raw",
     "register_resolvers",
     "resolve",
+    "size_seen",
     "what_determines",
     "whole_recipe",
     "with_assistant",

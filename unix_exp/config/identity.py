@@ -36,6 +36,7 @@ def what_determines(settings: Settings, fingerprint: str, teacher: str | None) -
         "recipe": of_recipe(settings["recipe"]),
         "seed": settings["seed"],
         **precisions(settings),
+        **size_seen(settings),
         **apart(settings),
         **({"answers": fixed} if (fixed := of_answers(settings)) else {}),
         **({"plugins": code} if code else {}),  # changed code is another run
@@ -102,6 +103,12 @@ def precisions(settings: Settings) -> Settings:
     own, names = runtime.get("precision"), ["scout_precision"] + ["teacher_precision"] * has_teacher(settings)
     others = {name: runtime.get(name) for name in names}
     return {"precision": own, **{name: value for name, value in others.items() if value not in (None, own)}}
+
+
+def size_seen(settings: Settings) -> Settings:
+    """How small a teacher sees the images, where it does not see them as they are."""
+    shrink = (settings.get("teacher") or {}).get("shrink")
+    return {"teacher_shrink": shrink} if shrink not in (None, 1) and has_teacher(settings) else {}
 
 
 def identity(determining: Settings) -> str:

@@ -20,8 +20,9 @@ KEYS = (
 )  # fmt: skip
 OF_SWEEPS = ("fail_fast",)  # say nothing about a run
 
-# Settings of a network that say where its weights come from; a teacher has them before it is chosen.
-OF_WEIGHTS = ("checkpoint", "seed", "decay", "sampler", "teacher")
+# Settings of a network that say where its weights come from, and the size of image that it is asked about (shrink);
+# a teacher has them before it is chosen.
+OF_WEIGHTS = ("checkpoint", "seed", "decay", "sampler", "teacher", "shrink")
 
 Settings = dict[str, Any]
 

@@ -30,6 +30,7 @@ class StepCost:
     other: float = 0.0  # heads, adapters, losses and further networks, forward
     backward: float = 0.0  # of all that is trained, at the price of one forward pass
     plain_student: float | None = None  # of one image in the student without what the method adds to it, if it does
+    plain_teacher: float | None = None  # of one whole image in the teacher, if it is asked about smaller ones
 
     @classmethod
     def of_images(cls, images: Images, student: float, teacher: float) -> StepCost:
@@ -43,7 +44,8 @@ class StepCost:
     def conventional(self, backward_price: float = 1) -> float:
         """Plain distillation: both networks see every image, and all of them are trained on."""
         student = self.student if self.plain_student is None else self.plain_student
-        return self.images.given * (self.teacher + (1 + backward_price) * student)
+        teacher = self.teacher if self.plain_teacher is None else self.plain_teacher
+        return self.images.given * (teacher + (1 + backward_price) * student)
 
     def percent_of_kd(self, backward_price: float = 1) -> float | None:
         """Of a step of plain distillation; None where there is no teacher.
@@ -143,7 +145,7 @@ class Ledger:
 
     def conventional(self, backward_price: float = 1) -> float:
         """A step of plain distillation, by the teacher at the head of a chain."""
-        step = self.first if self.beforehand is None else replace(self.first, teacher=self.beforehand.teacher)
+        step = self.first if self.beforehand is None else replace(self.first, plain_teacher=self.beforehand.teacher)
         return step.conventional(backward_price)
 
     def percent_of_kd(self, steps: Mapping[str, int], epochs: int, backward_price: float = 1) -> float | None:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from unix_exp.cost.ledger import Images, StepCost
-from unix_exp.cost.network import gflops
+from unix_exp.cost.network import gflops, gflops_of_whole_image
 from unix_exp.cost.operations import METHOD, Operations
 from unix_exp.cost.rules import POOLING
 from unix_exp.distillers.distiller import Distiller
 from unix_exp.models.extended import Extended
+from unix_exp.models.smaller import is_asked_smaller
 from unix_exp.types import Batch, Losses
 
 
@@ -21,6 +22,7 @@ def step_cost(method: Distiller, batch: Batch, stage: str, size: int) -> tuple[S
     others = [role for role in (*networks, METHOD) if role not in ("student", "teacher")]
     student = networks["student"]
     plain = gflops(student.backbone, size) + student.spared / 1e9 if isinstance(student, Extended) else None
+    teacher = networks.get("teacher")
     cost = StepCost(
         images=Images(
             given=len(batch.images),
@@ -29,12 +31,15 @@ def step_cost(method: Distiller, batch: Batch, stage: str, size: int) -> tuple[S
             taught=counted.seen("teacher"),
         ),
         student=gflops(student, size),
-        teacher=gflops(networks["teacher"], size) if "teacher" in networks else 0.0,
+        teacher=gflops(teacher, size) if teacher is not None else 0.0,
         scout=counted.total("student", with_gradient=False) / 1e9,
         teaching=counted.total("teacher") / 1e9,
         forward=counted.total("student", with_gradient=True) / 1e9,
         other=(sum(counted.total(role) for role in others) - sum(pooled.values())) / 1e9,
         backward=(counted.total(with_gradient=True) - pooled[True]) / 1e9,
         plain_student=plain,
+        plain_teacher=(
+            gflops_of_whole_image(teacher, size) if teacher is not None and is_asked_smaller(teacher) else None
+        ),
     )
     return cost, losses, tuple(sorted(counted.unpriced))

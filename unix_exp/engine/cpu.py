@@ -12,6 +12,8 @@ BF16 = frozenset(("avx512_bf16", "avx_ne_convert", "amx_bf16", "bf16"))  # Linux
 
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3  # glibc's names and numbers, malloc.h
 
+INT8 = frozenset(("avx512_vnni", "avx_vnni", "amx_int8"))  # on x86
+
 
 def cpu_name() -> str:
     try:
@@ -29,6 +31,16 @@ def computes_bf16(told: str = CPUINFO) -> bool:
     except (OSError, StopIteration):
         return True
     return not BF16.isdisjoint(flags)
+
+
+def computes_int8(told: str = CPUINFO) -> bool:
+    """Whether the processor multiplies whole numbers of 8 bits and adds in 32; older ones overflow in 16."""
+    try:
+        with open(told) as lines:
+            flags = next(line.split(":", 1)[1].split() for line in lines if line.startswith("flags"))
+    except (OSError, StopIteration):
+        return False
+    return not INT8.isdisjoint(flags)
 
 
 def keep_freed_memory() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
@@ -15,10 +15,12 @@ from torch.utils._pytree import tree_leaves
 from torch.utils.hooks import RemovableHandle
 
 from unix_exp.engine.cpu import LearnsInFloat32
+from unix_exp.engine.whole_numbers import in_whole_numbers
 from unix_exp.models.parts import classify
 from unix_exp.types import Output
 
-DTYPES = {"float32": torch.float32, "bf16": torch.bfloat16}
+WHOLE_NUMBERS = "int8"
+DTYPES = {"float32": torch.float32, "bf16": torch.bfloat16, WHOLE_NUMBERS: torch.float32}  # of what is no convolution
 LARGEST_DIFFERENCE = 1e-3  # of an output's largest value; in float32 folding stays far below
 
 
@@ -56,8 +58,17 @@ class Frozen(nn.Module):
             return getattr(self.network, name)  # a method may use the network's own parts, such as its classifier
 
 
-def frozen(network: nn.Module, precision: str, size: int, say: Callable[[str], None] = print) -> Frozen:
-    """A cheaper copy of a network; where folding would change its answers, its batch norms stay, and that is said."""
+def frozen(
+    network: nn.Module,
+    precision: str,
+    size: int,
+    say: Callable[[str], None] = print,
+    shown: Callable[[], Sequence[Tensor]] | None = None,
+) -> Frozen:
+    """A cheaper copy of a network; where folding would change its answers, its batch norms stay, and that is said.
+
+    `shown` gives images that tell the ranges of what is rounded to whole numbers; noise does if nothing is given.
+    """
     # A GPU rounds convolutions to TF32, which differs from the folded ones by more than folding may. So folding and
     # comparing happen in float32 on the CPU, whatever device the network is on.
     plain = copy.deepcopy(network).to("cpu", torch.float32).eval()
@@ -65,7 +76,10 @@ def frozen(network: nn.Module, precision: str, size: int, say: Callable[[str], N
     if (reason := refusal(plain, folded, size)) is not None:
         say(f"the batch norms of the frozen network are not folded into its convolutions, so it takes longer: {reason}")
         folded = copy.deepcopy(network)
-    return Frozen(folded.to(next(network.parameters()).device), precision)
+    folded = folded.to(next(network.parameters()).device)
+    if precision == WHOLE_NUMBERS:
+        folded = in_whole_numbers(folded, [example(folded, size)] if shown is None else shown())
+    return Frozen(folded, precision)
 
 
 @torch.no_grad()

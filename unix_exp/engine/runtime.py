@@ -10,7 +10,7 @@ from typing import Annotated, Literal
 import torch
 from torch import Tensor, nn
 
-from unix_exp.engine.cpu import computes_bf16, cpu_name, keep_freed_memory, without_slow_kernels
+from unix_exp.engine.cpu import computes_bf16, computes_int8, cpu_name, keep_freed_memory, without_slow_kernels
 from unix_exp.engine.world import expected
 from unix_exp.ranges import Count, Range, check_fields
 from unix_exp.stopping import GRACE
@@ -28,7 +28,7 @@ class Runtime:
 
     device: str = "auto"
     precision: Literal["float32", "bf16"] = "float32"
-    teacher_precision: Literal["float32", "bf16"] | None = None
+    teacher_precision: Literal["float32", "bf16", "int8"] | None = None
     scout_precision: Literal["float32", "bf16"] | None = None
     memory_format: Literal["channels_last", "contiguous"] = "channels_last"
     compile: bool = False
@@ -47,6 +47,12 @@ class Runtime:
         if self.capture is True and kind != "cuda":
             raise Mistake(f"runtime.capture is true, which needs a GPU, but this runs on {kind}; choose auto or false")
 
+        if self.teacher_precision == "int8" and (kind != "cpu" or not computes_int8()):
+            where = f"this runs on {kind}" if kind != "cpu" else "this processor has none (VNNI, AMX)"
+            raise Mistake(
+                f"runtime.teacher_precision is int8, which needs a CPU with instructions for it, and {where}; "
+                "choose float32 or bf16"
+            )
         if expected() > 1 and (self.compile or self.capture is True):
             name = "compile" if self.compile else "capture"
             raise Mistake(f"runtime.{name} is true, which several processes cannot do; choose false, or one process")

@@ -207,6 +207,8 @@ def determining_settings(run: Run) -> dict[str, Any]:
     }
     teacher = run.result["teacher"]
     networks = {role: one.get("identity") for role, one in run.result.get("networks", {}).items() if role != "student"}
+    beside = {role: one for role, one in run.result.get("networks", {}).items() if role not in ("student", "teacher")}
+    networks |= {f"{role}_shrink": one["shrink"] for role, one in beside.items() if "shrink" in one}
     code = {f"plugin {name}": content for name, content in run.result.get("plugins", {}).items()}
     whole = {**flat(chosen), **networks, **code, "teacher": teacher and teacher["identity"]}
     return dict(config.alike(whole))  # 15 and 15.0 are one arm

@@ -81,13 +81,23 @@ class Run:
 
     @property
     def precisions(self) -> dict[str, Any]:
-        """The arithmetic of the run; the scouting's and the teacher's only where they differ from it."""
+        """The arithmetic of the run; the scouting's and the teacher's, and its images' size, where they differ."""
         runtime = self.settings.get("runtime") or {}
         own, names = runtime.get("precision"), ["scout_precision"]
         if self.result.get("teacher") is not None:
             names.append("teacher_precision")
         others = {name: runtime.get(name) for name in names}
-        return {"precision": own, **{name: value for name, value in others.items() if value not in (None, own)}}
+        return {
+            "precision": own,
+            **{name: value for name, value in others.items() if value not in (None, own)},
+            **({} if self.shrink == 1 else {"teacher_shrink": self.shrink}),
+        }
+
+    @property
+    def shrink(self) -> float:
+        """The share of their side that images have which the teacher is asked about."""
+        teacher = self.settings.get("teacher") or {}
+        return float(teacher.get("shrink") or 1) if self.result.get("teacher") is not None else 1.0
 
 
 class Skipped(NamedTuple):

@@ -54,7 +54,9 @@ class Setting:
             if ours.get(name, plain(value)) != plain(value)
         ]
         others = {"teacher_precision": "the teacher", "scout_precision": "scouting"}
-        return found + [f"{part} in {ours[name]}" for name, part in others.items() if name in ours]
+        found += [f"{part} in {ours[name]}" for name, part in others.items() if name in ours]
+        smaller = ours.get("teacher_shrink")
+        return found + ([f"the teacher's images of {smaller} of their side"] if smaller is not None else [])
 
     def differences_from(self, other: Setting) -> list[str]:
         """Where two settings of ours differ, in words."""

@@ -15,7 +15,8 @@ from unix_exp import config
 from unix_exp.config import Settings
 from unix_exp.distillers.distiller import Distiller, Kind
 from unix_exp.models.published import filled_elsewhere
-from unix_exp.ranges import parameters_of
+from unix_exp.models.smaller import Shrink
+from unix_exp.ranges import check_value, parameters_of
 from unix_exp.registry import check_settings, distillers, samplers
 from unix_exp.run import components
 from unix_exp.run.classifiers import for_other_classes, fresh_classifier, frozen_dict, published_classes
@@ -70,6 +71,8 @@ def networks_of(whole: DictConfig, settings: Settings, fingerprint: str, classes
     student = settings[STUDENT]
     if "sampler" in student:
         raise Mistake("student.sampler is no setting of a student; choose sampler=NAME")
+    if "shrink" in student:
+        raise Mistake("student.shrink is no setting of a student; teacher.shrink shows its teacher smaller images")
     for key in (set(config.OF_WEIGHTS) - {"checkpoint"}) & set(student):
         raise Mistake(f"student.{key} is no setting of a student; its first weights are drawn from the run's seed=N")
     first = Network(
@@ -121,7 +124,8 @@ def not_chosen(settings: Settings, role: str) -> Settings:
         return config.without(settings[STUDENT], "checkpoint")
     teacher = settings.get(TEACHER) or {}
     seed = teacher.get("seed", 0) + 1 + further.index(role)
-    return config.without(teacher, *config.OF_WEIGHTS) | {"seed": seed}
+    alike = {"shrink": teacher["shrink"]} if teacher.get("shrink") is not None else {}
+    return config.without(teacher, *config.OF_WEIGHTS) | {"seed": seed} | alike
 
 
 def chosen_for(settings: Settings, role: str) -> Settings:
@@ -145,10 +149,21 @@ def one_of(
     if "sampler" in chosen and (role == TEACHER or kind == "trained"):
         other = "choose sampler@teacher_sampler=NAME" if role == TEACHER else "it is trained with the student"
         raise Mistake(f"{setting_of(role)}.sampler is no setting of this network; {other}")
+    check_shrink(role, kind, chosen)
     seed = chosen.get("seed", seed)
     if kind == "trained":
         return Network(role, kind, chosen, of_student(chosen, role), seed, fresh_classifier(role, chosen, classes))
     return Network(role, kind, chosen, of_frozen(whole, settings, role, chosen, fingerprint, classes), seed)
+
+
+def check_shrink(role: str, kind: Kind, chosen: Settings) -> None:
+    """A smaller image is for a network that is asked and never changes: what learns sees what the student sees."""
+    if (shrink := chosen.get("shrink")) is None:
+        return
+    name = f"{setting_of(role)}.shrink"
+    check_value(name, shrink, Shrink)
+    if kind == "trained" or chosen.get("checkpoint") == AVERAGE:
+        raise Mistake(f"{name} is for a network that training does not change, and this one learns; leave it out")
 
 
 def of_student(chosen: Settings, role: str = STUDENT) -> Source:
@@ -253,7 +268,7 @@ def determining(settings: Settings, fingerprint: str, networks: tuple[Network, .
     if isinstance(source := by_role[STUDENT].source, FromFile):
         found["student"]["weights"] = source.content
     others = {
-        role: {**architecture(one), "weights": one.source.identity, "seed": one.seed}
+        role: {**architecture(one), **shrunk(one), "weights": one.source.identity, "seed": one.seed}
         for role, one in by_role.items()
         if role not in (STUDENT, TEACHER)
     }
@@ -265,6 +280,12 @@ def identity_of_teacher(teacher: Network) -> str | None:
     if teacher.kind == "frozen":
         return teacher.source.identity
     return config.identity({**architecture(teacher), "weights": teacher.source.identity, "seed": teacher.seed})
+
+
+def shrunk(network: Network) -> Settings:
+    """How small a network sees the images, where it does not see them as they are."""
+    shrink = network.settings.get("shrink")
+    return {} if shrink in (None, 1) else {"shrink": shrink}
 
 
 def architecture(network: Network) -> Settings:

@@ -6,6 +6,7 @@ import copy
 import json
 from collections.abc import Mapping
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -17,13 +18,15 @@ from unix_exp.config import plugins
 from unix_exp.engine.evaluate import evaluate
 from unix_exp.engine.folding import frozen
 from unix_exp.engine.runtime import Runtime
+from unix_exp.engine.whole_numbers import some_training_images
 from unix_exp.models.own_input import Normalised, see_as_trained
+from unix_exp.models.smaller import see_smaller
 from unix_exp.run.checkpoint import HOUR, content_hash, read_state, remove_leftovers, write_whole
 from unix_exp.run.description import Description, described
 from unix_exp.run.extending import asking, check_larger, extended
 from unix_exp.run.foreign import json_of
 from unix_exp.run.images import recorded_of
-from unix_exp.run.networks import STUDENT, TEACHER, Network
+from unix_exp.run.networks import STUDENT, TEACHER, Network, shrunk
 from unix_exp.run.plan import Located, Plan
 from unix_exp.run.seal import CHECK, checked, verify
 from unix_exp.run.sources import Average, file_of
@@ -48,8 +51,9 @@ class Ready(NamedTuple):
     hashes: dict[str, str]  # by role, of the files that were read
     seen: dict[str, Normalised | None]  # by role, how a network sees the images; None where nobody knows
     licences: dict[str, str]  # of weights that were read or published, where they are known
-    measured: Measured | None  # the teacher
+    measured: Measured | None  # the teacher in float32, on the images as they are
     reached: Mapping[str, Measured] = {}  # by role, networks that were trained beside the student, when all is over
+    asked: Measured | None = None  # the teacher as the method asks it, made cheaper
 
     @property
     def centres(self) -> Tensor | None:
@@ -64,7 +68,7 @@ def make_ready(plan: Plan, console: Console) -> Ready:
     hashes: dict[str, str] = {}
     seen: dict[str, Normalised | None] = {}
     licences: dict[str, str] = {}
-    measured = None
+    measured = asked = None
     for network in located.networks:
         module = plan.modules[network.role]
         if network.note is not None:
@@ -82,11 +86,15 @@ def make_ready(plan: Plan, console: Console) -> Ready:
         if network.kind == "frozen" and not isinstance(network.source, Average):
             if network.role == TEACHER:
                 measured = measured_teacher(module, network, located, console, read)
-            networks[network.role] = frozen(module, runtime.precision_of_teacher, located.data.size, console.say)
+            see_smaller(module, network.settings.get("shrink"))
+            networks[network.role] = frozen(
+                module, runtime.precision_of_teacher, located.data.size, console.say,
+                partial(some_training_images, located.data),
+            )  # fmt: skip
             if network.role == TEACHER and measured is not None:
-                compare(networks[network.role], measured, network, located, console, read)
+                asked = compare(networks[network.role], measured, network, located, console, read)
     networks[STUDENT] = larger(plan, networks[STUDENT])
-    return Ready(networks, hashes, seen, licences, measured)
+    return Ready(networks, hashes, seen, licences, measured, asked=asked)
 
 
 def larger(plan: Plan, student: nn.Module) -> nn.Module:
@@ -152,13 +160,19 @@ def measured_at_the_end(ready: Ready, method: nn.Module, located: Located, conso
 
 def compare(
     cheap: nn.Module, plain: Measured, network: Network, located: Located, console: Console, weights: str | None
-) -> None:
-    """Measure how much accuracy freezing cost the teacher, and say so where it is more than LOST."""
-    precision = located.runtime.precision_of_teacher
-    used = measure(cheap, network, located, located.runtime, console, weights, f"frozen {precision}")
+) -> Measured:
+    """Measure the teacher as it is asked, and say what that costs it where it is more than LOST."""
+    precision, shrink = located.runtime.precision_of_teacher, shrunk(network).get("shrink")
+    how = f"frozen {precision}" + (f" shrink {config.alike(shrink)}" if shrink else "")
+    used = measure(cheap, network, located, located.runtime, console, weights, how)
     if plain.top1 - used.top1 > LOST:
-        remedy = "; runtime.teacher_precision=float32 may keep more" if precision != "float32" else ""
-        console.say(f"the teacher, frozen in {precision}, reaches {used.top1:.2f} % and not {plain.top1:.2f} %{remedy}")
+        size = f" and shown images of {100 * shrink:g} % of their side" if shrink else ""
+        exact = "runtime.teacher_precision=float32" if precision != "float32" else ""
+        remedies = [one for one in (exact, "a larger teacher.shrink" if size else "") if one]
+        remedy = f"; {' or '.join(remedies)} may keep more" if remedies else ""
+        reached = f"reaches {used.top1:.2f} % and not {plain.top1:.2f} %"
+        console.say(f"the teacher, frozen in {precision}{size}, {reached}{remedy}")
+    return used
 
 
 def measure(

@@ -41,6 +41,7 @@ class Validation(ValidationDetails):
 
 class TeacherDetails(Accuracy, total=False):
     source: str  # the class of run/sources.py that its weights came from
+    asked: Accuracy  # as the method asks it: frozen, in a precision of its own, maybe about smaller images
 
 
 class Teacher(TeacherDetails):
@@ -67,6 +68,7 @@ class Network(TypedDict, total=False):
     identity: str | None
     source: str | None
     hash: str | None  # of its weights
+    shrink: float  # the share of their side that images have which it is asked about, where it is not 1
     top1: float  # accuracy on the test set after the last epoch, of a network that was trained beside the student
     top5: float
 

@@ -17,7 +17,7 @@ from unix_exp.run.charged import paid_once
 from unix_exp.run.description import Description
 from unix_exp.run.extending import EXTENDED
 from unix_exp.run.images import recorded_of
-from unix_exp.run.networks import Network
+from unix_exp.run.networks import Network, shrunk
 from unix_exp.run.plan import Located, Plan
 from unix_exp.run.ready import Measured, Ready
 from unix_exp.run.sources import Average, Fresh, FromStore
@@ -109,6 +109,7 @@ def teacher_of(located: Located, ready: Ready) -> dict[str, Any] | None:
         "source": type(teacher.source).__name__,
         "top1": ready.measured.top1,
         "top5": ready.measured.top5,
+        **({"asked": {"top1": ready.asked.top1, "top5": ready.asked.top5}} if ready.asked is not None else {}),
     }
 
 
@@ -120,6 +121,7 @@ def network_of(network: Network, content: str | None, reached: Measured | None) 
         "source": type(network.source).__name__,
         "hash": content,
     }
+    found |= shrunk(network)
     if isinstance(network.source, FromStore):
         found["run"] = network.source.folder.path.name
     if isinstance(network.source, Average):

@@ -21,12 +21,14 @@ from unix_exp.distillers.distiller import Distiller
 from unix_exp.engine import stages as sequence
 from unix_exp.engine.absent import FEATURES, LOGITS, Absent, AbsentRead
 from unix_exp.engine.world import World
+from unix_exp.models.smaller import see_smaller
 from unix_exp.recipe import Recipe
 from unix_exp.run import hidden_state
 from unix_exp.run.answers.choice import Choice
 from unix_exp.run.answers.parts import bytes_of, check_top, decode, encode
 from unix_exp.run.assemble import Shapes, assemble, facts_of, refuse_late
 from unix_exp.run.extending import extended
+from unix_exp.run.networks import chosen_for
 from unix_exp.types import Batch, Dataset, Losses, Mistake, Output, Stage
 from unix_exp.words import first_line, size_in_words
 
@@ -66,6 +68,8 @@ def tried_with(
     """Two steps of every stage on PyTorch's meta device, where tensors have shapes and no values."""
     try:
         bare = {role: without_weights(network) for role, network in networks.items()}
+        for role in bare.keys() - {"student"}:
+            see_smaller(bare[role], chosen_for(settings, role).get("shrink"))
         shadows = extended(settings, bare, data.size)
         shapes = Shapes(shadows, recipe.batch, data.size)
         clock = Clock().to("meta")
