@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +25,8 @@ from unix_exp.deploy.programs import folded
 from unix_exp.models.extended import Extended
 from unix_exp.registry import criteria, models
 from unix_exp.run.extending import built_again, check_larger, extended
-from unix_exp.run.plan import locate
+from unix_exp.run.plan import Located, check, locate
+from unix_exp.sweeps.plan import ledger_of
 from unix_exp.types import Mistake, Output
 
 SETTINGS: dict[str, Any] = {"criterion": {"simkd": {"weight": 1.0, "factor": 2}}, "seed": 0}
@@ -141,7 +143,7 @@ def test_what_cannot_be_is_refused_in_one_line() -> None:
     networks = {"student": Tiny(4), "teacher": Tiny(6)}
     with pytest.raises(Mistake, match="no network can be its average; choose another"):
         check_larger(SETTINGS, networks, ["teacher"], 8)
-    with pytest.raises(Mistake, match="this method has no teacher"):
+    with pytest.raises(Mistake, match="this method has no teacher; choose another"):
         extended(SETTINGS, {"student": Tiny(4)}, 8)
     with pytest.raises(Mistake, match="factor is 50, above the width of the teacher's maps, 12"):
         extended({**SETTINGS, "criterion": {"simkd": {"factor": 50}}}, networks, 8)
@@ -156,6 +158,23 @@ def test_no_network_is_taught_by_what_makes_it_larger() -> None:
         whole = compose.composed((*TINY, "criterion=simkd", "+model@teacher.teacher=resnet14"))
     with pytest.raises(Mistake, match="'simkd' makes what it trains larger, so the teacher that .* is no resnet8; ch"):
         locate(whole)
+
+
+@pytest.mark.parametrize("tried", [check, ledger_of])
+@pytest.mark.parametrize(
+    ("teacher", "why"),
+    [
+        (("teacher=wrn_16_1",), "needs a teacher whose classifier is one layer"),
+        (("teacher=timm", "teacher.arch=vit_tiny_patch16_224", "teacher.pretrained=false"), "cannot work on 32 px"),
+    ],
+)
+def test_what_cannot_be_is_refused_before_a_run_begins_and_where_it_is_planned(
+    teacher: tuple[str, ...], why: str, tried: Callable[[Located], Any]
+) -> None:
+    with compose.hydra_ready():
+        whole = compose.composed((*TINY, "student=resnet8", "criterion=simkd", *teacher))
+    with pytest.raises(Mistake, match=why):
+        tried(locate(whole))
 
 
 def test_a_run_s_student_is_whole_wherever_it_is_used(tiny: Command) -> None:

@@ -24,7 +24,7 @@ from unix_exp.recipe import Recipe
 from unix_exp.run import components
 from unix_exp.run.answers.choice import Choice
 from unix_exp.run.assemble import Shapes, assemble, facts_of
-from unix_exp.run.extending import extended
+from unix_exp.run.extending import check_planned, extended
 from unix_exp.run.networks import STUDENT, chosen_for, declared_roles, roles_of_method
 from unix_exp.run.trial import check_storable, stage_by_stage
 from unix_exp.types import Batch, Dataset, Losses, Mistake, Output
@@ -89,6 +89,7 @@ class Ground:
             read = watched(method, marks)
             ledger = stage_by_stage(method, shapes, self.data, recipe, Choice(), ()).ledger
             read |= marks.of(own(method))  # what it remembers, and goes by in another step or when an epoch begins
+        check_planned(settings, settings.get("teacher") if "teacher" in method.roles else None, (), self.data)
         stored = self._why_not_stored(settings, recipe)
         if answers.stored and stored is None:
             ledger = self._on_stored(settings, recipe, answers)

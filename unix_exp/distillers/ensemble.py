@@ -21,8 +21,8 @@ from unix_exp.types import Batch, Mistake, Output
 class Ensemble(Offline):
     """Several frozen teachers, whose answers are averaged (Hinton, Vinyals and Dean 2015, arXiv 1503.02531).
 
-    `mean`: of their predictions, softened by `tau`, the criterion's; or of their logits. The second teacher has
-    the role teacher_2, and so on; one that is not chosen is the first one's architecture from another seed.
+    `mean`: of their predictions, softened by `tau`, or of their logits. The second teacher has the role teacher_2, and
+    so on; one that is not chosen is the first one's architecture from another seed.
     """
 
     in_names: ClassVar[bool] = True

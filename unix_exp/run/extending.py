@@ -18,9 +18,11 @@ from unix_exp.config import Settings
 from unix_exp.criteria.maps import last_stages
 from unix_exp.models.extended import Extended
 from unix_exp.models.parts import classify, mean_pool
+from unix_exp.models.published import filled_elsewhere
 from unix_exp.models.taps import same_memory
 from unix_exp.registry import criteria
-from unix_exp.types import Mistake, Output
+from unix_exp.run import components
+from unix_exp.types import Dataset, Mistake, Output
 
 EXTENDED = "extended"  # of an architecture: how a student was made larger
 NEAR = 1e-3  # how close logits have to be, as a share of the largest
@@ -42,7 +44,7 @@ def extended(settings: Settings, networks: Mapping[str, nn.Module], size: int) -
     if name is None or isinstance(student, Extended):
         return dict(networks)
     if "teacher" not in networks:
-        raise Mistake(f"criterion '{name}' gives the student a teacher's classifier, and this method has no teacher")
+        raise Mistake(f"criterion '{name}' uses a teacher's classifier, but this method has no teacher; choose another")
     (mine, own), (theirs, _) = (seen_by(networks[role], size) for role in ("student", "teacher"))
     ours, wanted = last_stages(name, mine, theirs)
     width = wanted.shape[1]
@@ -75,6 +77,15 @@ def check_larger(settings: Settings, networks: Mapping[str, nn.Module], averages
     found = classifier_of(plain, answer.embedding.shape[1])(mean_pool(answer.stages[-1]))
     if not (found - answer.logits).abs().max() <= NEAR * answer.logits.abs().max():  # NaN too
         raise Mistake(unfit(name))
+
+
+def check_planned(settings: Settings, teacher: Settings | None, averages: Collection[str], data: Dataset) -> None:
+    """The same of a run that is only planned, with a teacher that is built for this question alone."""
+    if asking(settings) is None or teacher is None:
+        return
+    with filled_elsewhere():
+        built = components.network(teacher, "teacher", len(data.classes), seed=0)
+    check_larger(settings, {"teacher": built}, averages, data.size)
 
 
 def unfit(name: str) -> str:

@@ -79,8 +79,9 @@ def check(located: Located) -> Plan:
     for network in located.networks:
         if isinstance(network.source, FromFile):  # a file that does not fit is found before anything is loaded
             network.source.fill(modules[network.role], network.name, say=lambda _: None)
-    check_larger(located.settings, modules, averages(located.networks), located.data.size)
-    return Plan(located, modules, tried(located.settings, modules, located.data, located.recipe, located.answers))
+    trial = tried(located.settings, modules, located.data, located.recipe, located.answers)
+    check_larger(located.settings, modules, averages(located.networks), located.data.size)  # of networks that can run
+    return Plan(located, modules, trial)
 
 
 def averages(networks: tuple[Network, ...]) -> dict[str, float]:

@@ -14,9 +14,10 @@ from unix_exp.config import Settings
 from unix_exp.config.compose import composed, expanded
 from unix_exp.cost.ledger import Ledger
 from unix_exp.run import components
+from unix_exp.run.extending import check_planned
 from unix_exp.run.folder import RunFolder, epoch_of
 from unix_exp.run.foreign import json_of, text_of
-from unix_exp.run.plan import Located, locate
+from unix_exp.run.plan import Located, averages, locate
 from unix_exp.run.sources import FromStore
 from unix_exp.run.trial import tried
 from unix_exp.sweeps.grid import Sweep, jobs
@@ -139,7 +140,10 @@ def ledger_of(located: Located) -> Ledger:
         skeletons = {
             network.role: components.skeleton(network.settings, network.role, classes) for network in located.networks
         }
-        LEDGERS[key] = tried(settings, skeletons, located.data, located.recipe).ledger
+        ledger = tried(settings, skeletons, located.data, located.recipe).ledger
+        teacher = None if located.teacher is None else located.teacher.settings
+        check_planned(settings, teacher, averages(located.networks), located.data)
+        LEDGERS[key] = ledger
     return LEDGERS[key]
 
 
