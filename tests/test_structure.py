@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 import unix_exp
+from unix_exp import config
 from unix_exp.registry import REGISTRIES
 
 PACKAGE = Path(unix_exp.__file__).parent
@@ -126,3 +127,10 @@ def test_the_types_are_shipped() -> None:
     listed.read(PACKAGE.parent / "setup.cfg")
     assert "py.typed" in listed["options.package_data"]["unix_exp"].split()
     assert (PACKAGE / "py.typed").is_file()
+
+
+def test_every_component_of_a_group_has_a_file_of_choices() -> None:
+    """One without is found by its constructor, and --help would import PyTorch to look for it."""
+    for registry in REGISTRIES:
+        if (folder := config.choices_folder() / registry.kind).is_dir():
+            assert set(registry.names()) <= {path.stem for path in folder.glob("*.yaml")}, registry.kind

@@ -22,8 +22,8 @@ HERE = {**os.environ, "PYTHONPATH": str(Path(unix_exp.__file__).parents[1]), "OM
 
 
 def test_a_killed_sweep_goes_on_where_it_stopped(train: Starter, tmp_path: Path) -> None:
-    """Killed when two runs and a teacher have an epoch and a result each."""
-    assert train(tmp_path, SMALL, send=[signal.SIGKILL], after=(6, 0)).code == -signal.SIGKILL
+    """Killed when two runs and a teacher have their epochs and a result each."""
+    assert train(tmp_path, SMALL, send=[signal.SIGKILL], after=(8, 0)).code == -signal.SIGKILL
     done = {path: path.stat().st_mtime_ns for path in tmp_path.glob("runs/*/result.json")}
     assert 2 <= len(done) < 5, "it was killed half way"
     again = train(tmp_path, SMALL)

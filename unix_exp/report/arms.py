@@ -206,7 +206,9 @@ def determining_settings(run: Run) -> dict[str, Any]:
         **run.precisions,
     }
     teacher = run.result["teacher"]
-    networks = {role: one.get("identity") for role, one in run.result.get("networks", {}).items() if role != "student"}
+    networks: dict[str, Any] = {
+        role: one.get("identity") for role, one in run.result.get("networks", {}).items() if role != "student"
+    }
     beside = {role: one for role, one in run.result.get("networks", {}).items() if role not in ("student", "teacher")}
     networks |= {f"{role}_shrink": one["shrink"] for role, one in beside.items() if "shrink" in one}
     code = {f"plugin {name}": content for name, content in run.result.get("plugins", {}).items()}
