@@ -19,6 +19,10 @@ from unix_exp.engine.cpu import computes_int8
 from unix_exp.engine.folding import frozen
 from unix_exp.engine.whole_numbers import WholeNumbers
 from unix_exp.models.smaller import see_smaller
+from unix_exp.report import cheaper
+from unix_exp.report.arms import groups
+from unix_exp.report.blocks import Heading
+from unix_exp.report.runs import read
 
 needs_int8 = pytest.mark.skipif(not computes_int8(), reason="this processor has no instructions for int8")
 
@@ -74,6 +78,11 @@ def test_a_run_records_its_cheaper_teacher(tiny: Command) -> None:
     given = cheap["cost"]["images_per_step"]["given"]
     kd = given * (whole + 2 * plain["cost"]["gflops_per_image"]["student"])
     assert plain["cost"]["percent_of_kd"] - cheap["cost"]["percent_of_kd"] == pytest.approx(100 * spared / kd)
+    (section,) = cheaper.sections(groups(read([Path("runs")])[0]))
+    first, second = (row for row in section.blocks[0].rows if not isinstance(row, Heading))
+    assert first[:2] == ["float32", "1"] and second[:2] == ["int8", "0.5"]
+    assert second[2] == f"{cheap['teacher']['asked']['top1']:.2f}"
+    assert second[5] == f"{cheap['cost']['percent_of_kd']:.2f}"
     assert "is finished" in tiny("teacher.shrink=1").out, "the size that they have makes no other run"
 
 

@@ -14,6 +14,7 @@ from unix_exp.report import (
     adaptive,
     against,
     answers,
+    cheaper,
     classes,
     deployed,
     field,
@@ -59,6 +60,7 @@ def sections(runs: Sequence[Run], skipped: Sequence[Skipped]) -> list[Section]:
     costs = [figure for one in found for figure in tradeoff.figures(one)]
     made = [drawn("Accuracy against compute and time", "compute", costs)]
     made += answers.sections(found)
+    made += cheaper.sections(found)
     made += paper_sections(students)
     made += pad.sections(found)
     made += mixkd.sections(students)
