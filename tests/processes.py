@@ -41,7 +41,7 @@ def together(count: int, script: Path, *words: str) -> None:
                          env=os.environ | world | {"RANK": str(rank), "LOCAL_RANK": str(rank)})
         for rank in range(count)
     ]  # fmt: skip
-    errors = [process.communicate(timeout=240)[1] for process in running]
+    errors = [process.communicate(timeout=900)[1] for process in running]
     assert not any(process.returncode for process in running), "\n".join(errors)[-3000:]
 
 

@@ -71,6 +71,16 @@ def test_the_assistant_s_training_is_charged_whole_and_beside_the_teacher_s_dist
     assert len(list(Path("teachers").glob("*-s1000-*"))) == 2
 
 
+def test_a_network_that_the_sampler_alone_looks_at_is_charged_too(taught_short: None) -> None:
+    record = trained("experiment=rho", "teacher=resnet8")[-1]
+    (one,) = forward_of("resnet8")
+    assert record.values["cost/beforehand_gflops"] == pytest.approx(16 * 2 * one), "a step of the half that is held out"
+    k, batch = 12, 16  # a step of the run: the rest is another half
+    of_run = k * one + (batch + batch) * one + 2 * k * one
+    assert record.values["cost/total_gflops"] == pytest.approx(of_run + 16 * 2 * one)
+    assert "holdout" not in result()["cost"].get("once", {})
+
+
 @pytest.mark.parametrize(
     ("words", "complaint"),
     [

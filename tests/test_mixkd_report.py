@@ -41,7 +41,9 @@ def test_the_experiments_are_the_arms_that_the_report_knows() -> None:
     """Each sweep of arms fills every row, and the grid every cell."""
     with compose.hydra_ready():
         settings = [config.resolve(compose.composed(job)) for job in grid.jobs(grid.read("mixkd_arms"))]
-        squares = [config.resolve(compose.composed(job)) for job in grid.jobs(grid.read("mixkd_grid"))]
+        jobs = [dict(word.split("=") for word in job) for job in grid.jobs(grid.read("mixkd_grid"))]
+        chosen = {job["experiment"] for job in jobs}  # apart from the networks' names, which the jobs say
+        methods = {name: config.resolve(compose.composed((f"experiment={name}",))) for name in chosen}
     runs = [Run(Path(), one, {"teacher": {"name": "a"}}) for one in settings]  # type: ignore[typeddict-item]
     assert all(sum(mixkd.belongs(run, arm, FACTS) for arm in FACTS["arms"]) == 1 for run in runs)
     assert all(any(mixkd.belongs(run, arm, FACTS) for run in runs) for arm in FACTS["arms"])
@@ -52,11 +54,11 @@ def test_the_experiments_are_the_arms_that_the_report_knows() -> None:
         for name in FACTS["grid"]["temperatures"]
     }
     found = set()
-    for one in squares:
-        of_run = Run(Path(), one, {"teacher": {"name": "a"}})  # type: ignore[typeddict-item]
+    for job in jobs:
+        of_run = Run(Path(), methods[job["experiment"]], {"teacher": {"name": "a"}})  # type: ignore[typeddict-item]
         for name, criterion in FACTS["grid"]["temperatures"].items():
             if mixkd.belongs(of_run, {"sampler": FACTS["grid"]["sampler"], "criterion": criterion}, FACTS):
-                found.add((one["teacher"]["name"], one["student"]["name"], name))
+                found.add((job["teacher"], job["student"], name))
     assert found == wanted
 
 

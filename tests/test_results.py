@@ -106,6 +106,17 @@ def test_scouting_in_bf16_is_held_against_kd_which_does_not_scout(report: Comman
     assert list(against()) == ["unix \N{MINUS SIGN} kd"]
 
 
+def test_another_loss_is_held_against_kd_with_labels_where_it_has_labels_too(report: Command) -> None:
+    labels, other = {"ce": {"weight": 0.1}}, {"x": {"weight": 1.0}}
+    several("kd", KD)
+    arms = {"kd_label": {"kd": {"weight": 0.9}, **labels}, "y": other | labels, "z": other}
+    for number, (name, criterion) in enumerate(arms.items(), 1):
+        for seed in (10 * number, 10 * number + 1):
+            changed(made(Path("runs"), "kd", seed=seed), method=name, settings__criterion=criterion)
+    report("runs")
+    assert set(against()) == {"y \N{MINUS SIGN} kd_label", "z \N{MINUS SIGN} kd"}
+
+
 def test_one_line_repeats_an_arm(report: Command) -> None:
     for seed in (0, 2):
         line = f"python -m unix_exp.train pair=vgg13_vgg8 seed={seed} 'criterion=[kd,at]'"
@@ -207,13 +218,13 @@ def test_the_lines_of_the_kept_results_mean_their_runs() -> None:
     """Composed again, a line gives every setting that its run depended on and names the same run: it stays done."""
     runs, skipped = read([ROOT / "results"])
     assert len(runs) > 15 and not skipped
-    for run in runs:
-        words = words_of(run.result.get("command"))
-        if words is None:
+    with compose.hydra_ready():  # once, so that the seeds of a method share what is composed
+        lines = [words_of(run.result.get("command")) for run in runs]
+        typed = [None if words is None else config.resolve(compose.composed(words[3:])) for words in lines]
+    for run, settings in zip(runs, typed, strict=True):
+        if settings is None:
             assert run.result["method"] == "teacher", run.path.name
             continue
-        with compose.hydra_ready():
-            settings = config.resolve(compose.composed(words[3:]))
         teacher = run.result["teacher"] and run.result["teacher"]["identity"]
         then, now = (
             config.what_determines(one, run.result["fingerprint"], teacher) for one in (run.settings, settings)

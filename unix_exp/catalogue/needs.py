@@ -25,7 +25,7 @@ from unix_exp.run import components
 from unix_exp.run.answers.choice import Choice
 from unix_exp.run.assemble import Shapes, assemble, facts_of
 from unix_exp.run.extending import check_planned, extended
-from unix_exp.run.networks import STUDENT, chosen_for, declared_roles
+from unix_exp.run.networks import STUDENT, chosen_for, declared_roles, roles_of_method
 from unix_exp.run.trial import check_storable, stage_by_stage
 from unix_exp.types import Batch, Dataset, Losses, Mistake, Output
 from unix_exp.words import as_line, first_line
@@ -93,7 +93,7 @@ class Ground:
         stored = self._why_not_stored(settings, recipe)
         if answers.stored and stored is None:
             ledger = self._on_stored(settings, recipe, answers)
-        ledger = self._with_assistant(ledger, settings)
+        ledger = replace(ledger, beforehand=self._beforehand(ledger, settings))
         others: dict[str, Kind] = {
             role: "frozen" if role in method.frozen else "trained" for role in method.roles if role != STUDENT
         }
@@ -111,19 +111,30 @@ class Ground:
             stored=stored,
         )
 
-    def _with_assistant(self, ledger: Ledger, settings: Settings) -> Ledger:
-        """Where a teacher has a teacher itself, its training is charged to the run, here as it is planned."""
+    def _beforehand(self, ledger: Ledger, settings: Settings) -> Beforehand | None:
+        """What is charged to the run as run/charged.py charges it, here as it is planned."""
+        spent, head = [], ledger.first.teacher
         assistant = settings.get("teacher") or {}
-        if not assistant.get("teacher"):
-            return ledger
-        student = config.without(assistant, *config.OF_WEIGHTS)
-        made = self.tried({**settings, STUDENT: student, "teacher": assistant["teacher"], "answers": {}})
+        if assistant.get("teacher"):
+            student = config.without(assistant, *config.OF_WEIGHTS)
+            made = self._made({**settings, STUDENT: student, "teacher": assistant["teacher"], "answers": {}})
+            head = made.first.teacher if made.beforehand is None else made.beforehand.teacher
+            spent.append(made)
+        spent += [
+            self._made(on_labels(settings, chosen_for(settings, role)))
+            for role in declared_roles(settings)
+            if role not in roles_of_method(settings)
+        ]
+        if not spent:
+            return None
+        once, twice = (sum(one.total(one.planned(), one.epochs, price) for one in spent) for price in (1, 2))
+        return Beforehand(once, twice, head)
+
+    def _made(self, settings: Settings) -> Ledger:
+        made = self.tried(settings)
         if isinstance(made, str):
             raise Mistake(made)
-        once, twice = (made.ledger.total(made.ledger.planned(), made.ledger.epochs, price) for price in (1, 2))
-        before = made.ledger.beforehand
-        head = made.ledger.first.teacher if before is None else before.teacher
-        return replace(ledger, beforehand=Beforehand(once, twice, head))
+        return made.ledger
 
     def _assembled(self, settings: Settings, recipe: Recipe) -> tuple[Distiller, Shapes]:
         networks = self.networks(settings)
@@ -144,6 +155,15 @@ class Ground:
             method, shapes = self._assembled(settings, recipe)
             check_storable(answers, parts, method, shapes, self.data, sequence.length(method.stages(recipe)))
             return stage_by_stage(method, shapes, self.data, recipe, answers, parts).ledger
+
+
+def on_labels(settings: Settings, chosen: Settings) -> Settings:
+    """The run that makes a network which is taught by none."""
+    own = {part: settings[f"teacher_{part}"] for part in ("recipe", "distiller", "criterion", "sampler")}
+    if "sampler" in chosen:
+        own["sampler"] = chosen["sampler"]
+    alone: Settings = {"teacher": {}, "networks": {}, "answers": {}}
+    return {**settings, **alone, **own, STUDENT: config.without(chosen, *config.OF_WEIGHTS)}
 
 
 def watched(method: Distiller, marks: Marks) -> set[str]:

@@ -59,9 +59,17 @@ def counterparts(arm: Arm, group: Group) -> Iterator[Arm]:
         theirs = other.determining
         differing = {key for key in mine.keys() | theirs.keys() if mine.get(key) != theirs.get(key)}
         in_method = other.conventional and all(key.startswith(beside_the_method(arm)) for key in differing)
+        in_loss = replaces(arm, other) and all(key.startswith("criterion.") for key in differing)
         in_precision = differing <= PRECISIONS and other.runs[0].precisions == FLOAT32
-        if in_method or in_precision:
+        if in_method or in_loss or in_precision:
             yield other
+
+
+def replaces(arm: Arm, other: Arm) -> bool:
+    """Whether an arm has other losses in the place of conventional distillation's, and labels if the other has."""
+    usual, labels = paper.published()["conventional"]["criterion"], paper.published()["labels"]
+    mine, theirs = set(arm.settings["criterion"]), set(other.settings["criterion"])
+    return other.conventional and usual not in mine and theirs == {usual} | (mine & {labels}) and mine != {labels}
 
 
 def beside_the_method(arm: Arm) -> tuple[str, ...]:

@@ -9,7 +9,7 @@ from unix_exp.config import Settings
 from unix_exp.cost.ledger import Beforehand
 from unix_exp.cost.network import gflops
 from unix_exp.run import components
-from unix_exp.run.networks import TEACHER, Network
+from unix_exp.run.networks import STUDENT, TEACHER, Network, roles_of_method
 from unix_exp.run.plan import Located, Plan
 from unix_exp.run.sources import FromStore
 
@@ -18,10 +18,15 @@ def charged(plan: Plan) -> Plan:
     """The plan of a run whose networks are in the store, with the training of those that were taught themselves.
 
     A teacher that learned from labels serves every method, so its training is listed apart. An assistant between
-    teacher and student serves this one, which is charged for it whole, even where another run had made it.
+    teacher and student, and a network that a sampler alone looks at, serve this one. It is charged for them whole,
+    even where another run had made them.
     """
     located = plan.located
-    spent = [found for one in located.networks if is_charged(one) and (found := spent_on(one.source)) is not None]
+    spent = [
+        found
+        for one in located.networks
+        if is_charged(one, located.settings) and (found := spent_on(one.source)) is not None
+    ]
     if not spent:
         return plan
     sums = [sum(found[key] for found in spent) for key in ("gflops", "gflops_backward_2")]
@@ -29,8 +34,13 @@ def charged(plan: Plan) -> Plan:
     return plan._replace(trial=plan.trial._replace(ledger=ledger))
 
 
-def is_charged(network: Network) -> bool:
-    return isinstance(network.source, FromStore) and bool(network.settings.get("teacher"))
+def is_charged(network: Network, settings: Settings) -> bool:
+    taught = bool(network.settings.get("teacher"))
+    return isinstance(network.source, FromStore) and (taught or network.role not in of_method(settings))
+
+
+def of_method(settings: Settings) -> set[str]:
+    return {STUDENT, *roles_of_method(settings)}
 
 
 def of_head(located: Located) -> float:
@@ -48,7 +58,7 @@ def paid_once(located: Located) -> dict[str, Any]:
     for network in located.networks:
         if not isinstance(source := network.source, FromStore):
             continue
-        if is_charged(network):
+        if is_charged(network, located.settings):
             once = ((source.folder.result() or {}).get("cost") or {}).get("once") or {}
             found |= {f"{role} of {network.role}": spent for role, spent in once.items()}
         elif (spent := spent_on(source)) is not None:

@@ -92,11 +92,15 @@ def seeds_of(settings: Settings, declared: Mapping[str, Kind]) -> dict[str, int]
 
 
 def declared_roles(settings: Settings) -> dict[str, Kind]:
-    method = distillers[settings["distiller"]["name"]]
-    sampler = samplers[settings["sampler"]["name"]]
-    roles: dict[str, Kind] = dict(getattr(method, "networks", Distiller.networks)) | further_roles(settings)
+    roles, sampler = roles_of_method(settings), samplers[settings["sampler"]["name"]]
     looked_at = (role for role in getattr(sampler, "networks", ()) if role not in roles)
     return roles | dict.fromkeys(looked_at, "frozen")
+
+
+def roles_of_method(settings: Settings) -> dict[str, Kind]:
+    """Without those that the sampler alone looks at."""
+    method = distillers[settings["distiller"]["name"]]
+    return dict(getattr(method, "networks", Distiller.networks)) | further_roles(settings)
 
 
 def further_roles(settings: Settings) -> dict[str, Kind]:
