@@ -28,7 +28,7 @@ from unix_exp.run.answers.choice import Choice
 from unix_exp.run.answers.parts import bytes_of, check_top, decode, encode
 from unix_exp.run.assemble import Shapes, assemble, facts_of, refuse_late
 from unix_exp.run.extending import extended
-from unix_exp.run.networks import chosen_for
+from unix_exp.run.networks import STUDENT, chosen_for
 from unix_exp.types import Batch, Dataset, Losses, Mistake, Output, Stage
 from unix_exp.words import first_line, size_in_words
 
@@ -68,7 +68,7 @@ def tried_with(
     """Two steps of every stage on PyTorch's meta device, where tensors have shapes and no values."""
     try:
         bare = {role: without_weights(network) for role, network in networks.items()}
-        for role in bare.keys() - {"student"}:
+        for role in bare.keys() - {STUDENT} if STUDENT in settings else ():  # else it was put together by hand
             see_smaller(bare[role], chosen_for(settings, role).get("shrink"))
         shadows = extended(settings, bare, data.size)
         shapes = Shapes(shadows, recipe.batch, data.size)
