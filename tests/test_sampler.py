@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -144,7 +145,9 @@ def test_a_network_that_a_sampler_declares_is_from_the_store_looked_at_and_paid_
     result = read_result()
     made = only(Path("teachers"), "resnet14-*")
     assert result["networks"]["holdout"]["run"] == made.name
-    assert result["cost"]["once"].keys() == {"teacher", "holdout"}
+    assert result["cost"]["once"].keys() == {"teacher"}, "whose training serves every method"
+    of_holdout = json.loads((made / "result.json").read_text())["cost"]["gflops"]["total_gflops"]
+    assert record.values["cost/beforehand_gflops"] == pytest.approx(of_holdout)
     trained(*HOLDOUT, "seed=1")
     assert "training it first" not in capfd.readouterr().out, "trained once"
     holdout = unix_exp.load(only(Path("runs"), "*-s0-*"), role="holdout")
