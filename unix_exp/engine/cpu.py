@@ -10,9 +10,9 @@ from torch import Tensor, nn
 CPUINFO = "/proc/cpuinfo"
 BF16 = frozenset(("avx512_bf16", "avx_ne_convert", "amx_bf16", "bf16"))  # Linux's names; the last is ARM's
 
-M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3  # glibc's names and numbers, malloc.h
-
 INT8 = frozenset(("avx512_vnni", "avx_vnni", "amx_int8"))  # on x86
+
+M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3  # glibc's names and numbers, malloc.h
 
 
 def cpu_name() -> str:
@@ -25,22 +25,22 @@ def cpu_name() -> str:
 
 def computes_bf16(told: str = CPUINFO) -> bool:
     """Whether the processor has instructions for bf16; without them PyTorch emulates it. True where nobody can tell."""
-    try:
-        with open(told) as lines:
-            flags = next(line.split(":", 1)[1].split() for line in lines if line.startswith(("flags", "Features")))
-    except (OSError, StopIteration):
-        return True
-    return not BF16.isdisjoint(flags)
+    known = instructions(told)
+    return known is None or not BF16.isdisjoint(known)
 
 
 def computes_int8(told: str = CPUINFO) -> bool:
     """Whether the processor multiplies whole numbers of 8 bits and adds in 32; older ones overflow in 16."""
+    return not INT8.isdisjoint(instructions(told) or ())
+
+
+def instructions(told: str) -> list[str] | None:
+    """What the processor can do beyond its first instructions, in Linux's names; None where nobody can tell."""
     try:
         with open(told) as lines:
-            flags = next(line.split(":", 1)[1].split() for line in lines if line.startswith("flags"))
+            return next(line.split(":", 1)[1].split() for line in lines if line.startswith(("flags", "Features")))
     except (OSError, StopIteration):
-        return False
-    return not INT8.isdisjoint(flags)
+        return None
 
 
 def keep_freed_memory() -> None:
