@@ -59,6 +59,8 @@ def load(run: str | Path, role: str = STUDENT, logits: bool = False) -> nn.Modul
 def built(chosen: config.Settings, role: str, classes: int) -> nn.Module:
     """The architecture, with weights that are about to be replaced."""
     own = config.without(chosen, "name", "pace", EXTENDED, *config.OF_WEIGHTS)
+    if role == STUDENT and "pretrained" in own:
+        own["pretrained"] = False  # its file says how it sees images, and code of one's own need not fetch anything
     with filled_elsewhere():
         made: nn.Module = models.make(chosen["name"], own, role=role, num_classes=classes)
     return built_again(made, chosen[EXTENDED], classes) if EXTENDED in chosen else made
