@@ -10,6 +10,7 @@ from own import forward_of, located, result, trained
 
 import unix_exp
 from unix_exp.config import compose
+from unix_exp.run.charged import of_sampler_alone
 from unix_exp.run.plan import locate
 from unix_exp.types import Mistake
 
@@ -79,6 +80,13 @@ def test_a_network_that_the_sampler_alone_looks_at_is_charged_too(taught_short: 
     of_run = k * one + (batch + batch) * one + 2 * k * one
     assert record.values["cost/total_gflops"] == pytest.approx(of_run + 16 * 2 * one)
     assert "holdout" not in result()["cost"].get("once", {})
+
+
+@pytest.mark.parametrize(
+    ("distiller", "sampler", "charged"), [("offline", "rho", ["holdout"]), ("supervised", "behind", [])]
+)
+def test_a_teacher_is_charged_to_nobody_whoever_looks_at_it(distiller: str, sampler: str, charged: list[str]) -> None:
+    assert of_sampler_alone({"distiller": {"name": distiller}, "sampler": {"name": sampler}}) == charged
 
 
 @pytest.mark.parametrize(

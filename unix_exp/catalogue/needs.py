@@ -24,8 +24,9 @@ from unix_exp.recipe import Recipe
 from unix_exp.run import components
 from unix_exp.run.answers.choice import Choice
 from unix_exp.run.assemble import Shapes, assemble, facts_of
+from unix_exp.run.charged import of_sampler_alone
 from unix_exp.run.extending import check_planned, extended
-from unix_exp.run.networks import STUDENT, chosen_for, declared_roles, roles_of_method
+from unix_exp.run.networks import STUDENT, chosen_for, declared_roles
 from unix_exp.run.trial import check_storable, stage_by_stage
 from unix_exp.types import Batch, Dataset, Losses, Mistake, Output
 from unix_exp.words import as_line, first_line
@@ -120,11 +121,7 @@ class Ground:
             made = self._made({**settings, STUDENT: student, "teacher": assistant["teacher"], "answers": {}})
             head = made.first.teacher if made.beforehand is None else made.beforehand.teacher
             spent.append(made)
-        spent += [
-            self._made(on_labels(settings, chosen_for(settings, role)))
-            for role in declared_roles(settings)
-            if role not in roles_of_method(settings)
-        ]
+        spent += [self._made(on_labels(settings, chosen_for(settings, role))) for role in of_sampler_alone(settings)]
         if not spent:
             return None
         once, twice = (sum(one.total(one.planned(), one.epochs, price) for one in spent) for price in (1, 2))

@@ -9,7 +9,7 @@ from unix_exp.config import Settings
 from unix_exp.cost.ledger import Beforehand
 from unix_exp.cost.network import gflops
 from unix_exp.run import components
-from unix_exp.run.networks import STUDENT, TEACHER, Network, roles_of_method
+from unix_exp.run.networks import TEACHER, Network, declared_roles, roles_of_method
 from unix_exp.run.plan import Located, Plan
 from unix_exp.run.sources import FromStore
 
@@ -36,11 +36,13 @@ def charged(plan: Plan) -> Plan:
 
 def is_charged(network: Network, settings: Settings) -> bool:
     taught = bool(network.settings.get("teacher"))
-    return isinstance(network.source, FromStore) and (taught or network.role not in of_method(settings))
+    return isinstance(network.source, FromStore) and (taught or network.role in of_sampler_alone(settings))
 
 
-def of_method(settings: Settings) -> set[str]:
-    return {STUDENT, *roles_of_method(settings)}
+def of_sampler_alone(settings: Settings) -> list[str]:
+    """The networks that only the sampler looks at; a teacher serves other methods, whoever looks at it."""
+    others = {TEACHER, *roles_of_method(settings)}
+    return [role for role in declared_roles(settings) if role not in others]
 
 
 def of_head(located: Located) -> float:
