@@ -1,10 +1,10 @@
 """Charts, from plain numbers to SVG.
 
     scatter(points, x_title, y_title, title=..., fronts=(), rules=(), order=())
-        points: Point(x, y, series, label="", error=None, published=False, named=False)
+        points: Point(x, y, series, label="", error=None, published=False, named=False, about={})
         fronts: Front(label, points), steps through the best points for their cost;  rules: Rule(label, x=None, y=None)
     lines(series, x_title, y_title, title=..., rules=(), order=())
-        series: Line(label, xs, ys, low=(), high=(), dashed=None, like="")
+        series: Line(label, xs, ys, low=(), high=(), dashed=None, like="", about={})
     heatmap(rows, x_title, y_title, scale_title, title=..., x_first=0, y_first=1, limits=None)
         rows[epoch][class]
     matrix(cells, columns, rows, x_title, y_title, scale_title, title=..., limits=None)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
 from unix_exp.plots.axes import Entry, Frame, finished, frame, nothing_yet
 from unix_exp.plots.labels import Names, Rule, across
 from unix_exp.plots.markers import styled
-from unix_exp.plots.markup import Markup, tag
+from unix_exp.plots.markup import Markup, data, tag
 from unix_exp.plots.svg import Value, finite, span, whole
 
 
@@ -23,6 +23,7 @@ class Line:
     high: Sequence[Value] = ()
     dashed: bool | None = None  # None: its series's own dashes
     like: str = ""
+    about: Mapping[str, str] = field(default_factory=dict)
 
 
 def lines(
@@ -50,7 +51,8 @@ def lines(
         begin = every * (index + 1) // (len(series) + 1)  # so that markers of neighbouring curves do not coincide
         marks = [style.mark(x, y, 3.0) for x, y in positions[begin::every]]
         curve = tag("path", class_="line", d=path, stroke_dasharray=dashes) if path else ""
-        curves.append(tag("g", tag("title", line.label), curve, *marks, class_=f"curve {style.hue}"))
+        curves.append(tag("g", tag("title", line.label), curve, *marks, class_=f"curve {style.hue}",
+                          **data(line.about)))  # fmt: skip
         sample = tag("path", class_="line", d="M-13 0H13", stroke_dasharray=dashes)
         entries.append(Entry(tag("g", sample, style.mark(0, 0, 3.0), class_=style.hue), 26, line.label))
     names = Names(plot)

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from itertools import chain
 
 from unix_exp.plots.axes import Entry, Frame, finished, frame, nothing_yet
 from unix_exp.plots.labels import Names, Rule, across
 from unix_exp.plots.markers import DASHES, DIAMOND, Style, diamond, styled
-from unix_exp.plots.markup import Markup, tag
+from unix_exp.plots.markup import Markup, data, tag
 from unix_exp.plots.svg import Box, Value, finite, number, span, whole
 
 CROWD = 80  # more points than this are drawn lighter, as they overlap
@@ -26,6 +26,7 @@ class Point:
     error: Value = None
     published: bool = False
     named: bool = False
+    about: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -92,7 +93,7 @@ def mark(point: Point, style: Style, plot: Frame, x_title: str, y_title: str) ->
     spread = f" ± {number(point.error)}" if ends and point.error is not None else ""
     name += " (paper)" * point.published
     tooltip = f"{name}\n{y_title}: {number(point.y)}{spread}\n{x_title}: {number(point.x)}"
-    return tag("g", tag("title", tooltip), *parts, class_=f"point {style.hue}")
+    return tag("g", tag("title", tooltip), *parts, class_=f"point {style.hue}", **data(point.about))
 
 
 def error_ends(point: Point) -> list[tuple[float, float]]:

@@ -112,6 +112,12 @@ class Group:
         details = "".join(f" ({one})" for one in (self.images, self.length) if one)
         return f"{networks_of(self.arms)} on {self.dataset}{details}"
 
+    def about(self, arm: Arm) -> dict[str, str]:
+        """What a row, a point or a line of one of its arms is about."""
+        seeds = " ".join(str(run.result["seed"]) for run in arm.runs)
+        return {"dataset": self.dataset, "pair": self.pair, "method": arm.runs[0].result["method"],
+                "family": arm.family, "seed": seeds}  # fmt: skip
+
 
 def networks_of(arms: Sequence[Arm]) -> str:
     """Teacher → student, or the student alone."""
