@@ -68,7 +68,7 @@ class Arm:
         """Whether its student learned from a teacher."""
         return self.runs[0].result["teacher"] is not None
 
-    @property
+    @cached_property
     def conventional(self) -> bool:
         """Whether it is conventional distillation, alone or beside other criteria."""
         usual = paper.published()["conventional"]
