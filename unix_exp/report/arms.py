@@ -110,7 +110,7 @@ class Group:
     arms: tuple[Arm, ...]
     images: str = ""  # which images, where runs on a data set of that name had different ones
     length: str = ""  # how long they were trained, where arms of another length stand apart
-    looks: Mapping[str, Style] = field(default_factory=dict)  # of all families of the report
+    styles: Mapping[str, Style] = field(default_factory=dict)  # of all families of the report
 
     @property
     def title(self) -> str:

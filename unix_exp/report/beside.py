@@ -117,7 +117,7 @@ def pair_figure(group: Group, there: Sequence[Printed]) -> Figure:
     chart = scatter(
         [*theirs, *ours], "compute, % of KD over the whole schedule", "test accuracy of the best epoch, top-1 %",
         title=f"What the printed accuracies cost, {group.title}", fronts=[Front("best printed", theirs)],
-        styles=group.looks,
+        styles=group.styles,
     )  # fmt: skip
     return Figure(
         chart,

@@ -31,9 +31,9 @@ from unix_exp.report import (
 )
 from unix_exp.report.arms import Group, groups
 from unix_exp.report.blocks import Block, Figure, Figures, Section, Table, Text
-from unix_exp.report.looks import dressed
 from unix_exp.report.one_off import one_off_costs
 from unix_exp.report.runs import Run, Skipped
+from unix_exp.report.styles import dressed
 
 TITLE = "Accuracy against compute"
 MOST_GROUPS = 3  # whose selection is drawn, the paper's pairs first: a thousand runs need no thousand maps

@@ -29,7 +29,7 @@ def sections(groups: Sequence[Group]) -> list[Section]:
     for dataset, here in members.items():
         if here and "methods" in facts[dataset]:
             found = printed(dataset)
-            blocks += [overview(found, dataset), Figures([figure_over_pairs(found, dataset, here[0].looks)])]
+            blocks += [overview(found, dataset), Figures([figure_over_pairs(found, dataset, here[0].styles)])]
             blocks += [block for group in here for block in of_pair(group, found)]
             blocks.append(best_and_last(here))
     if blocks or members["imagenet"]:

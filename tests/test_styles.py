@@ -13,8 +13,8 @@ from unix_exp.paper import families
 from unix_exp.plots.style import LIGHT
 from unix_exp.report import contents
 from unix_exp.report.blocks import Section, figures_in
-from unix_exp.report.looks import of_families
 from unix_exp.report.runs import read
+from unix_exp.report.styles import of_families
 
 RESULTS = Path(__file__).parent.parent / "results"
 DRAWN = re.compile(r'<g class="(?:point|curve) (s\d m\d+o?)"([^>]*)>')

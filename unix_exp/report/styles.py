@@ -24,7 +24,7 @@ ADDED = re.compile(r"\+|, ")  # between a method and what is added to it
 def dressed(found: Sequence[Group], others: Iterable[str] = ()) -> list[Group]:
     """The groups with one style for each method of all of them, and of others that the report draws."""
     styles = of_families([*(arm.family for group in found for arm in group.arms), *others])
-    return [replace(group, arms=tuple(in_style(group.arms, styles)), looks=styles) for group in found]
+    return [replace(group, arms=tuple(in_style(group.arms, styles)), styles=styles) for group in found]
 
 
 def in_style(arms: Sequence[Arm], styles: Mapping[str, Style]) -> Iterator[Arm]:
