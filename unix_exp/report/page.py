@@ -44,14 +44,16 @@ def page(title: str, lead: str, sections: Sequence[Section]) -> str:
         tag("style", Markup(PAGE + CHART)),
     )
     contents = [tag("li", tag("a", section.title, href=f"#{section.anchor}")) for section in sections]
+    folded = tag("details", tag("summary", "Contents"), tag("ul", *contents)) if contents else ""
     header = tag("header", tag("h1", title), *(tag("p", text) for text in Text(lead).paragraphs),
-                 tag("nav", tag("ul", *contents), aria_label="Contents") if contents else "")  # fmt: skip
+                 tag("nav", folded, aria_label="Contents") if contents else "")  # fmt: skip
     body = tag("body", tag("main", header, *map(section_of, sections)))
     return f"<!DOCTYPE html>\n{tag('html', head, body, lang='en')}\n"
 
 
 def section_of(section: Section) -> Markup:
-    return tag("section", tag("h2", section.title), *map(drawn, section.blocks), id=section.anchor)
+    kind = "opens" if section.opens else None
+    return tag("section", tag("h2", section.title), *map(drawn, section.blocks), id=section.anchor, class_=kind)
 
 
 def drawn(block: Block) -> Markup:
