@@ -13,8 +13,9 @@ from unix_exp.config import Settings
 from unix_exp.report.gaps import flaw_of_records
 from unix_exp.run.foreign import json_of, parsed, text_of, yaml_of
 from unix_exp.run.looks import NAME, Looks, looks_of
-from unix_exp.run.record import FILES, Result, check, check_analysis, check_settings, finite
+from unix_exp.run.record import FILES, Result, check, check_analysis, check_settings
 from unix_exp.run.seal import verify
+from unix_exp.run.shapes import finite
 from unix_exp.types import Mistake
 from unix_exp.words import first_line
 
