@@ -80,11 +80,15 @@ def test_a_class_without_test_images_has_no_accuracy_and_no_mark(report: Command
     assert "class 3" not in drawing
 
 
-def test_classes_that_are_all_drawn_alike_make_a_map_of_one_colour(report: Command) -> None:
+def test_classes_that_are_all_drawn_alike_make_no_map_but_a_sentence(report: Command) -> None:
+    made(Path("runs"), "unix")
     folder = made(Path("runs"), "kd")
-    lines = [{"epoch": epoch, "drawn_per_class": [5, 5], "accuracy_per_class": [50.0, 60.0]} for epoch in range(1, 241)]
+    record = {"drawn_per_class": [5] * 10, "accuracy_per_class": [50.0] * 10}
+    lines = [{"epoch": epoch, **record} for epoch in range(1, 241)]
     (folder / "analysis.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
     assert report("runs").code == 0
+    assert [path.stem for path in Path("report/figures").glob("map-*")] == ["map-unix-cifar100-vgg13-vgg8"]
+    assert "all classes are drawn alike: kd." in Path("report/report.md").read_text()
 
 
 def test_names_with_the_same_slug_get_files_of_their_own(report: Command) -> None:

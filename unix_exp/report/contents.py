@@ -30,6 +30,7 @@ from unix_exp.report import (
 )
 from unix_exp.report.arms import Group, groups
 from unix_exp.report.blocks import Block, Figure, Figures, Section, Table, Text
+from unix_exp.report.looks import dressed
 from unix_exp.report.one_off import one_off_costs
 from unix_exp.report.runs import Run, Skipped
 
@@ -56,7 +57,7 @@ def lead(runs: Sequence[Run], skipped: Sequence[Skipped]) -> str:
 
 def sections(runs: Sequence[Run], skipped: Sequence[Skipped]) -> list[Section]:
     students = [run for run in runs if not run.made_a_teacher]
-    found = groups(students)
+    found = dressed(groups(students), field.families_printed())
     costs = [figure for one in found for figure in tradeoff.figures(one)]
     made = [drawn("Accuracy against compute and time", "compute", costs)]
     made += answers.sections(found)

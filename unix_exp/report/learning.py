@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import statistics
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import TypeVar
 
 from unix_exp.plots.charts import Line, lines
@@ -12,6 +13,7 @@ from unix_exp.report.blocks import Figure, slug
 from unix_exp.report.runs import Run
 
 MOST_CURVES = 8  # that a reader can tell apart in one chart
+NOTHING: Mapping[str, str] = MappingProxyType({})
 T = TypeVar("T")
 
 
@@ -26,11 +28,17 @@ def learning_curves(group: Group) -> list[Figure]:
     for x, x_title, name in (
         ("epoch", "epoch", "epochs"), ("cost/total_gflops", "compute spent, GFLOPs", "GFLOPs"),
     ):  # fmt: skip
-        curves = [line for arm in members if (line := curve(arm.label, arm.runs, x, key))]
+        curves = [line for arm in members if (line := curve(arm.label, arm.runs, x, key, about=group.about(arm)))]
         if any(len(line.xs) > 1 for line in curves):
             figures.append(
                 Figure(
-                    lines(curves, x_title, f"{title}, top-1 %", title=f"Learning over {name}, {group.title}"),
+                    lines(
+                        curves,
+                        x_title,
+                        f"{title}, top-1 %",
+                        title=f"Learning over {name}, {group.title}",
+                        styles={arm.label: arm.look for arm in members},
+                    ),
                     f"{group.title}: learning over {name}; the band is a standard deviation over seeds.{more}",
                     slug(f"learning {name} {group.dataset} {group.pair}"),
                 )
@@ -39,7 +47,8 @@ def learning_curves(group: Group) -> list[Figure]:
 
 
 def curve(
-    label: str, runs: Sequence[Run], x: str, y: str, dashed: bool | None = None, like: str = ""
+    label: str, runs: Sequence[Run], x: str, y: str, dashed: bool | None = None, like: str = "",
+    about: Mapping[str, str] = NOTHING,
 ) -> Line | None:  # fmt: skip
     """Two keys of the records, averaged over runs epoch by epoch; None where no run recorded both."""
     by_epoch: dict[int, list[tuple[float, float]]] = {}
@@ -54,7 +63,7 @@ def curve(
     stds = [statistics.stdev(y for _, y in points) if len(points) > 1 else None for points in ordered]
     low, high = band_around(means, stds)
     xs = [statistics.fmean(x for x, _ in points) for points in ordered]
-    return Line(label, xs, means, low=low, high=high, dashed=dashed, like=like)
+    return Line(label, xs, means, low=low, high=high, dashed=dashed, like=like, about=about)
 
 
 def band_around(

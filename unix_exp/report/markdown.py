@@ -17,7 +17,7 @@ from unix_exp.report.blocks import (
     Section,
     Table,
     Text,
-    cell_of,
+    cells_of,
     check_anchors,
 )
 
@@ -74,7 +74,7 @@ def pipe_table(table: Table) -> Iterator[str]:
         if isinstance(row, Heading):
             yield piped([f"**{plain(row.title)}**", *[""] * (len(titles) - 1)])
         else:
-            yield piped(shown(cell_of(cell)) for cell in row)
+            yield piped(map(shown, cells_of(row)))
 
 
 def piped(cells: Iterable[str]) -> str:
@@ -83,4 +83,4 @@ def piped(cells: Iterable[str]) -> str:
 
 def shown(cell: Cell) -> str:
     text = plain(cell.text)
-    return f"**{text}**" if cell.strong and text else text
+    return " ".join(filter(None, [f"**{text}**" if cell.strong and text else text, plain(cell.aside)]))

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from itertools import groupby
 
-from unix_exp.plots.markup import Markup, tag
+from unix_exp.plots.markup import Markup, data, tag
 from unix_exp.plots.style import CHART, PAGE
 from unix_exp.report.blocks import (
     MISSING,
@@ -16,6 +16,7 @@ from unix_exp.report.blocks import (
     Cell,
     Code,
     Column,
+    Entry,
     Figure,
     Figures,
     Heading,
@@ -24,7 +25,7 @@ from unix_exp.report.blocks import (
     Section,
     Table,
     Text,
-    cell_of,
+    cells_of,
     check_anchors,
 )
 
@@ -110,12 +111,14 @@ def row_of(row: Row, table: Table) -> Markup:
     if isinstance(row, Heading):
         heading = tag("th", tag("span", row.title), colspan=len(table.columns), scope="rowgroup")
         return tag("tr", heading, class_="group")
-    return tag("tr", *(cell_in(cell_of(cell), number, table) for number, cell in enumerate(row)))
+    about = row.about if isinstance(row, Entry) else {}
+    return tag("tr", *(cell_in(cell, number, table) for number, cell in enumerate(cells_of(row))), **data(about))
 
 
 def cell_in(cell: Cell, column: int, table: Table) -> Markup:
     kinds = " ".join(filter(None, (alignment(table, column), "strong" * cell.strong, "missing" * (cell == MISSING))))
-    content = tag("span", cell.text, title=cell.hint or None)
+    aside = [" ", tag("small", cell.aside)] if cell.aside else []
+    content = tag("span", cell.text, *aside, title=cell.hint or None)
     return tag("td" if column else "th", content, class_=kinds or None, scope=None if column else "row")
 
 

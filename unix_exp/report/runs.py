@@ -12,8 +12,10 @@ from typing import Any, NamedTuple
 from unix_exp.config import Settings
 from unix_exp.report.gaps import flaw_of_records
 from unix_exp.run.foreign import json_of, parsed, text_of, yaml_of
-from unix_exp.run.record import FILES, Result, check, check_analysis, check_settings, finite
+from unix_exp.run.looks import NAME, Looks, looks_of
+from unix_exp.run.record import FILES, Result, check, check_analysis, check_settings
 from unix_exp.run.seal import verify
+from unix_exp.run.shapes import finite
 from unix_exp.types import Mistake
 from unix_exp.words import first_line
 
@@ -40,6 +42,14 @@ class Run:
         """Every epoch's arrays by class; empty where an epoch is missing, for its draws would be missing in the sum."""
         lines = [line for line in self._lines("analysis.jsonl") if check_analysis(line) is None]
         return lines if [line["epoch"] for line in lines] == list(range(1, self.planned_epochs + 1)) else []
+
+    @cached_property
+    def looks(self) -> Looks | None:
+        """Confused classes, images often kept and left out, mixed images; None where none were recorded."""
+        looks, flaw = looks_of(self.path, (self.result.get("files") or {}).get(NAME))
+        if flaw is not None:
+            self.flaws.append(flaw)
+        return looks
 
     @property
     def planned_epochs(self) -> int:
