@@ -264,7 +264,7 @@ def introduce(plan: Plan, ready: Ready, run: Training, say: Callable[[str], None
     say(seen + (f"; {most}{share:.2f} % of conventional KD" if share is not None else ""))
     if ledger.unpriced:
         say(f"not in this cost, because these operations have no price: {', '.join(ledger.unpriced)}")
-    for remark in (*located.runtime.remarks(), *remarks.of_run(located)):
+    for remark in (*remarks.of_cost(ledger), *located.runtime.remarks(), *remarks.of_run(located)):
         say(remark)
     if run.part is not None:
         say(f"continuing in epoch {run.progress.epoch + 1} after {run.part.steps} of its steps")
