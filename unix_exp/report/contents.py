@@ -28,7 +28,7 @@ from unix_exp.report import (
     tables,
     tradeoff,
 )
-from unix_exp.report.arms import Group, groups
+from unix_exp.report.arms import Group
 from unix_exp.report.blocks import Block, Figure, Figures, Section, Table, Text
 from unix_exp.report.one_off import one_off_costs
 from unix_exp.report.runs import Run, Skipped
@@ -54,9 +54,13 @@ def lead(runs: Sequence[Run], skipped: Sequence[Skipped]) -> str:
     )
 
 
-def sections(runs: Sequence[Run], skipped: Sequence[Skipped]) -> list[Section]:
-    students = [run for run in runs if not run.made_a_teacher]
-    found = groups(students)
+def students_of(runs: Sequence[Run]) -> list[Run]:
+    return [run for run in runs if not run.made_a_teacher]
+
+
+def sections(runs: Sequence[Run], found: Sequence[Group]) -> list[Section]:
+    """`found` are the groups of the students among the runs."""
+    students = students_of(runs)
     costs = [figure for one in found for figure in tradeoff.figures(one)]
     made = [drawn("Accuracy against compute and time", "compute", costs)]
     made += answers.sections(found)
@@ -81,11 +85,17 @@ def sections(runs: Sequence[Run], skipped: Sequence[Skipped]) -> list[Section]:
     if (costs_once := one_off_costs(runs)) is not None:
         made.append(Section("One-off costs", "one-off", [costs_once]))
     made.append(Section("Machines, code and commands", "origins", origins_of(runs, found)))
-    if flawed := [(run, flaw) for run in runs for flaw in run.flaws]:  # of the records that the figures above show
+    return with_unique_anchors([section for section in made if section.blocks])
+
+
+def warnings(runs: Sequence[Run], skipped: Sequence[Skipped]) -> list[Section]:
+    """What could not be shown, or not wholly; asked for last, when all records were read."""
+    made = []
+    if flawed := [(run, flaw) for run in runs for flaw in run.flaws]:
         made.append(Section("Records that are not whole", "records", [tables.flaws_notice(flawed)]))
     if skipped:
         made.append(Section("Skipped", "skipped", [tables.skipped_notice(skipped)]))
-    return with_unique_anchors([section for section in made if section.blocks])
+    return made
 
 
 def with_unique_anchors(made: Sequence[Section]) -> list[Section]:

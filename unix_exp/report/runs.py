@@ -11,10 +11,11 @@ from typing import Any, NamedTuple
 
 from unix_exp.config import Settings
 from unix_exp.report.gaps import flaw_of_records
+from unix_exp.report.page_of_run import page_name
 from unix_exp.run.foreign import json_of, parsed, text_of, yaml_of
 from unix_exp.run.record import FILES, Result, check, check_analysis, check_settings
 from unix_exp.run.seal import verify
-from unix_exp.run.shapes import finite
+from unix_exp.run.shapes import all_finite, finite
 from unix_exp.types import Mistake
 from unix_exp.words import first_line
 
@@ -31,16 +32,26 @@ class Run:
     flaws: list[str] = field(default_factory=list)  # of the records that were read so far, in words
 
     @cached_property
+    def page(self) -> str:
+        """The name of the file that shows it alone, without .html."""
+        return page_name(self.path, self.result["identity"])
+
+    @cached_property
     def epochs(self) -> list[dict[str, Any]]:
         """The lines of metrics.jsonl by epoch, without values that are not finite numbers."""
         lines = self._lines("metrics.jsonl")
-        return [{key: value for key, value in line.items() if finite(value)} for line in lines]
+        return [line if all_finite([*line.values()]) else numbers_in(line) for line in lines]
 
     @cached_property
     def analysis(self) -> list[dict[str, Any]]:
         """Every epoch's arrays by class; empty where an epoch is missing, for its draws would be missing in the sum."""
         lines = [line for line in self._lines("analysis.jsonl") if check_analysis(line) is None]
         return lines if [line["epoch"] for line in lines] == list(range(1, self.planned_epochs + 1)) else []
+
+    def forget(self) -> None:
+        """Its epochs: those of a thousand runs would fill the memory."""
+        self.__dict__.pop("epochs", None)
+        self.__dict__.pop("analysis", None)
 
     @property
     def planned_epochs(self) -> int:
@@ -53,7 +64,7 @@ class Run:
         lines = lines_of(self.path / name)
         known = sum(stage["epochs"] for stage in self.result.get("stages") or [])  # 0 in older records
         if flaw := flaw_of_records(self.path / name, lines, known, (self.result.get("files") or {}).get(name)):
-            self.flaws.append(flaw)
+            self.flaws[:] = dict.fromkeys([*self.flaws, flaw])
         by_epoch = {line["epoch"]: line for line in lines}
         return [by_epoch[epoch] for epoch in sorted(by_epoch)]
 
@@ -177,6 +188,10 @@ def read_run(path: Path) -> Run:
         raise Mistake(f"its settings are damaged: {flaw}")
     settings.setdefault("runtime", {})
     return Run(path, settings, result)
+
+
+def numbers_in(line: dict[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in line.items() if finite(value)}
 
 
 def unfinished(path: Path) -> str:
