@@ -9,6 +9,7 @@ import pytest
 from pages import luminance
 
 from unix_exp.plots.charts import Front, Line, Point, heatmap, lines, scatter
+from unix_exp.plots.markers import Style
 from unix_exp.plots.scatter import best
 from unix_exp.plots.style import ramp
 from unix_exp.plots.svg import numbers, ticks
@@ -44,11 +45,12 @@ def test_the_front_holds_the_points_that_no_other_beats() -> None:
     assert 'class="front"' in scatter(points, "x", "y", title="t", fronts=[Front("best", points)])
 
 
-def test_a_series_has_one_style_in_every_chart() -> None:
-    order = ["Random", "KD", "UNIX", "scratch", "mixup"]
-    for index, name in enumerate(order):
-        assert f'class="point s{index}"' in scatter([Point(1, 1, name)], "x", "y", title="t", order=order)
-        assert f'class="curve s{index}"' in lines([Line(name, [1, 2], [1, 2])], "x", "y", title="t", order=order)
+def test_a_series_has_the_style_that_is_given_in_every_chart_and_no_other_has_it() -> None:
+    known = {"KD": Style(0, 0), "UNIX": Style(5, 5), "UNIX, stored": Style(5, 5, open=True)}
+    points = [Point(1, 1, name) for name in ("new", *known)]
+    curves = [Line(name, [1, 2], [1, 2]) for name in ("new", *known)]
+    for chart in (scatter(points, "x", "y", title="t", styles=known), lines(curves, "x", "y", title="t", styles=known)):
+        assert re.findall(r'class="(?:point|curve) (s\d m\d+o?)"', chart) == ["s1 m1", "s0 m0", "s5 m5", "s5 m5o"]
 
 
 @pytest.mark.parametrize(("low", "high"), [(0, 1), (74.9, 75.1), (-3, 1e9), (1, 240), (0, 1e-7), (-0.5, 99.5)])

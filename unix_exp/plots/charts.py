@@ -1,9 +1,9 @@
 """Charts, from plain numbers to SVG.
 
-    scatter(points, x_title, y_title, title=..., fronts=(), rules=(), order=())
+    scatter(points, x_title, y_title, title=..., fronts=(), rules=(), styles={})
         points: Point(x, y, series, label="", error=None, published=False, named=False, about={})
         fronts: Front(label, points), steps through the best points for their cost;  rules: Rule(label, x=None, y=None)
-    lines(series, x_title, y_title, title=..., rules=(), order=())
+    lines(series, x_title, y_title, title=..., rules=(), styles={})
         series: Line(label, xs, ys, low=(), high=(), dashed=None, like="", about={})
     heatmap(rows, x_title, y_title, scale_title, title=..., x_first=0, y_first=1, limits=None)
         rows[epoch][class]
@@ -12,7 +12,7 @@
     standalone(chart)    the chart as a file of its own, with its style inside
 
 Every title contains its unit. A value that is None or not finite is missing, never zero. `title` is read by screen
-readers. `order` names all series of a report, so that each has the same style in every chart.
+readers. `styles` gives series the style that they have in every chart of a report; others get one that is free.
 """
 
 from __future__ import annotations

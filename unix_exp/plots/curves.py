@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from unix_exp.plots.axes import Entry, Frame, finished, frame, nothing_yet
 from unix_exp.plots.labels import Names, Rule, across
-from unix_exp.plots.markers import styled
+from unix_exp.plots.markers import UNKNOWN, Style, styled
 from unix_exp.plots.markup import Markup, data, tag
 from unix_exp.plots.svg import Value, finite, span, whole
 
@@ -28,10 +28,10 @@ class Line:
 
 def lines(
     series: Sequence[Line], x_title: str, y_title: str, *, title: str,
-    rules: Sequence[Rule] = (), order: Sequence[str] = (),
+    rules: Sequence[Rule] = (), styles: Mapping[str, Style] = UNKNOWN,
 ) -> Markup:  # fmt: skip
     """Curves, with the spread over seeds behind them; a missing value leaves a gap."""
-    styles = styled([*order, *(line.like or line.label for line in series)])
+    looks = styled((line.like or line.label for line in series), styles)
     values = [value for line in series for value in (*line.ys, *line.low, *line.high)]
     plot = frame(
         span([*(x for line in series for x in line.xs), *(rule.x for rule in rules)], 0.0),
@@ -40,7 +40,7 @@ def lines(
     )  # fmt: skip
     bands, curves, entries = [], [], []
     for index, line in enumerate(series):
-        style = styles[line.like or line.label]
+        style = looks[line.like or line.label]
         dashes = style.dashes if line.dashed is None else "6 4" if line.dashed else None
         bands.append(tag("g", *band(line, plot), class_=style.hue))
         runs = unbroken(line, plot)
@@ -51,10 +51,10 @@ def lines(
         begin = every * (index + 1) // (len(series) + 1)  # so that markers of neighbouring curves do not coincide
         marks = [style.mark(x, y, 3.0) for x, y in positions[begin::every]]
         curve = tag("path", class_="line", d=path, stroke_dasharray=dashes) if path else ""
-        curves.append(tag("g", tag("title", line.label), curve, *marks, class_=f"curve {style.hue}",
+        curves.append(tag("g", tag("title", line.label), curve, *marks, class_=f"curve {style.kind}",
                           **data(line.about)))  # fmt: skip
         sample = tag("path", class_="line", d="M-13 0H13", stroke_dasharray=dashes)
-        entries.append(Entry(tag("g", sample, style.mark(0, 0, 3.0), class_=style.hue), 26, line.label))
+        entries.append(Entry(tag("g", sample, style.mark(0, 0, 3.0), class_=style.kind), 26, line.label))
     names = Names(plot)
     for x, y in (position for line in series for run in unbroken(line, plot) for position in run):
         names.avoid(x, y, 1.5)

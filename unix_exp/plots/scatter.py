@@ -8,7 +8,7 @@ from itertools import chain
 
 from unix_exp.plots.axes import Entry, Frame, finished, frame, nothing_yet
 from unix_exp.plots.labels import Names, Rule, across
-from unix_exp.plots.markers import DASHES, DIAMOND, Style, diamond, styled
+from unix_exp.plots.markers import DASHES, DIAMOND, UNKNOWN, Style, diamond, styled
 from unix_exp.plots.markup import Markup, data, tag
 from unix_exp.plots.svg import Box, Value, finite, number, span, whole
 
@@ -39,11 +39,12 @@ class Front:
 
 def scatter(
     points: Iterable[Point], x_title: str, y_title: str, *, title: str,
-    fronts: Sequence[Front] = (), rules: Sequence[Rule] = (), order: Sequence[str] = (),
+    fronts: Sequence[Front] = (), rules: Sequence[Rule] = (), styles: Mapping[str, Style] = UNKNOWN,
 ) -> Markup:  # fmt: skip
     """Results by two numbers; the paper's are diamonds."""
     points = [point for point in points if finite([point.x, point.y]) == [point.x, point.y]]
-    styles = styled([*order, *(point.series for point in points)])
+    shown = list(dict.fromkeys(point.series for point in points))
+    looks = styled(shown, styles)
     corners = [corner for front in fronts for corner in best(front.points)]
     ends = [end for point in points for end in chain(*error_ends(point))]
     plot = frame(
@@ -59,7 +60,7 @@ def scatter(
         names.marks += [Box(x - 2, plot.y(high), x + 2, plot.y(low)) for low, high in error_ends(point)]
     for front in fronts:
         names.avoid_steps([(plot.x(corner.x), plot.y(corner.y)) for corner in best(front.points)])
-    marks = [mark(point, styles[point.series], plot, x_title, y_title) for point in points]
+    marks = [mark(point, looks[point.series], plot, x_title, y_title) for point in points]
     drawn = [
         plot.axes,
         *(step_line(front, number, plot) for number, front in enumerate(fronts)),
@@ -68,12 +69,12 @@ def scatter(
         *(names.beside(plot.x(point.x), plot.y(point.y), point.label) for point in points if point.named),
         *nothing_yet(plot, points),
     ]
-    shown = [name for name in styles if any(point.series == name for point in points)]
-    entries = [Entry(tag("g", styles[name].mark(0, 0), class_=styles[name].hue), 10, name) for name in shown]
+    ordered = [*(name for name in styles if name in shown), *(name for name in shown if name not in styles)]
+    entries = [Entry(tag("g", looks[name].mark(0, 0), class_=looks[name].kind), 10, name) for name in ordered]
     entries += [Entry(front_sample(number), 26, front.label) for number, front in enumerate(fronts)]
     if any(point.published for point in points):
         entries.append(Entry(diamond(0, 0), 15, "paper"))
-    counted = ", ".join(f"{name} ({sum(point.series == name for point in points)})" for name in shown)
+    counted = ", ".join(f"{name} ({sum(point.series == name for point in points)})" for name in ordered)
     return finished(plot, drawn, entries, title, f"{y_title} against {x_title}: {counted or 'no points yet'}.")
 
 
@@ -93,7 +94,7 @@ def mark(point: Point, style: Style, plot: Frame, x_title: str, y_title: str) ->
     spread = f" ± {number(point.error)}" if ends and point.error is not None else ""
     name += " (paper)" * point.published
     tooltip = f"{name}\n{y_title}: {number(point.y)}{spread}\n{x_title}: {number(point.x)}"
-    return tag("g", tag("title", tooltip), *parts, class_=f"point {style.hue}", **data(point.about))
+    return tag("g", tag("title", tooltip), *parts, class_=f"point {style.kind}", **data(point.about))
 
 
 def error_ends(point: Point) -> list[tuple[float, float]]:

@@ -12,10 +12,10 @@ from typing import Any
 Theme = dict[str, Any]
 LIGHT: Theme = {"ground": "#ffffff", "ink": "#1c2127", "muted": "#5a636e", "faint": "#e3e6ea", "shade": "#f5f6f8",
          "link": "#005a9c", "warm": "#fff6e0",
-         "series": ("#0072b2", "#d55e00", "#008a64", "#b4508c", "#9a6a00", "#2f8fd0", "#1c2127")}  # fmt: skip
+         "series": ("#0072b2", "#008a64", "#b4508c", "#9a6a00", "#2f8fd0", "#d55e00", "#1c2127")}  # fmt: skip
 DARK: Theme = {"ground": "#14171b", "ink": "#e4e7eb", "muted": "#a0a9b4", "faint": "#30363d", "shade": "#1d2126",
         "link": "#7cc0ff", "warm": "#2b2516",
-        "series": ("#4aa3e6", "#ff8248", "#2cc79a", "#e48fc2", "#e8b93a", "#9ad4ff", "#e4e7eb")}  # fmt: skip
+        "series": ("#4aa3e6", "#2cc79a", "#e48fc2", "#e8b93a", "#9ad4ff", "#ff8248", "#e4e7eb")}  # fmt: skip
 
 HUES = len(LIGHT["series"])
 
@@ -61,7 +61,7 @@ def chart_colours(theme: Theme) -> str:
         f".chart text{{fill:{theme['ink']}}}.chart .quiet{{fill:{theme['muted']}}}"
         f".chart .grid{{stroke:{theme['faint']}}}.chart .frame{{stroke:{theme['muted']}}}"
         f".chart .front,.chart .rule{{color:{theme['muted']}}}"
-        f".chart .halo{{stroke:{theme['ground']}}}" + series
+        f".chart .halo{{stroke:{theme['ground']}}}.chart .open{{fill:{theme['ground']}}}" + series
     )
 
 

@@ -12,7 +12,6 @@ from typing import NamedTuple
 from unix_exp.cli.ending import ending
 from unix_exp.plots.charts import standalone
 from unix_exp.report import contents, every_run, run_page
-from unix_exp.report.arms import groups
 from unix_exp.report.blocks import Section, csv_of, figures_in
 from unix_exp.report.every_run import MOST_PAGES
 from unix_exp.report.filling import filled
@@ -139,7 +138,7 @@ def content_of(paths: list[Path], out: Path, run_pages: int | None = None) -> tu
 def content_from(runs: list[Run], skipped: list[Skipped], run_pages: int | None) -> Content:
     if not runs:
         raise Mistake("no finished run")
-    found = groups(contents.students_of(runs))
+    found = contents.grouped(runs)
     made, pages = contents.sections(runs, found), dict[str, str]()
     if run_pages is not None:
         places = every_run.places(runs, found)

@@ -44,10 +44,16 @@ def over_setting(group: Group, name: str, curves: Sequence[list[tuple[float, Arm
         means, stds = [arm.top1.mean for _, arm in curve], [arm.top1.std for _, arm in curve]
         low, high = band_around(means, stds)
         xs = [math.log10(value) if wide else value for value, _ in curve]
-        made.append(Line(curve_label(curve, curves), xs, means, low=low, high=high))
+        made.append(Line(curve_label(curve, curves), xs, means, low, high, about=group.about(curve[0][1])))
     title = f"Accuracy over {short(name)}, {group.title}"
     return Figure(
-        lines(made, axis, "test accuracy, top-1 %", title=title),
+        lines(
+            made,
+            axis,
+            "test accuracy, top-1 %",
+            title=title,
+            styles={line.label: curve[0][1].look for line, curve in zip(made, curves, strict=True)},
+        ),
         f"{group.title}: accuracy over {name}, all else equal; the band is a standard deviation over seeds.",
         slug(f"over {name} {group.dataset} {group.pair}"),
     )

@@ -150,6 +150,7 @@ def drawn(path: str, names: Sequence[str], arm: Arm, group: Group) -> Figure | N
         lines(
             [logarithm(line) for line in curves] if wide else curves, "epoch",
             "exp(-a), what a path's weight is multiplied by" + (", logarithm to base 10" if wide else ""), title=title,
+            styles={line.label: arm.look.relative(number) for number, line in enumerate(curves)},
         ),
         f"{group.title}: weights learned by {arm.label}{of_stages}, mean of each epoch; the band is a standard "
         "deviation over seeds.",

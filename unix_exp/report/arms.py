@@ -5,17 +5,20 @@ from __future__ import annotations
 import json
 import statistics
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any, NamedTuple
 
 from unix_exp import config, paper
 from unix_exp.config import Settings
 from unix_exp.paper import families
+from unix_exp.plots.markers import PLAIN, Style
 from unix_exp.report.blocks import RUNS
 from unix_exp.report.runs import Run
 from unix_exp.report.stats import Summary
 from unix_exp.report.table import compute_share
+
+STORED = ", stored"  # at the end of a family's name
 
 
 @dataclass(frozen=True)
@@ -25,6 +28,7 @@ class Arm:
     label: str  # unique in its group
     settings: Settings
     runs: tuple[Run, ...]
+    look: Style = PLAIN  # in figures
 
     @property
     def accuracies(self) -> list[float]:
@@ -53,7 +57,7 @@ class Arm:
         alone = paper.published()["alone"]
         if not self.taught and distiller == alone["distiller"]:
             return str(alone["family"])
-        stored = ", stored" if self.stored else ""
+        stored = STORED if self.stored else ""
         if distiller == paper.published()["unsaid"]["distiller"]:
             return families.family(sampler, self.settings["criterion"]) + stored
         # The criteria of another method stand beside its own losses, so labels alone make none of KD.
@@ -107,6 +111,7 @@ class Group:
     arms: tuple[Arm, ...]
     images: str = ""  # which images, where runs on a data set of that name had different ones
     length: str = ""  # how long they were trained, where arms of another length stand apart
+    styles: Mapping[str, Style] = field(default_factory=dict)  # of all families of the report
 
     @property
     def title(self) -> str:

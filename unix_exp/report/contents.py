@@ -28,10 +28,11 @@ from unix_exp.report import (
     tables,
     tradeoff,
 )
-from unix_exp.report.arms import Group
+from unix_exp.report.arms import Group, groups
 from unix_exp.report.blocks import Block, Figure, Figures, Section, Table, Text
 from unix_exp.report.one_off import one_off_costs
 from unix_exp.report.runs import Run, Skipped
+from unix_exp.report.styles import dressed
 
 TITLE = "Accuracy against compute"
 MOST_GROUPS = 3  # whose selection is drawn, the paper's pairs first: a thousand runs need no thousand maps
@@ -58,8 +59,13 @@ def students_of(runs: Sequence[Run]) -> list[Run]:
     return [run for run in runs if not run.made_a_teacher]
 
 
+def grouped(runs: Sequence[Run]) -> list[Group]:
+    """What the sections compare."""
+    return dressed(groups(students_of(runs)), field.families_printed())
+
+
 def sections(runs: Sequence[Run], found: Sequence[Group]) -> list[Section]:
-    """`found` are the groups of the students among the runs."""
+    """`found` are the groups of these runs."""
     students = students_of(runs)
     costs = [figure for one in found for figure in tradeoff.figures(one)]
     made = [drawn("Accuracy against compute and time", "compute", costs)]

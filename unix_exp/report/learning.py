@@ -32,7 +32,13 @@ def learning_curves(group: Group) -> list[Figure]:
         if any(len(line.xs) > 1 for line in curves):
             figures.append(
                 Figure(
-                    lines(curves, x_title, f"{title}, top-1 %", title=f"Learning over {name}, {group.title}"),
+                    lines(
+                        curves,
+                        x_title,
+                        f"{title}, top-1 %",
+                        title=f"Learning over {name}, {group.title}",
+                        styles={arm.label: arm.look for arm in members},
+                    ),
                     f"{group.title}: learning over {name}; the band is a standard deviation over seeds.{more}",
                     slug(f"learning {name} {group.dataset} {group.pair}"),
                 )

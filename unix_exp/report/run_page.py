@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 
 from unix_exp.plots.markup import Markup, tag
 from unix_exp.report import run_classes, run_curves, run_origin, run_settings
-from unix_exp.report.blocks import Block, Code, Notice, Section
+from unix_exp.report.blocks import Block, Code, Notice, Section, Table, Text
 from unix_exp.report.every_run import Place
 from unix_exp.report.origins import words_of
 from unix_exp.report.page import Links, contents, whole
@@ -121,7 +121,5 @@ def seed_of(run: Run, links: Links) -> Markup:
 def command(run: Run) -> Block:
     words = words_of(run.result.get("command"))
     if words is None:
-        return Notice(
-            "It recorded no command of this package that repeats it: it was started from Python, or by others."
-        )
+        return Text("No command of this package was recorded: it was started from Python, or by other code.")
     return Code("A teacher that is missing is trained first.", shlex.join(words))

@@ -13,6 +13,7 @@ from unix_exp.config import Settings
 from unix_exp.report.gaps import flaw_of_records
 from unix_exp.report.page_of_run import page_name
 from unix_exp.run.foreign import json_of, parsed, text_of, yaml_of
+from unix_exp.run.looks import NAME, Looks, looks_of
 from unix_exp.run.record import FILES, Result, check, check_analysis, check_settings
 from unix_exp.run.seal import verify
 from unix_exp.run.shapes import all_finite, finite
@@ -48,10 +49,18 @@ class Run:
         lines = [line for line in self._lines("analysis.jsonl") if check_analysis(line) is None]
         return lines if [line["epoch"] for line in lines] == list(range(1, self.planned_epochs + 1)) else []
 
+    @cached_property
+    def looks(self) -> Looks | None:
+        """Confused classes, images often kept and left out, mixed images; None where none were recorded."""
+        looks, flaw = looks_of(self.path, (self.result.get("files") or {}).get(NAME))
+        if flaw is not None:
+            self.flaws.append(flaw)
+        return looks
+
     def forget(self) -> None:
-        """Its epochs: those of a thousand runs would fill the memory."""
-        self.__dict__.pop("epochs", None)
-        self.__dict__.pop("analysis", None)
+        """What was read when it was needed: that of a thousand runs would fill the memory."""
+        for name in ("epochs", "analysis", "looks"):
+            self.__dict__.pop(name, None)
 
     @property
     def planned_epochs(self) -> int:

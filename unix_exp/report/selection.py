@@ -46,14 +46,20 @@ def selection_curves(group: Group) -> list[Figure]:
         curves = []
         for arm in of_each_family(group.arms):
             for key, part, dashed in (("kept", "kept", False), ("left_out", "left out", True)):
-                y = f"analysis/{metric}_{key}"
-                line = curve(f"{arm.label}, {part}", arm.runs, "epoch", y, dashed=dashed, like=arm.label)
+                y, of_arm = f"analysis/{metric}_{key}", group.about(arm)
+                line = curve(f"{arm.label}, {part}", arm.runs, "epoch", y, dashed, like=arm.label, about=of_arm)
                 if line is not None:
                     curves.append(line)
         if curves:
             figures.append(
                 Figure(
-                    lines(curves, "epoch", y_title, title=f"{name}, {group.title}"),
+                    lines(
+                        curves,
+                        "epoch",
+                        y_title,
+                        title=f"{name}, {group.title}",
+                        styles={arm.label: arm.look for arm in group.arms},
+                    ),
                     f"{name}, {group.title}: images kept and left out, as they were before mixing; of one batch in a "
                     "hundred.",
                     slug(f"kept {metric} {group.dataset} {group.pair}"),

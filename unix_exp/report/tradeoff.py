@@ -87,7 +87,7 @@ def against(cost: str, group: Group, points: Sequence[Point], axis: str, publish
         title=f"Accuracy against {cost}, {group.title}",
         fronts=[Front(f"best for its {cost}", points)],
         rules=[Rule(f"teacher {teacher:.2f}", y=teacher) for teacher in teachers if teacher <= near],
-        order=families.in_order(),  # a method has one colour in all scatters
+        styles=group.styles,
     )
 
 

@@ -22,6 +22,7 @@ from unix_exp.run.continuing import kept_state, load_state, state_of
 from unix_exp.run.folder import RunFolder
 from unix_exp.run.history import History
 from unix_exp.run.images import check_same, examined, recorded_of
+from unix_exp.run.looking import Looking
 from unix_exp.run.mishaps import in_words
 from unix_exp.run.networks import Network, setting_of
 from unix_exp.run.pictures import save_extremes
@@ -133,6 +134,7 @@ def carry_out(plan: Plan, console: Console, command: str | None, world: World) -
     if not world.leads:
         with stopping.deferred(located.runtime.grace_seconds):
             yield from train(run)  # the first process keeps the records
+            Looking(run)
         world.meet()
         return nothing_but(finished(folder, console))
 
@@ -156,13 +158,18 @@ def carry_out(plan: Plan, console: Console, command: str | None, world: World) -
                 run.keep()
                 saved_at = run.progress.seconds
             yield record
-        reached = accuracies(run, tested(run, console.watch))
+        looking = Looking(run)
+        evaluation = tested(run, console.watch)
+        reached = accuracies(run, evaluation)
         folder.still_alone()
         history.write()  # a file that was removed or changed meanwhile
         description = description_of(located, ready, reached["last"])
         save_weights(folder.weights, run.method.student, description.metadata())
         folder.write_description(description.values())
         hashes = history.hashes()
+        if run.analysis is not None:
+            looking.write(folder, evaluation)
+            hashes[folder.looks.name] = content_hash(folder.looks)
         if run.analysis is not None and (values := run.analysis.tally.values()):
             save_tensors(folder.images, values)
             hashes[folder.images.name] = content_hash(folder.images)
