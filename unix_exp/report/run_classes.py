@@ -1,4 +1,4 @@
-"""What one run makes of single classes: their accuracy."""
+"""The accuracy of each class, and how many of its images were drawn."""
 
 from __future__ import annotations
 
@@ -9,10 +9,6 @@ from unix_exp.report.classes import by_class
 from unix_exp.report.runs import Run
 
 MOST_CLASSES = 200  # in the table: more are not read
-
-
-def sections(run: Run) -> dict[str, list[Block]]:
-    return {"Classes": accuracies(run)}
 
 
 def accuracies(run: Run) -> list[Block]:

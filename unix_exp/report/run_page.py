@@ -9,7 +9,7 @@ import shlex
 from collections.abc import Mapping, Sequence
 
 from unix_exp.plots.markup import Markup, tag
-from unix_exp.report import run_classes, run_curves, run_origin, run_settings
+from unix_exp.report import run_classes, run_curves, run_looks, run_origin, run_settings
 from unix_exp.report.blocks import Block, Code, Notice, Section, Table, Text
 from unix_exp.report.every_run import Place
 from unix_exp.report.origins import words_of
@@ -49,7 +49,8 @@ def page_of(place: Place, settings: Table, links: Links) -> str:
         "Over the epochs": run_curves.blocks(run),
         "What it cost": [costs(run)],
         "The line that repeats it": [command(run)],
-        **run_classes.sections(run),
+        "Classes": [*run_looks.confused(run.looks), *run_classes.accuracies(run)],
+        "Images": run_looks.images(run.looks),
         "Settings": [settings],
         "Where it comes from": run_origin.blocks(run),
     }

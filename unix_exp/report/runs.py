@@ -53,9 +53,13 @@ class Run:
     def looks(self) -> Looks | None:
         """Confused classes, images often kept and left out, mixed images; None where none were recorded."""
         looks, flaw = looks_of(self.path, (self.result.get("files") or {}).get(NAME))
-        if flaw is not None:
-            self.flaws.append(flaw)
+        self._flawed(flaw)
         return looks
+
+    def _flawed(self, flaw: str | None) -> None:
+        """Once, however often the records are read."""
+        if flaw is not None and flaw not in self.flaws:
+            self.flaws.append(flaw)
 
     def forget(self) -> None:
         """What was read when it was needed: that of a thousand runs would fill the memory."""
@@ -72,8 +76,7 @@ class Run:
         """Each epoch once, as it was recorded last; what is wrong with the file is kept in words."""
         lines = lines_of(self.path / name)
         known = sum(stage["epochs"] for stage in self.result.get("stages") or [])  # 0 in older records
-        if flaw := flaw_of_records(self.path / name, lines, known, (self.result.get("files") or {}).get(name)):
-            self.flaws[:] = dict.fromkeys([*self.flaws, flaw])
+        self._flawed(flaw_of_records(self.path / name, lines, known, (self.result.get("files") or {}).get(name)))
         by_epoch = {line["epoch"]: line for line in lines}
         return [by_epoch[epoch] for epoch in sorted(by_epoch)]
 
