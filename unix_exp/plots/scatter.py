@@ -92,7 +92,8 @@ def named(
     ahead = [(point.x, point.y, point.label) for front in fronts for point in best(front.points)]
     ordered = sorted((point for point in points if point.named and point.label),
                      key=lambda point: (point.x, point.y, point.label) not in ahead)  # fmt: skip
-    written, listed = [], []
+    written: list[Markup] = []
+    listed: list[Entry] = []
     left = ordered[MOST_NAMES:]
     waiting = ordered[:MOST_NAMES]
     for place in (names.beside, names.led_to):
