@@ -16,6 +16,7 @@ from omegaconf import OmegaConf
 from unix_exp import config
 from unix_exp.config import Settings
 from unix_exp.config.paths import at_home
+from unix_exp.run import looks
 from unix_exp.run.checkpoint import previous, remove_leftovers, write_whole
 from unix_exp.run.foreign import json_of, parsed, text_of
 from unix_exp.run.record import check_finished
@@ -44,6 +45,7 @@ class RunFolder:
         self.weights = path / "student.safetensors"
         self.description = path / "student.json"  # what its metadata says, too: for people and for other programs
         self.images = path / "images.safetensors"  # the latest values of each training image, where a method gives some
+        self.looks = path / looks.NAME  # for the pages of a report: classes and images that stand out
         self.pictures = path / "images"  # the training images with the highest and the lowest of these values
         self._result = path / "result.json"
         self._failure = path / "failure.txt"

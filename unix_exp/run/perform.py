@@ -22,6 +22,7 @@ from unix_exp.run.continuing import kept_state, load_state, state_of
 from unix_exp.run.folder import RunFolder
 from unix_exp.run.history import History
 from unix_exp.run.images import check_same, examined, recorded_of
+from unix_exp.run.looking import Looking
 from unix_exp.run.mishaps import in_words
 from unix_exp.run.networks import Network, setting_of
 from unix_exp.run.pictures import save_extremes
@@ -135,6 +136,7 @@ def carry_out(plan: Plan, console: Console, command: str | None, world: World) -
     if not world.leads:
         with stopping.deferred(located.runtime.grace_seconds):
             yield from train(run)  # the first process keeps the records
+            Looking(run)
         world.meet()
         return nothing_but(finished(folder, console))
 
@@ -158,13 +160,18 @@ def carry_out(plan: Plan, console: Console, command: str | None, world: World) -
                 run.keep()
                 saved_at = run.progress.seconds
             yield record
-        reached = accuracies(run, tested(run, console.watch))
+        looking = Looking(run)
+        evaluation = tested(run, console.watch)
+        reached = accuracies(run, evaluation)
         folder.still_alone()
         history.write()  # a file that was removed or changed meanwhile
         description = description_of(located, ready, reached["last"])
         save_weights(folder.weights, run.method.student, description.metadata())
         folder.write_description(description.values())
         hashes = history.hashes()
+        if run.analysis is not None:
+            looking.write(folder, evaluation)
+            hashes[folder.looks.name] = content_hash(folder.looks)
         if run.analysis is not None and (values := run.analysis.tally.values()):
             save_tensors(folder.images, values)
             hashes[folder.images.name] = content_hash(folder.images)
@@ -259,7 +266,7 @@ def introduce(plan: Plan, ready: Ready, run: Training, say: Callable[[str], None
     say(seen + (f"; {most}{share:.2f} % of conventional KD" if share is not None else ""))
     if ledger.unpriced:
         say(f"not in this cost, because these operations have no price: {', '.join(ledger.unpriced)}")
-    for remark in (*located.runtime.remarks(), *remarks.of_run(located)):
+    for remark in (*remarks.of_cost(ledger), *located.runtime.remarks(), *remarks.of_run(located)):
         say(remark)
     if run.part is not None:
         say(f"continuing in epoch {run.progress.epoch + 1} after {run.part.steps} of its steps")
