@@ -1,6 +1,6 @@
 """The blocks that a report is made of, apart from any format: page.py and markdown.py write them.
 
-    Section(title, anchor, blocks)
+    Section(title, anchor, blocks, opens=False)    opens: notes on the report come after it
     Text(text)                     paragraphs, an empty line between two
     Table(caption, head, rows, anchor="", texts=1, notes=())
         head: names, or Column(title, group="", hint=""), neighbours of one group sharing a heading above them
@@ -12,7 +12,8 @@
     Notice(title, lines=())        a warning to the reader, such as a list of folders that were skipped
 
 `about` says what a row, a point or a line is of, such as {"pair": "vgg13_vgg8", "method": "kd", "seed": "0 1 2"}: on
-the page these are attributes, data-pair="vgg13_vgg8" and so on.
+the page these are attributes, data-pair="vgg13_vgg8" and so on. Under RUNS it names the pages of the runs, in the order
+of the seeds; a row links to them.
 Anchors are unique in a report and safe as file names: see `slug`.
 """
 
@@ -53,6 +54,7 @@ class Cell:
 
 
 MISSING = Cell("—", hint="not run yet")
+RUNS = "runs"
 
 
 @dataclass(frozen=True)
@@ -89,7 +91,8 @@ class Table:
 
     def __post_init__(self) -> None:
         for row in self.rows:
-            fits = isinstance(row, Heading) or len(cells_of(row)) == len(self.head)
+            cells = row.cells if isinstance(row, Entry) else row
+            fits = isinstance(cells, Heading) or len(cells) == len(self.head)
             assert fits, f"{row} does not fit the columns {self.head}"
 
     @property
@@ -130,6 +133,7 @@ class Section:
     title: str
     anchor: str
     blocks: Sequence[Block]
+    opens: bool = False  # the document: notes come after it
 
 
 def cells_of(row: Sequence[str | Cell] | Entry) -> list[Cell]:
@@ -165,7 +169,7 @@ def slug(text: str) -> str:
     return re.sub(r"[^a-z0-9]+", "-", text.lower())[:100].strip("-") or "unnamed"
 
 
-FIGURES = re.compile(r"[+-]?\d([\d.,±%()+ -]|to|pp|e[+-]?\d)*")  # such as -0.31 to +1.20
+FIGURES = re.compile(r"[+-]?\d([\d.,±%()+ \N{MINUS SIGN}-]|to|pp|seed|no spread|e[+-]?\d)*")  # such as -0.31 to +1.20
 
 
 def inert(text: str) -> str:

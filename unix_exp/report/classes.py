@@ -18,7 +18,7 @@ from unix_exp.report.blocks import Figure, slug
 from unix_exp.report.runs import Run
 from unix_exp.report.selection import figure_name, of_each_family
 
-MOST_CLASSES = 12  # that lines show one by one
+MOST_CLASSES, CLASS_GROUPS = 20, 10  # that lines show one by one, and into how many groups more of them are put
 EVEN = 0.03  # of the largest number of images drawn: smaller differences are of batches that were left out
 Member: TypeAlias = "tuple[Arm, list[float], list[float]]"  # images drawn and accuracy, class by class
 
@@ -82,7 +82,7 @@ def drawn_and_accuracy(group: Group, members: Sequence[Member]) -> Figure:
             "images drawn of the class, whole training",
             "class accuracy, top-1 %",
             title=title,
-            styles=looks_of(members),
+            styles=styles_of(members),
         ),
         f"{title}: each mark is a class.",
         slug(f"drawn {group.dataset} {group.pair}"),
@@ -92,7 +92,7 @@ def drawn_and_accuracy(group: Group, members: Sequence[Member]) -> Figure:
 def sorted_accuracies(group: Group, members: Sequence[Member], leader: Member) -> Figure:
     """The classes in one order for all methods; many of them by tens, say, because single ones are noise on noise."""
     order = easiest_first(leader[2])
-    together = math.ceil(len(order) / MOST_CLASSES)
+    together = math.ceil(len(order) / CLASS_GROUPS) if len(order) > MOST_CLASSES else 1
     curves = [
         Line(arm.label, *by_groups([accuracy[number] for number in order], together), about=group.about(arm))
         for arm, _, accuracy in members
@@ -101,7 +101,7 @@ def sorted_accuracies(group: Group, members: Sequence[Member], leader: Member) -
     axis = f"class, from the easiest to the hardest for {leader[0].label}"
     groups = f"mean accuracies of groups of {together} classes" if together > 1 else "the accuracy of each class"
     return Figure(
-        lines(curves, axis, "class accuracy, top-1 %", title=title, styles=looks_of(members)),
+        lines(curves, axis, "class accuracy, top-1 %", title=title, styles=styles_of(members)),
         f"{title}: {groups}, in the order of {leader[0].label}'s accuracies.",
         slug(f"classes {group.dataset} {group.pair}"),
     )
@@ -116,7 +116,7 @@ def by_groups(values: Sequence[float], together: int) -> tuple[list[float], list
     return middles, [statistics.fmean(part) if part else None for part in known]
 
 
-def looks_of(members: Sequence[Member]) -> dict[str, Style]:
+def styles_of(members: Sequence[Member]) -> dict[str, Style]:
     return {arm.label: arm.look for arm, _, _ in members}
 
 

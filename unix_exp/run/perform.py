@@ -5,6 +5,7 @@ from __future__ import annotations
 import traceback
 from collections.abc import Callable, Generator
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -14,7 +15,7 @@ from unix_exp import config, stopping
 from unix_exp.engine.loop import Training, train
 from unix_exp.engine.validation import judged_on, tested
 from unix_exp.engine.world import World, join
-from unix_exp.run import remarks
+from unix_exp.run import provenance, remarks
 from unix_exp.run.answers.ready import recorded, views_of
 from unix_exp.run.charged import charged
 from unix_exp.run.checkpoint import content_hash, save_state, save_tensors, save_weights
@@ -22,6 +23,7 @@ from unix_exp.run.continuing import kept_state, load_state, state_of
 from unix_exp.run.folder import RunFolder
 from unix_exp.run.history import History
 from unix_exp.run.images import check_same, examined, recorded_of
+from unix_exp.run.leaving import left_by
 from unix_exp.run.looking import Looking
 from unix_exp.run.mishaps import in_words
 from unix_exp.run.networks import Network, setting_of
@@ -95,7 +97,8 @@ def alone(
                 return (yield from carry_out(plan, console, command, world))
         except Exception as error:
             mishap = in_words(error, folder.path)
-            if world.leads:
+            refused = isinstance(error, Mistake) or mishap is not None
+            if world.leads and (folder.begun or not refused):  # what was refused before is said, and leaves no folder
                 folder.fail(f"{mishap or error}\n" if mishap or isinstance(error, Mistake) else traceback.format_exc())
             if mishap is not None and not isinstance(error, Mistake):
                 raise mishap from None
@@ -122,7 +125,7 @@ def carry_out(plan: Plan, console: Console, command: str | None, world: World) -
     train_missing(located, console.say, world)
     plan = charged(plan)
     if world.leads:
-        folder.write_config(settings)
+        folder.write_config(settings, command or provenance.command())
     world.in_turn(lambda: located.data.load(located.runtime.place(), console.watch))
     ready = world.in_turn(lambda: make_ready(plan, console))
     views = world.in_turn(lambda: views_of(plan, ready, console))
@@ -131,6 +134,7 @@ def carry_out(plan: Plan, console: Console, command: str | None, world: World) -
     run = begin_or_continue(plan, ready, console.say, views, history, world)
     console.epochs = run.epochs
     introduce(plan, ready, run, console.say)
+    folder.begun = True
     if not world.leads:
         with stopping.deferred(located.runtime.grace_seconds):
             yield from train(run)  # the first process keeps the records
@@ -179,6 +183,7 @@ def carry_out(plan: Plan, console: Console, command: str | None, world: World) -
         result = result_of(plan, ready, run, reached, weights, command, recorded(views))
         result = checked(result | {"stretches": history.stretches, "files": hashes})
         chosen.summarise(result)
+        chosen.finished(partial(left_by, folder, located.data, result))
     folder.finish(result)
     console.say(f"{summary(result)}; {folder.path}")
     world.meet()
