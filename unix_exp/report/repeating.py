@@ -1,4 +1,4 @@
-"""A page of finished runs to cite and to repeat: each arm with its accuracy, its compute and the line that repeats it."""
+"""A page of finished runs to cite and to repeat: each with its accuracy, compute and the line to copy."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from unix_exp.report.runs import Run
 
 TITLE = "Results to cite and to repeat"
 LEAD = (
-    "Each row is one configuration: accuracy on the test images in per cent, mean ± standard deviation over seeds and in "
-    "brackets their number; counted compute, a backward pass at one forward pass; and the identity of each run, which is "
-    "the last part of its folder's name. Below each table are the lines that make its rows again; on another processor the "
-    "last digits differ. A teacher that is missing is trained first."
+    "Each row is one configuration: accuracy on the test images in per cent, mean ± standard deviation over seeds and "
+    "in brackets their number; counted compute, a backward pass at one forward pass; and the identity of each run, "
+    "which is the last part of its folder's name. Below each table are the lines that make its rows again; on another "
+    "processor the last digits differ. A teacher that is missing is trained first."
 )
 
 
@@ -43,13 +43,8 @@ def of_teachers(runs: Sequence[Run]) -> list[Section]:
     rows = [[run.result["student"], run.result["dataset"], f"{run.top1:.2f}", epochs([run]), str(run.result["seed"]),
              str(run.path)] for run in runs]  # fmt: skip
     head = ["network", "data", "top-1 %", "epochs", "seed", "folder"]
-    return [
-        Section(
-            "Teachers",
-            "repeat-teachers",
-            [Table("Trained on labels only, for the students above.", head, rows, "cite-teachers", texts=2)],
-        )
-    ]
+    table = Table("Trained on labels only, for the students above.", head, rows, "cite-teachers", texts=2)
+    return [Section("Teachers", "repeat-teachers", [table])]
 
 
 def share(arm: Arm) -> str:
