@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import argparse
 import os
 import sys
 import webbrowser
 from pathlib import Path
 from typing import NamedTuple
 
+from unix_exp.cli.arguments import Parser
 from unix_exp.cli.ending import ending
 from unix_exp.plots.charts import standalone
 from unix_exp.report import contents, every_run, repeating, run_page
@@ -24,7 +24,7 @@ from unix_exp.words import as_line
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog="python -m unix_exp.report",
         description="Tables beside the paper's, figures and curves of finished runs, as one HTML page, Markdown and "
         "CSV. Reads run folders only: no W&B, no GPU, no network.",
