@@ -6,7 +6,7 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help demo deploy-demo catalogue results test check chaos fuzz clean
+.PHONY: help demo deploy-demo catalogue results docs test check chaos fuzz clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 13
@@ -31,12 +31,19 @@ deploy-demo: $(VENV)/.ready ## a folder of images to a small network in use: fin
 	$(BIN)/python -m unix_exp.predict deploy/runs/resnet10t_*/student-int8.onnx deploy/photos/*/0000.jpg --top 2
 	$(BIN)/python -m unix_exp.measure deploy/runs/resnet10t_*
 
-catalogue: $(VENV)/.ready ## write the table of all components in docs/methods.md, and the prices of printed figures, anew
+catalogue: $(VENV)/.ready ## write docs/settings.md, the table of all components in docs/methods.md and the prices of printed figures anew
+	$(BIN)/python -m unix_exp.catalogue --settings docs/settings.md
 	$(BIN)/python -m unix_exp.catalogue --fill docs/methods.md
 	$(BIN)/python -m unix_exp.catalogue --prices unix_exp/paper/field_prices.yaml
 
 results: $(VENV)/.ready ## write docs/results.md and the README's results anew from the records in results/
 	$(BIN)/python -m unix_exp.report results --markdown docs/results.md --notes results/notes.md --fill README.md
+
+docs: $(VENV)/.docs ## the documentation as a site, site/index.html; a dead link or a request to another host is an error
+	$(BIN)/python -m website.pages build/pages
+	@rm -rf site
+	$(BIN)/python -m zensical build --strict --clean
+	$(BIN)/python -m website.check site
 
 test: $(VENV)/.ready ## the whole suite in two processes; no network, nothing written outside this folder
 	@mkdir -p .tmp
@@ -55,7 +62,7 @@ fuzz: $(VENV)/.ready ## give every reader spoiled files and words, ten minutes e
 	$(BIN)/python -m tests.fuzzing --seconds 600
 
 clean: ## remove .venv and caches; runs/ and teachers/ stay
-	rm -rf $(VENV) .tmp .fuzz .chaos build *.egg-info .pytest_cache .ruff_cache .mypy_cache
+	rm -rf $(VENV) .tmp .fuzz .chaos build site *.egg-info .pytest_cache .ruff_cache .mypy_cache
 
 # A .venv whose installation was interrupted has no .ready and is made again.
 $(VENV)/.ready: setup.cfg pyproject.toml
@@ -63,4 +70,8 @@ $(VENV)/.ready: setup.cfg pyproject.toml
 	  || { echo "error: $(PYTHON) is $$($(PYTHON) --version 2>&1); need Python 3.10 to 3.13: make PYTHON=python3.12 ..."; exit 2; }
 	$(PYTHON) -m venv --clear $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[test,check]'
+	@touch $@
+
+$(VENV)/.docs: $(VENV)/.ready
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[docs]'
 	@touch $@

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
-from typing import Any, Literal, NamedTuple, get_args, get_origin
+from typing import Annotated, Any, Literal, NamedTuple, get_args, get_origin
 
 import pytest
 import torch
@@ -159,12 +159,18 @@ def on_meta(batch: Batch) -> Batch:
     return Batch(*(None if tensor is None else tensor.to("meta") for tensor in batch))
 
 
+def plain(annotation: Any) -> Any:
+    """The type alone, without its range and meaning."""
+    return get_args(annotation)[0] if get_origin(annotation) is Annotated else annotation
+
+
 def options(registry: Registry, name: str) -> list[tuple[str, Any]]:
     """Settings that choose between a few ways, each with every value that is no default."""
     found: list[tuple[str, Any]] = []
     for key, parameter in inspect.signature(registry[name], eval_str=True).parameters.items():
-        choices = get_args(parameter.annotation) if get_origin(parameter.annotation) is Literal else ()
-        if parameter.annotation is bool:
+        wanted = plain(parameter.annotation)
+        choices = get_args(wanted) if get_origin(wanted) is Literal else ()
+        if wanted is bool:
             choices = (False, True)
         found += [(key, choice) for choice in choices if choice != parameter.default]
     return found

@@ -76,7 +76,7 @@ def test_draws_by_class_are_those_of_a_slow_recount(run: Command, monkeypatch: p
 
     monkeypatch.setattr(Unix, "__call__", choose_and_tell)
     assert run("sampler.k=10").code == 0
-    assert len(kept) == 2 * 6, "two epochs of six steps"
+    assert len(kept) == 2 * 6 + 1, "two epochs of six steps, and a batch that is made again to be shown"
     for line in lines("analysis.jsonl"):
         # shapes has its classes in turn
         recount = Counter(image % 24 for step in kept[6 * (line["epoch"] - 1) :][:6] for image in step)
@@ -100,7 +100,7 @@ def test_what_they_keep_is_what_the_student_is_less_sure_of(sampler: str, run: C
 def test_on_or_off_the_weights_are_the_same_to_the_bit(run: Command) -> None:
     shutil.rmtree("teachers")
     assert run("runtime.analysis=false", "runs=off").code == 0
-    assert not list(Path().glob("**/analysis.jsonl")), "nor of the teacher"
+    assert not [*Path().glob("**/analysis.jsonl"), *Path().glob("**/looks.json")], "nor of the teacher"
     assert told("off") == [{}, {}]
     assert run().code == 0
     assert all(told())
@@ -127,8 +127,8 @@ def test_a_continued_run_tells_the_same(run: Command, monkeypatch: pytest.Monkey
     monkeypatch.setattr(experiment, "save_state", save)
     assert "continuing after epoch 2" in run(*words).out
 
-    first, second = (only(Path(runs), "*-s*") / "analysis.jsonl" for runs in ("unbroken", "runs"))
-    assert first.read_bytes() == second.read_bytes()
+    for name in ("analysis.jsonl", "looks.json"):
+        assert len({(only(Path(runs), "*-s*") / name).read_bytes() for runs in ("unbroken", "runs")}) == 1
     assert told() == told("unbroken")
     assert ["student_distance_kept" in epoch for epoch in told()] == [False, False, True, False]
     assert ["accuracy_per_class" in line for line in lines("analysis.jsonl")] == [False, True, False, True]

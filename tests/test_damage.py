@@ -28,6 +28,7 @@ from unix_exp.run.trial import Trial, tried
 from unix_exp.types import Mistake
 
 # Two stages, values per image, a memory of every image, stored answers and a teacher of its own.
+READ_LATER = ("metrics.jsonl", "analysis.jsonl", "looks.json")
 WORDS = (
     *TINY, "student=resnet8", "dataset.train_count=32", "dataset.test_count=24", "runtime.threads=1", "distiller=pad",
     "recipe.epochs=2", "distiller.epochs=2", "sampler=recall", "answers=stored", "answers.views=2",
@@ -214,7 +215,7 @@ def test_a_folder_in_place_of_a_file_is_named_or_changes_nothing(
 
 
 @pytest.mark.parametrize("damage", [truncated, emptied, flipped, swapped], ids=by_name)
-@pytest.mark.parametrize("name", ["result.json", "metrics.jsonl", "analysis.jsonl", "student.safetensors"])
+@pytest.mark.parametrize("name", [*READ_LATER, "result.json", "student.safetensors"])
 def test_a_damaged_file_of_a_finished_run_is_never_shown_without_a_word(
     finished: Path, made: Path, name: str, damage: Callable[..., None]
 ) -> None:
@@ -224,9 +225,10 @@ def test_a_damaged_file_of_a_finished_run_is_never_shown_without_a_word(
         shutil.copy(next(source.glob(f"*-s*/{name}")), path)
     else:
         damage(path, made, "of the run", name)
-    if name in ("metrics.jsonl", "analysis.jsonl"):
+    if name in READ_LATER:
         run = read_run(path.parent)
         assert run.epochs is not None and run.analysis is not None
+        assert (run.looks is None) == (name == "looks.json")
         assert len(run.flaws) == 1 and run.flaws[0].startswith(name)
         return
     folder = RunFolder(path.parent, path.parent.name.rpartition("-")[2])
@@ -237,7 +239,7 @@ def test_a_damaged_file_of_a_finished_run_is_never_shown_without_a_word(
 def test_values_of_images_carry_their_hash(finished: Path, made: Path) -> None:
     folder = next(finished.glob("runs/*-s*"))
     recorded = json.loads((folder / "result.json").read_text())["files"]
-    assert set(recorded) == {"metrics.jsonl", "analysis.jsonl", "images.safetensors"}
+    assert set(recorded) == {"metrics.jsonl", "analysis.jsonl", "looks.json", "images.safetensors"}
 
 
 @pytest.mark.parametrize("weights", ["zero", "of another seed"])

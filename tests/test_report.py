@@ -28,9 +28,10 @@ def test_names_from_runs_are_shown_as_text(report: Command) -> None:
     text = (folder / "result.json").read_text().replace('"method": "unix"', '"method": "<script>alert(1)</script>"')
     (folder / "result.json").write_text(text)
     report("runs")
-    page = Path("report/index.html").read_text()
-    assert "<script" not in page
-    assert "&lt;script&gt;alert(1)" in page
+    for file in [Path("report/index.html"), *Path("report/runs").iterdir()]:
+        page = file.read_text()
+        assert page.count("<script") == 1, "the page's own"
+        assert "&lt;script&gt;alert(1)" in page
     assert "<script" not in Path("report/report.md").read_text().replace("`<script", "")
 
 
@@ -80,11 +81,15 @@ def test_a_class_without_test_images_has_no_accuracy_and_no_mark(report: Command
     assert "class 3" not in drawing
 
 
-def test_classes_that_are_all_drawn_alike_make_a_map_of_one_colour(report: Command) -> None:
+def test_classes_that_are_all_drawn_alike_make_no_map_but_a_sentence(report: Command) -> None:
+    made(Path("runs"), "unix")
     folder = made(Path("runs"), "kd")
-    lines = [{"epoch": epoch, "drawn_per_class": [5, 5], "accuracy_per_class": [50.0, 60.0]} for epoch in range(1, 241)]
+    record = {"drawn_per_class": [5] * 10, "accuracy_per_class": [50.0] * 10}
+    lines = [{"epoch": epoch, **record} for epoch in range(1, 241)]
     (folder / "analysis.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
     assert report("runs").code == 0
+    assert [path.stem for path in Path("report/figures").glob("map-*")] == ["map-unix-cifar100-vgg13-vgg8"]
+    assert "all classes are drawn alike: kd." in Path("report/report.md").read_text()
 
 
 def test_names_with_the_same_slug_get_files_of_their_own(report: Command) -> None:

@@ -2,6 +2,10 @@
 
     def __init__(self, share: Annotated[float, Range(0, 1)] = 0.5, k: Count | None = None) -> None: ...
 
+A text beside the range says what the setting means, for --help and the documents:
+
+    share: Annotated[float, Range(0, 1), "the part of a batch that is mixed"] = 0.5
+
 A number without a range has to be finite and not absurd, and text has to be printable, so a component that declares
 nothing is protected too.
 """
@@ -59,13 +63,51 @@ class Range:
         end = MOST if high is None else high
         return f"choose a number below {plain(end)}" if self.below else f"choose {plain(end)} or less"
 
+    def said(self) -> str:
+        """The numbers in words."""
+        low = "" if self.low is None else f"above {plain(self.low)}" if self.above else plain(self.low)
+        high = "" if self.high is None else f"below {plain(self.high)}" if self.below else plain(self.high)
+        if low and high:
+            plainly = not self.above and not self.below
+            low = low if self.above or plainly else f"{low} or more"
+            return f"{low} to {high}" if plainly else f"{low}, {high if self.below else f'up to {high}'}"
+        if low:
+            return low if self.above else f"{low} or more"
+        return high if self.below or not high else f"{high} or less"
+
 
 ANY = Range()
 Count: TypeAlias = Annotated[int, Range(1)]  # of what there has to be one of
 Number: TypeAlias = Annotated[int, Range(0)]  # of what there may be none
+WarmUp: TypeAlias = Annotated[
+    int, Range(0), "in how many epochs the loss grows to its full size; 0: full from the beginning"
+]
 Seed: TypeAlias = Annotated[int, Range(0, 2**31 - 1)]
 Share: TypeAlias = Annotated[float, Range(0, 1)]
-Weight: TypeAlias = Annotated[float, Range(0, 1_000_000)]  # of a term of a loss
+Weight: TypeAlias = Annotated[float, Range(0, 1_000_000), "how much this term counts in the sum of the loss"]
+
+
+def meaning(wanted: Any) -> str | None:
+    """What a setting is for: the text of its annotation, or of one of the alternatives that it has."""
+    if typing.get_origin(wanted) is Annotated:
+        texts = [one for one in wanted.__metadata__ if isinstance(one, str)]
+        return texts[-1] if texts else meaning(wanted.__origin__)  # the last is the outermost, so the most specific
+    if typing.get_origin(wanted) in (typing.Union, types.UnionType):
+        return next((said for one in typing.get_args(wanted) if (said := meaning(one)) is not None), None)
+    return None
+
+
+def limits(wanted: Any) -> str:
+    """The range that an annotation declares, in words; nothing where any value of its type will do."""
+    origin, arguments = typing.get_origin(wanted), typing.get_args(wanted)
+    if origin is Annotated:
+        declared = next((one for one in wanted.__metadata__ if isinstance(one, Range)), None)
+        return limits(arguments[0]) if declared is None else declared.said()
+    if origin in (typing.Union, types.UnionType):
+        return next((said for one in arguments if (said := limits(one))), "")
+    if origin in (list, tuple, dict) and arguments:
+        return f"each {said}" if (said := limits(arguments[-1])) else ""
+    return ""
 
 
 def plain(number: float) -> str:

@@ -15,19 +15,26 @@ from unix_exp.types import Mistake
 class Recipe:
     """Epochs, batch, schedule and the choice of an optimiser; a milestone below 1 is a fraction of the epochs."""
 
-    epochs: Annotated[int, Range(1, 1_000_000)]
-    batch: Annotated[int, Range(1, 1_000_000)]
-    lr: Annotated[float, Range(0, 1000, above=True)]
-    milestones: list[Annotated[float, Range(0, above=True)]]
-    gamma: Share = 0.1
-    schedule: Literal["steps", "cosine"] = "steps"
-    warmup_epochs: Number = 0
-    optimiser: str | None = None  # by name; None: the usual one
-    weight_decay: Share = 5e-4
-    decay_norms: bool = True  # false: weights of one dimension, which are those of norms and biases, do not decay
-    freeze_batch_norm: bool = False  # true: batch norms of trained networks keep and use the statistics they came with
-    fine_tuning: bool = False  # whether it is meant for weights that are trained already; changes no result
-    evaluate_every: Count = 1
+    epochs: Annotated[int, Range(1, 1_000_000), "how many times the training set is gone through"]
+    batch: Annotated[int, Range(1, 1_000_000), "images drawn for a step, of which a sampler may keep fewer"]
+    lr: Annotated[float, Range(0, 1000, above=True), "the learning rate, before the schedule lowers it"]
+    milestones: Annotated[
+        list[Annotated[float, Range(0, above=True)]],
+        "when steps lowers the learning rate: below 1 shares of the epochs, from 1 on epochs",
+    ]
+    gamma: Annotated[Share, "what the learning rate is multiplied by at each milestone"] = 0.1
+    schedule: Annotated[Literal["steps", "cosine"], "how the learning rate falls: at milestones, or along a cosine"] = (
+        "steps"
+    )
+    warmup_epochs: Annotated[Number, "epochs in which the learning rate rises from near 0"] = 0
+    optimiser: Annotated[str | None, "by name, such as sgd or adamw; null: the usual one"] = None
+    weight_decay: Annotated[Share, "how fast weights shrink beside the gradient"] = 5e-4
+    decay_norms: Annotated[bool, "norms and biases, the weights of one dimension, decay too"] = True
+    freeze_batch_norm: Annotated[
+        bool, "batch norms of networks that come with trained weights keep their statistics"
+    ] = False
+    fine_tuning: Annotated[bool, "the recipe is meant for weights that are trained already; changes no result"] = False
+    evaluate_every: Annotated[Count, "test after every so many epochs, and after the last"] = 1
     options: Mapping[str, Any] = field(default_factory=dict)  # settings of optimisers, by name; flat in a configuration
 
     def __post_init__(self) -> None:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import MissingMandatoryValue, OmegaConfBaseException
 
+from unix_exp.config.declared import OfWeights
 from unix_exp.ranges import printable, shown, wrong
 from unix_exp.types import Mistake
 from unix_exp.words import nearest
@@ -22,7 +24,7 @@ OF_SWEEPS = ("fail_fast",)  # say nothing about a run
 
 # Settings of a network that say where its weights come from, and the size of image that it is asked about (shrink);
 # a teacher has them before it is chosen.
-OF_WEIGHTS = ("checkpoint", "seed", "decay", "sampler", "teacher", "shrink")
+OF_WEIGHTS = tuple(one.name for one in fields(OfWeights))
 
 Settings = dict[str, Any]
 

@@ -26,17 +26,22 @@ class CC(nn.Module):
 
     def __init__(
         self,
-        kernel_gamma: Annotated[float, Range(0, 100)] = 0.4,
-        max_p: Annotated[int, Range(1, 100)] = 2,
-        form: Literal["kernel", "batch_order"] = "kernel",
-        feat_dim: Annotated[int, Range(0, 100_000)] = 0,
+        kernel_gamma: Annotated[
+            float, Range(0, 100), "how fast the kernel falls with the distance of two embeddings"
+        ] = 0.4,
+        max_p: Annotated[int, Range(1, 100), "the highest power of the kernel's expansion"] = 2,
+        form: Annotated[
+            Literal["kernel", "batch_order"], "the loss of the paper, or that of the authors' code"
+        ] = "kernel",
+        feat_dim: Annotated[
+            int, Range(0, 100_000), "width of a trained layer behind either network; 0: the embeddings are compared"
+        ] = 0,
         facts: Facts | None = None,
     ) -> None:
         super().__init__()
         self.kernel_gamma, self.max_p, self.form = kernel_gamma, max_p, form
         if feat_dim and facts is None:
             raise Mistake(f"criterion.feat_dim is {feat_dim}, of layers that have to know the networks; pass facts")
-        # The width of a trained layer behind either network; 0: the embeddings themselves are compared.
         self.heads = nn.ModuleList(heads("cc", facts, feat_dim) if feat_dim and facts is not None else ())
 
     def forward(self, student: Output, teacher: Output, batch: Batch) -> Tensor:

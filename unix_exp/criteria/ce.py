@@ -18,8 +18,13 @@ class CE:
     needs_teacher = False
     plain_supervision = True  # so the names of methods without a teacher leave it out
 
-    def __init__(self, smoothing: Annotated[float, Range(0, 1, below=True)] = 0.0) -> None:
-        self.smoothing = float(smoothing)  # the part of a label that is spread over all classes
+    def __init__(
+        self,
+        smoothing: Annotated[
+            float, Range(0, 1, below=True), "the part of a label that is spread over all classes"
+        ] = 0.0,
+    ) -> None:
+        self.smoothing = float(smoothing)
 
     def __call__(self, student: Output, teacher: Output | None, batch: Batch) -> Tensor:
         return F.cross_entropy(precise(student.logits), batch.targets, reduction="none", label_smoothing=self.smoothing)

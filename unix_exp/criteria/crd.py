@@ -37,10 +37,10 @@ class CRD(nn.Module):
     def __init__(
         self,
         facts: Facts,
-        feat_dim: Annotated[int, Range(1, 100_000)] = 128,
-        nce_k: Annotated[int, Range(1, 1_000_000)] = 16384,
-        nce_t: Temperature = 0.07,
-        momentum: Share = 0.5,
+        feat_dim: Annotated[int, Range(1, 100_000), "width of the trained layer behind either embedding"] = 128,
+        nce_k: Annotated[int, Range(1, 1_000_000), "how many other images an image is told from"] = 16384,
+        nce_t: Annotated[Temperature, "the temperature that similarities are divided by"] = 0.07,
+        momentum: Annotated[Share, "how much of what the memory held of an image is kept when it comes again"] = 0.5,
         negatives: From = "other_classes",
     ) -> None:
         super().__init__()

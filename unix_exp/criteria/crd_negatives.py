@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal, TypeAlias
+from typing import Annotated, Literal, TypeAlias
 
 import torch
 from torch import Tensor, nn
@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from unix_exp.criteria.logits import dominant
 from unix_exp.types import Batch, Facts
 
-From: TypeAlias = Literal["other_classes", "all"]
+From: TypeAlias = Annotated[Literal["other_classes", "all"], "which training images an image is told from"]
 
 
 class Negatives(nn.Module):

@@ -11,7 +11,7 @@ from unix_exp.ranges import Number, Range
 from unix_exp.registry import criteria
 from unix_exp.types import Batch, Facts, Mistake, Output
 
-Reversal: TypeAlias = Annotated[float, Range(-1000, 0)]  # by what the gradient of the temperature is multiplied
+Reversal: TypeAlias = Annotated[float, Range(-1000, 0)]
 
 
 @criteria.register("ctkd")
@@ -27,11 +27,13 @@ class CTKD(nn.Module):
 
     def __init__(
         self,
-        t_start: Temperature = 1.0,
-        t_end: Temperature = 20.0,
-        lambda_max: Reversal = 0.0,
-        lambda_min: Reversal = -1.0,
-        loops: Number = 10,
+        t_start: Annotated[Temperature, "the lowest temperature"] = 1.0,
+        t_end: Annotated[Temperature, "how far the temperature can rise above the lowest"] = 20.0,
+        lambda_max: Annotated[Reversal, "what the temperature's gradient is multiplied by in the first epoch"] = 0.0,
+        lambda_min: Annotated[Reversal, "what it is multiplied by after the first `loops` epochs"] = -1.0,
+        loops: Annotated[
+            Number, "in how many epochs it goes from the one to the other; 0: the last from the beginning"
+        ] = 10,
         facts: Facts | None = None,
     ) -> None:
         if loops and facts is None:

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from typing import Annotated
+
 from torch import Tensor
 from torch.linalg import vector_norm
 
@@ -19,7 +21,12 @@ class DIST:
 
     needs_teacher = True
 
-    def __init__(self, beta: Weight = 1.0, gamma: Weight = 1.0, tau: Temperature = 1.0) -> None:
+    def __init__(
+        self,
+        beta: Annotated[Weight, "weight of the relations between the classes of an image"] = 1.0,
+        gamma: Annotated[Weight, "weight of the relations between the images of a batch"] = 1.0,
+        tau: Temperature = 1.0,
+    ) -> None:
         self.beta, self.gamma, self.tau = beta, gamma, tau
 
     def __call__(self, student: Output, teacher: Output, batch: Batch) -> Tensor:

@@ -1,11 +1,13 @@
 from __future__ import annotations
 
+from typing import Annotated
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
 from unix_exp.criteria.logits import Temperature, apart, divergence, dominant, others, precise, standardised
-from unix_exp.ranges import Number, Weight
+from unix_exp.ranges import WarmUp, Weight
 from unix_exp.registry import criteria
 from unix_exp.types import Batch, Facts, Mistake, Output
 
@@ -15,19 +17,19 @@ class DKD:
     """Decoupled distillation: how sure of the target class, and how the other classes compare, weighed apart.
 
     tau^2 [alpha KL(target class or not) + beta KL(among the other classes)] (Zhao, Cui, Song, Qiu and Liang 2022,
-    arXiv 2203.08679). The target of a mixed image is the class of its larger part. `warm_up`: the epochs in which the
-    loss grows to its full size. `standardised`: the logits are standardised first (Sun et al. 2024).
+    arXiv 2203.08679). The target of a mixed image is the class of its larger part. With
+    `standardised` as Sun et al. (2024) have it.
     """
 
     needs_teacher = True
 
     def __init__(
         self,
-        alpha: Weight = 1.0,
-        beta: Weight = 8.0,
+        alpha: Annotated[Weight, "weight of how sure the teacher is of the target class"] = 1.0,
+        beta: Annotated[Weight, "weight of how the other classes compare among themselves"] = 8.0,
         tau: Temperature = 4.0,
-        warm_up: Number = 0,
-        standardised: bool = False,
+        warm_up: WarmUp = 0,
+        standardised: Annotated[bool, "both networks' logits get mean 0 and standard deviation 1 first"] = False,
         facts: Facts | None = None,
     ) -> None:
         if warm_up and facts is None:

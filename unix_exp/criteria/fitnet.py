@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from typing import Annotated
+
 from torch import Tensor, nn
 
 from unix_exp.criteria.maps import as_maps, shapes_of, squared
@@ -18,7 +20,15 @@ class FitNet(nn.Module):
 
     needs_teacher = True
 
-    def __init__(self, facts: Facts, stage: Count = 2, regressor: bool = True) -> None:
+    def __init__(
+        self,
+        facts: Facts,
+        stage: Annotated[Count, "which stage's maps are compared, counted from 1"] = 2,
+        regressor: Annotated[
+            bool,
+            "a trained convolution brings the student's maps to the teacher's width; false: compared as they are",
+        ] = True,
+    ) -> None:
         super().__init__()
         self.stage = stage
         ours, theirs = self.hint(*shapes_of("fitnet", facts))

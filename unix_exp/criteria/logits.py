@@ -10,7 +10,9 @@ from torch import Tensor
 
 from unix_exp.ranges import Range
 
-Temperature: TypeAlias = Annotated[float, Range(0.01, 1000)]  # that logits are divided by
+Temperature: TypeAlias = Annotated[
+    float, Range(0.01, 1000), "the temperature: what logits are divided by before the softmax"
+]
 
 
 def precise(logits: Tensor) -> Tensor:

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from typing import Annotated
+
 import torch.nn.functional as F
 from torch import Tensor
 
@@ -19,7 +21,11 @@ class MixKD:
 
     needs_teacher = True
 
-    def __init__(self, gamma: Weight = 0.1, alpha: Weight = 0.9) -> None:
+    def __init__(
+        self,
+        gamma: Annotated[Weight, "weight of the labels"] = 0.1,
+        alpha: Annotated[Weight, "weight of the teacher"] = 0.9,
+    ) -> None:
         self.gamma, self.alpha = gamma, alpha
 
     def __call__(self, student: Output, teacher: Output, batch: Batch) -> Tensor:

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from typing import Annotated
+
 import torch.nn.functional as F
 from torch import Tensor
 
@@ -19,7 +21,9 @@ class NKD:
 
     needs_teacher = True
 
-    def __init__(self, gamma: Weight = 1.5, tau: Temperature = 1.0) -> None:
+    def __init__(
+        self, gamma: Annotated[Weight, "weight of the classes beside the target"] = 1.5, tau: Temperature = 1.0
+    ) -> None:
         self.gamma, self.tau = gamma, tau
 
     def __call__(self, student: Output, teacher: Output, batch: Batch) -> Tensor:

@@ -1,12 +1,14 @@
 from __future__ import annotations
 
+from typing import Annotated
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from unix_exp.criteria.logits import precise
 from unix_exp.criteria.maps import Pair, shapes_of, squared, stages_of, summed
-from unix_exp.ranges import Count, Number
+from unix_exp.ranges import Count, WarmUp
 from unix_exp.registry import criteria
 from unix_exp.types import Batch, Facts, Mistake, Output
 
@@ -25,7 +27,12 @@ class ReviewKD(nn.Module):
 
     needs_teacher = True
 
-    def __init__(self, facts: Facts, max_mid: Count = 512, warm_up: Number = 0) -> None:
+    def __init__(
+        self,
+        facts: Facts,
+        max_mid: Annotated[Count, "the largest width of the layers that fuse the stages"] = 512,
+        warm_up: WarmUp = 0,
+    ) -> None:
         super().__init__()
         levels = levels_of(*shapes_of("reviewkd", facts))
         middle = min(max_mid, levels[-1][0].shape[1])

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from typing import Annotated
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -20,7 +22,11 @@ class RKD:
 
     needs_teacher = True
 
-    def __init__(self, w_distance: Weight = 25.0, w_angle: Weight = 50.0) -> None:
+    def __init__(
+        self,
+        w_distance: Annotated[Weight, "weight of the distances between two images"] = 25.0,
+        w_angle: Annotated[Weight, "weight of the angles between three images"] = 50.0,
+    ) -> None:
         self.w_distance, self.w_angle = w_distance, w_angle
 
     def __call__(self, student: Output, teacher: Output, batch: Batch) -> Tensor:

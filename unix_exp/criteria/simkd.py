@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from typing import Annotated
+
 from torch import Tensor, nn
 
 from unix_exp.criteria.maps import last_stages, same_size, squared
@@ -20,7 +22,9 @@ class SimKD:
 
     needs_teacher = True
 
-    def __init__(self, factor: Count = 2) -> None:
+    def __init__(
+        self, factor: Annotated[Count, "how many times narrower than the teacher's maps the projector is within"] = 2
+    ) -> None:
         self.factor = factor
 
     def projector(self, entering: int, leaving: int) -> nn.Sequential:

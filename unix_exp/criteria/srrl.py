@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from typing import Annotated
+
 from torch import Tensor, nn
 
 from unix_exp.criteria.logits import precise
@@ -20,7 +22,11 @@ class SRRL(nn.Module):
 
     needs_teacher = True
 
-    def __init__(self, facts: Facts, w_regression: Weight = 1.0) -> None:
+    def __init__(
+        self,
+        facts: Facts,
+        w_regression: Annotated[Weight, "weight of what the teacher's classifier says, beside the embedding's 1"] = 1.0,
+    ) -> None:
         super().__init__()
         student, teacher = shapes_of("srrl", facts)
         (ours, _), leaving = last_stages("srrl", student, student), teacher.embedding.shape[1]

@@ -27,8 +27,8 @@ class VID(nn.Module):
     def __init__(
         self,
         facts: Facts,
-        init_pred_var: Annotated[float, Range(0.001, 1000)] = 5.0,
-        eps: Annotated[float, Range(0, 0.001, above=True, below=True)] = 1e-5,
+        init_pred_var: Annotated[float, Range(0.001, 1000), "the variance that every channel begins with"] = 5.0,
+        eps: Annotated[float, Range(0, 0.001, above=True, below=True), "the smallest variance of a channel"] = 1e-5,
     ) -> None:
         super().__init__()
         stages = stages_of("vid", *shapes_of("vid", facts))

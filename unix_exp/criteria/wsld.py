@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from typing import Annotated
+
 import torch.nn.functional as F
 from torch import Tensor
 
@@ -19,7 +21,9 @@ class WSLD:
 
     needs_teacher = True
 
-    def __init__(self, alpha: Weight = 2.25, tau: Temperature = 4.0) -> None:
+    def __init__(
+        self, alpha: Annotated[Weight, "how much the weighted soft labels count"] = 2.25, tau: Temperature = 4.0
+    ) -> None:
         self.alpha, self.tau = alpha, tau
 
     def __call__(self, student: Output, teacher: Output, batch: Batch) -> Tensor:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import os
+from typing import Annotated
 
 import torch
 
-from unix_exp.data.augment.choice import Augment, checked
-from unix_exp.data.held_out import HeldOut, counted, marked
+from unix_exp.data.augment.choice import Augment, Flip, checked
+from unix_exp.data.held_out import HeldOut, SplitSeed, counted, marked
 from unix_exp.data.resident import Images, Resident
-from unix_exp.ranges import Seed
 from unix_exp.registry import datasets
 from unix_exp.types import Mistake, Watch
 
@@ -37,12 +37,12 @@ class Cifar(Resident):
 
     def __init__(
         self,
-        root: str = "data",
-        download: bool = True,
+        root: Annotated[str, "the folder that holds its unpacked archive"] = "data",
+        download: Annotated[bool, "fetch it if it is not there"] = True,
         augment: Augment = True,
-        flip: bool = True,
+        flip: Flip = True,
         val: HeldOut = 0.0,
-        split_seed: Seed = 0,
+        split_seed: SplitSeed = 0,
     ) -> None:
         self.root, self.download = os.path.expanduser(root), download
         self.augment, self.flip = checked(augment), flip

@@ -15,13 +15,26 @@ from unix_exp.types import Dataset, Mistake
 
 SMALLEST, LARGEST = 8, 2048  # pixels
 LARGEST_SIZE, LARGEST_SET = 96, 4 * 2**30  # pixels and bytes; beyond either, images are streamed from the disk
-Size: TypeAlias = Annotated[int, Range(SMALLEST, LARGEST)]
-Mean: TypeAlias = list[Annotated[float, Range(0, 1)]]
-Std: TypeAlias = list[Annotated[float, Range(0.001, 10)]]
+Size: TypeAlias = Annotated[int, Range(SMALLEST, LARGEST), "side in pixels; null: the first image's"]
+Mean: TypeAlias = Annotated[
+    list[Annotated[float, Range(0, 1)]],
+    "what is taken from a pixel in [0, 1], by channel; null: the training images' mean, or ImageNet's if streamed",
+]
+Std: TypeAlias = Annotated[
+    list[Annotated[float, Range(0.001, 10)]],
+    "what it is then divided by; null: the training images' standard deviation, or ImageNet's if streamed",
+]
+Title: TypeAlias = Annotated[
+    str, "the set's name in reports; null: its own. One named cifar100 is shown beside the paper's numbers"
+]
+Cache: TypeAlias = Annotated[str, "the folder where decoded pixels are kept, so that the next start is fast"]
+Stream: TypeAlias = Annotated[
+    bool, "read images from the disk while training; null: only where they are above 96 pixels or 4 GB together"
+]
 
 
 class Common(NamedTuple):
-    """The settings that all data sets of one's own images have; conf/dataset/folder.yaml says what each means."""
+    """The settings that all data sets of one's own images have; said in their types."""
 
     size: int | None = None
     mean: Sequence[float] | None = None

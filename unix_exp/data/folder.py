@@ -3,33 +3,33 @@
 from __future__ import annotations
 
 import os
+from typing import Annotated
 
-from unix_exp.data.augment.choice import Augment
-from unix_exp.data.common import Common, Mean, Size, Std
+from unix_exp.data.augment.choice import Augment, Flip
+from unix_exp.data.common import Cache, Common, Mean, Size, Std, Stream, Title
 from unix_exp.data.files import existing_folder
-from unix_exp.data.held_out import Apart, HeldOut, TestShare
+from unix_exp.data.held_out import Apart, HeldOut, SplitSeed, TestShare
 from unix_exp.data.layouts import listing_of
 from unix_exp.data.streamed import Workers
-from unix_exp.ranges import Seed
 from unix_exp.registry import datasets
 from unix_exp.types import Dataset, Mistake
 
 
 @datasets.register("folder")
 def folder(
-    path: str,
-    title: str | None = None,
+    path: Annotated[str, "the folder with train/<class>/* and test/<class>/*, or with <class>/*"],
+    title: Title | None = None,
     size: Size | None = None,
     mean: Mean | None = None,
     std: Std | None = None,
-    cache: str = "data/cache",
+    cache: Cache = "data/cache",
     augment: Augment = True,
-    flip: bool = True,
-    stream: bool | None = None,
+    flip: Flip = True,
+    stream: Stream | None = None,
     workers: Workers | None = None,
     test: TestShare | None = None,
     val: HeldOut = 0.0,
-    split_seed: Seed = 0,
+    split_seed: SplitSeed = 0,
 ) -> Dataset:
     """Images as train/<class>/* and test/<class>/*, or as <class>/*: on the device if small and few, else streamed."""
     common = Common(size, mean, std, cache, augment, flip, stream, workers)

@@ -7,12 +7,19 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from typing import Annotated, NamedTuple, TypeAlias
 
-from unix_exp.ranges import Range
+from unix_exp.ranges import Range, Seed
 from unix_exp.types import Mistake
 from unix_exp.words import counted as in_words
 
-HeldOut: TypeAlias = Annotated[float, Range(0, 1, below=True)]  # the share of each class that is held out
-TestShare: TypeAlias = Annotated[float, Range(0, 1, above=True, below=True)]
+HeldOut: TypeAlias = Annotated[
+    float, Range(0, 1, below=True), "the share of the training images that is held out to choose the best epoch by"
+]
+TestShare: TypeAlias = Annotated[
+    float,
+    Range(0, 1, above=True, below=True),
+    "the share of each class to test on, where there are no test images; null: 0.2",
+]
+SplitSeed: TypeAlias = Annotated[Seed, "which images are held out"]
 TEST = 0.2  # the share to test on, where a data set has no test images and no setting says another
 
 

@@ -5,15 +5,14 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Any
+from typing import Annotated, Any
 
-from unix_exp.data.augment.choice import Augment
-from unix_exp.data.common import Mean, Size, Std
-from unix_exp.data.held_out import HeldOut, TestShare
+from unix_exp.data.augment.choice import Augment, Flip
+from unix_exp.data.common import Cache, Mean, Size, Std, Stream, Title
+from unix_exp.data.held_out import HeldOut, SplitSeed, TestShare
 from unix_exp.data.layouts import HALVES
 from unix_exp.data.pairs import of_pairs
 from unix_exp.data.streamed import Workers
-from unix_exp.ranges import Seed
 from unix_exp.registry import datasets
 from unix_exp.types import Dataset, Mistake
 from unix_exp.words import as_line, first_line, listed, nearest
@@ -23,27 +22,29 @@ SAVED = ("state.json", "dataset_dict.json")  # what a folder has that save_to_di
 
 @datasets.register("huggingface")
 def huggingface(
-    set: str | None = None,
-    path: str | None = None,
-    config: str | None = None,
-    download: bool = False,
-    image: str | None = None,
-    label: str | None = None,
-    train_split: str | None = None,
-    val_split: str | None = None,
-    test_split: str | None = None,
-    title: str | None = None,
+    set: Annotated[str | None, "its name on Hugging Face, such as uoft-cs/cifar10"] = None,
+    path: Annotated[str | None, "or the folder that save_to_disk wrote"] = None,
+    config: Annotated[str | None, "which of a set's configurations, if it has several"] = None,
+    download: Annotated[bool, "fetch the set if it is not there"] = False,
+    image: Annotated[str | None, "the column of images; null: the only one"] = None,
+    label: Annotated[str | None, "the column of class labels; null: the only one"] = None,
+    train_split: Annotated[str | None, "its split to train on; null: train, or another usual name"] = None,
+    val_split: Annotated[
+        str | None, "its split to choose the best epoch by; null: a usual name, if there is one"
+    ] = None,
+    test_split: Annotated[str | None, "its split to test on; null: test, or another usual name"] = None,
+    title: Title | None = None,
     size: Size | None = None,
     mean: Mean | None = None,
     std: Std | None = None,
-    cache: str = "data/cache",
+    cache: Cache = "data/cache",
     augment: Augment = True,
-    flip: bool = True,
-    stream: bool | None = None,
+    flip: Flip = True,
+    stream: Stream | None = None,
     workers: Workers | None = None,
     test: TestShare | None = None,
     val: HeldOut = 0.0,
-    split_seed: Seed = 0,
+    split_seed: SplitSeed = 0,
 ) -> Dataset:
     """A set of Hugging Face, on the device if small and few, else streamed."""
     if (set is None) == (path is None):

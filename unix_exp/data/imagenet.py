@@ -5,11 +5,11 @@ from __future__ import annotations
 import os
 from typing import Annotated
 
-from unix_exp.data.augment.choice import Augment
+from unix_exp.data.augment.choice import Augment, Flip
 from unix_exp.data.files import existing_folder, find_classes, find_images
-from unix_exp.data.held_out import HeldOut, held_out
+from unix_exp.data.held_out import HeldOut, SplitSeed, held_out
 from unix_exp.data.streamed import IMAGENET_MEAN, IMAGENET_STD, Streamed, Workers
-from unix_exp.ranges import Range, Seed
+from unix_exp.ranges import Range
 from unix_exp.registry import datasets
 from unix_exp.types import Mistake
 
@@ -20,14 +20,16 @@ class ImageNet(Streamed):
 
     def __init__(
         self,
-        path: str = "data/imagenet",
-        size: Annotated[int, Range(32, 2048)] = 224,
-        cache: str = "data/cache",
+        path: Annotated[str, "the folder with train/ and val/"] = "data/imagenet",
+        size: Annotated[int, Range(32, 2048), "side in pixels"] = 224,
+        cache: Annotated[
+            str, "where the hashes of files are kept, so that the next start reads no image"
+        ] = "data/cache",
         augment: Augment = True,
-        flip: bool = True,
+        flip: Flip = True,
         workers: Workers | None = None,
         val: HeldOut = 0.0,
-        split_seed: Seed = 0,
+        split_seed: SplitSeed = 0,
     ) -> None:
         if size < 32:
             raise Mistake(f"dataset.size is {size}; choose 32 or more")

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import Annotated, Any, NamedTuple
 
-from unix_exp.data.augment.choice import Augment
-from unix_exp.data.common import Common, Mean, Size, Std
+from unix_exp.data.augment.choice import Augment, Flip
+from unix_exp.data.common import Cache, Common, Mean, Size, Std, Stream, Title
 from unix_exp.data.files import UNFIT, Files
-from unix_exp.data.held_out import Apart, HeldOut, TestShare
+from unix_exp.data.held_out import Apart, HeldOut, SplitSeed, TestShare
 from unix_exp.data.labels import LONGEST, numbered
 from unix_exp.data.layouts import HALVES
 from unix_exp.data.listing import Listing, divided
@@ -17,7 +17,6 @@ from unix_exp.data.opening import looked_up, shown
 from unix_exp.data.pairs import ordered, root_of
 from unix_exp.data.streamed import Workers
 from unix_exp.data.tables import Table, table_of
-from unix_exp.ranges import Seed
 from unix_exp.registry import datasets
 from unix_exp.types import Dataset, Mistake
 from unix_exp.words import as_line, nearest
@@ -42,20 +41,22 @@ USUAL = {
 
 @datasets.register("listed")
 def of_list(
-    path: str,
-    columns: dict[str, str] | None = None,
-    title: str | None = None,
+    path: Annotated[str, "the file, CSV or parquet; paths in it are relative to its folder"],
+    columns: Annotated[
+        dict[str, str] | None, "the names of its columns, by path, label and split; null: the usual names"
+    ] = None,
+    title: Title | None = None,
     size: Size | None = None,
     mean: Mean | None = None,
     std: Std | None = None,
-    cache: str = "data/cache",
+    cache: Cache = "data/cache",
     augment: Augment = True,
-    flip: bool = True,
-    stream: bool | None = None,
+    flip: Flip = True,
+    stream: Stream | None = None,
     workers: Workers | None = None,
     test: TestShare | None = None,
     val: HeldOut = 0.0,
-    split_seed: Seed = 0,
+    split_seed: SplitSeed = 0,
 ) -> Dataset:
     """The images of a list, on the device if small and few, else streamed."""
     common = Common(size, mean, std, cache, augment, flip, stream, workers)

@@ -10,8 +10,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from unix_exp.data.augment.choice import Augment, checked
-from unix_exp.data.held_out import HeldOut, counted, marked
+from unix_exp.data.augment.choice import Augment, Flip, checked
+from unix_exp.data.held_out import HeldOut, SplitSeed, counted, marked
 from unix_exp.data.resident import Images, Resident
 from unix_exp.ranges import Range, Seed
 from unix_exp.registry import datasets
@@ -147,14 +147,14 @@ class Shapes(Resident):
 
     def __init__(
         self,
-        train_count: Drawn = 6000,
-        test_count: Drawn = 2400,
-        seed: Seed = 0,
+        train_count: Annotated[Drawn, "how many training images, one for each class in turn"] = 6000,
+        test_count: Annotated[Drawn, "how many test images"] = 2400,
+        seed: Annotated[Seed, "of the drawing"] = 0,
         augment: Augment = True,
-        flip: bool = True,
+        flip: Flip = True,
         val: HeldOut = 0.0,
-        split_seed: Seed = 0,
-        side: Annotated[int, Range(SIZE, 256)] = SIZE,
+        split_seed: SplitSeed = 0,
+        side: Annotated[int, Range(SIZE, 256), "side in pixels"] = SIZE,
     ) -> None:
         for name, count in (("train_count", train_count), ("test_count", test_count)):
             if count < len(FIGURES):

@@ -28,7 +28,9 @@ from unix_exp.types import Answers, Batch, Mistake, Others, View, Watch
 
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_STD = (0.229, 0.224, 0.225)
-Workers: TypeAlias = Annotated[int, Range(0, 512)]
+Workers: TypeAlias = Annotated[
+    int, Range(0, 512), "processes that read images while training; null: up to 4, one less than there are cores"
+]
 
 
 class Streamed(OfFiles):

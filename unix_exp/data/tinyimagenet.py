@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
+from typing import Annotated
 
-from unix_exp.data.augment.choice import Augment
+from unix_exp.data.augment.choice import Augment, Flip
+from unix_exp.data.common import Cache
 from unix_exp.data.decoded import Decoded
 from unix_exp.data.files import Files, check_name, existing_folder, find_classes, find_images
-from unix_exp.data.held_out import HeldOut, held_out
+from unix_exp.data.held_out import HeldOut, SplitSeed, held_out
 from unix_exp.data.opening import content, looked_up
-from unix_exp.ranges import Seed
 from unix_exp.registry import datasets
 from unix_exp.types import Mistake
 
@@ -20,12 +21,12 @@ class TinyImageNet(Decoded):
 
     def __init__(
         self,
-        path: str = "data/tiny-imagenet-200",
-        cache: str = "data/cache",
+        path: Annotated[str, "the folder with train/ and val/"] = "data/tiny-imagenet-200",
+        cache: Cache = "data/cache",
         augment: Augment = True,
-        flip: bool = True,
+        flip: Flip = True,
         val: HeldOut = 0.0,
-        split_seed: Seed = 0,
+        split_seed: SplitSeed = 0,
     ) -> None:
         root = existing_folder(path, "dataset.path")
         train_folder = os.path.join(root, "train")

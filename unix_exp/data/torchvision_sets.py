@@ -5,15 +5,14 @@ from __future__ import annotations
 import inspect
 import os
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Annotated, Any
 
-from unix_exp.data.augment.choice import Augment
-from unix_exp.data.common import Mean, Size, Std
-from unix_exp.data.held_out import HeldOut, TestShare
+from unix_exp.data.augment.choice import Augment, Flip
+from unix_exp.data.common import Cache, Mean, Size, Std, Stream, Title
+from unix_exp.data.held_out import HeldOut, SplitSeed, TestShare
 from unix_exp.data.layouts import HALVES
 from unix_exp.data.pairs import of_pairs
 from unix_exp.data.streamed import Workers
-from unix_exp.ranges import Seed
 from unix_exp.registry import datasets
 from unix_exp.types import Dataset, Mistake
 from unix_exp.words import first_line, nearest
@@ -27,25 +26,29 @@ USUAL = {
 
 @datasets.register("torchvision")
 def torchvision_set(
-    set: str,
-    path: str = "data",
-    options: dict[str, Any] | None = None,
-    download: bool = False,
-    train_split: str | None = None,
-    val_split: str | None = None,
-    test_split: str | None = None,
-    title: str | None = None,
+    set: Annotated[str, "the name of its class in torchvision.datasets, such as Flowers102"],
+    path: Annotated[str, "the folder that torchvision keeps it in"] = "data",
+    options: Annotated[
+        dict[str, Any] | None, "further arguments of its class, such as {split: letters} for EMNIST"
+    ] = None,
+    download: Annotated[bool, "fetch the set if it is not there"] = False,
+    train_split: Annotated[str | None, "its split to train on; null: train, or another usual name"] = None,
+    val_split: Annotated[
+        str | None, "its split to choose the best epoch by; null: a usual name, if there is one"
+    ] = None,
+    test_split: Annotated[str | None, "its split to test on; null: test, or another usual name"] = None,
+    title: Title | None = None,
     size: Size | None = None,
     mean: Mean | None = None,
     std: Std | None = None,
-    cache: str = "data/cache",
+    cache: Cache = "data/cache",
     augment: Augment = True,
-    flip: bool = True,
-    stream: bool | None = None,
+    flip: Flip = True,
+    stream: Stream | None = None,
     workers: Workers | None = None,
     test: TestShare | None = None,
     val: HeldOut = 0.0,
-    split_seed: Seed = 0,
+    split_seed: SplitSeed = 0,
 ) -> Dataset:
     """A set of torchvision, on the device if small and few, else streamed."""
     maker = known(set)

@@ -12,6 +12,7 @@ from typing import Annotated, Any, Literal
 import torch
 from torch import Tensor, nn
 
+from unix_exp.criteria.logits import Temperature
 from unix_exp.criteria.weighted import mean_over_images
 from unix_exp.distillers.adaptive_paths import PATHS, Path, soft_target
 from unix_exp.distillers.distiller import Distiller, Parts
@@ -35,10 +36,16 @@ class Adaptive(Distiller):
         self,
         parts: Parts,
         facts: Facts,
-        paths: dict[str, Annotated[float, Range(0, 1_000_000, above=True)]] | None = None,
-        weights: Literal["adaptive", "layerwise", "fixed"] = "adaptive",
-        alpha: Annotated[float, Range(0, 1_000_000, above=True)] = 1.0,
-        tau: Annotated[float, Range(0.01, 1000)] = 4.0,
+        paths: Annotated[
+            dict[str, Annotated[float, Range(0, 1_000_000, above=True)]] | None,
+            "what the student learns from, each with its weight; null: {at: 1000, st: 0.1}",
+        ] = None,
+        weights: Annotated[
+            Literal["adaptive", "layerwise", "fixed"],
+            "adaptive: one more weight is learned for each path; layerwise: for each path and stage; fixed: none",
+        ] = "adaptive",
+        alpha: Annotated[float, Range(0, 1_000_000, above=True), "weight of all paths together"] = 1.0,
+        tau: Temperature = 4.0,
     ) -> None:
         super().__init__(parts)
         paths = AT_AND_ST if paths is None else paths

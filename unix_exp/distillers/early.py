@@ -22,9 +22,15 @@ class Early(Distiller):
     it before the end (Cho and Hariharan 2019, arXiv 1910.01348).
     """
 
-    def __init__(self, parts: Parts, share: Annotated[float, Range(0, 1, above=True, below=True)] = 0.1) -> None:
+    def __init__(
+        self,
+        parts: Parts,
+        share: Annotated[
+            float, Range(0, 1, above=True, below=True), "the share of the epochs that is distilled, the first ones"
+        ] = 0.1,
+    ) -> None:
         super().__init__(parts)
-        self.share = share  # the part of the epochs that is distilled
+        self.share = share
         self.labels = Weighted({"labels": CE()}, {"labels": 1.0})
         self.train()
 

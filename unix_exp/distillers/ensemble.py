@@ -21,7 +21,7 @@ from unix_exp.types import Batch, Mistake, Output
 class Ensemble(Offline):
     """Several frozen teachers, whose answers are averaged (Hinton, Vinyals and Dean 2015, arXiv 1503.02531).
 
-    `mean`: of their predictions, softened by `tau`, or of their logits. The second teacher has the role teacher_2, and
+    The second teacher has the role teacher_2, and
     so on; one that is not chosen is the first one's architecture from another seed.
     """
 
@@ -31,8 +31,10 @@ class Ensemble(Offline):
     def __init__(
         self,
         parts: Parts,
-        teachers: Annotated[int, Range(2, 16)] = 2,
-        mean: Literal["predictions", "logits"] = "predictions",
+        teachers: Annotated[int, Range(2, 16), "how many"] = 2,
+        mean: Annotated[
+            Literal["predictions", "logits"], "what is averaged: their predictions, softened by tau, or their logits"
+        ] = "predictions",
         tau: Temperature = 4.0,
     ) -> None:
         super().__init__(parts)

@@ -15,7 +15,11 @@ from unix_exp.types import Batch, Facts, Losses, Mistake, Stage
 
 WARM_UP, WEIGHTED = "warm up", "weighted"
 
-Weighting = Literal["learned", "uniform", "none", "ohem", "focal", "inverse_focal"]
+Weighting = Annotated[
+    Literal["learned", "uniform", "none", "ohem", "focal", "inverse_focal"],
+    "how the second stage weighs images: by a learned variance; controls: one variance for all, none, the hardest "
+    "alone, a power of the distance",
+]
 
 
 @distillers.register("pad")
@@ -26,12 +30,12 @@ class Pad(Distiller):
         self,
         parts: Parts,
         facts: Facts,
-        beta: Weight = 15.0,
+        beta: Annotated[Weight, "weight of the distance to the teacher's embedding"] = 15.0,
         weighting: Weighting = "learned",
-        keep: Annotated[float, Range(0, 1, above=True)] = 0.5,
-        gamma: Annotated[float, Range(0, 1000)] = 1.0,
-        epochs: int | None = None,
-        lr: float | None = None,
+        keep: Annotated[float, Range(0, 1, above=True), "of ohem: the share of a batch's images that counts"] = 0.5,
+        gamma: Annotated[float, Range(0, 1000), "of focal and inverse_focal: the power of the distance"] = 1.0,
+        epochs: Annotated[int | None, "how long the weighted stage is; null: a third of the recipe's epochs"] = None,
+        lr: Annotated[float | None, "its learning rate; null: a hundredth of the recipe's"] = None,
     ) -> None:
         super().__init__(parts)
         self.beta, self.epochs, self.lr = beta, epochs, lr

@@ -21,12 +21,14 @@ class Progressive(Distiller):
     def __init__(
         self,
         parts: Parts,
-        share: Annotated[float, Range(0, 1, above=True, below=True)] = 0.5,
-        scale: Annotated[float, Range(0, 1, above=True, below=True)] = 0.75,
+        share: Annotated[
+            float, Range(0, 1, above=True, below=True), "the share of the epochs with smaller images, the first ones"
+        ] = 0.5,
+        scale: Annotated[float, Range(0, 1, above=True, below=True), "their side, as a part of the whole one"] = 0.75,
     ) -> None:
         super().__init__(parts)
-        self.share = share  # the part of the epochs with smaller images
-        self.scale = scale  # their side, as a part of the whole one
+        self.share = share
+        self.scale = scale
         self.train()
 
     def stages(self, recipe: Recipe) -> tuple[Stage, ...]:

@@ -16,9 +16,11 @@ class Shortened(Offline):
 
     in_names: ClassVar[bool] = True
 
-    def __init__(self, parts: Parts, share: Annotated[float, Range(0, 1, above=True)] = 0.5) -> None:
+    def __init__(
+        self, parts: Parts, share: Annotated[float, Range(0, 1, above=True), "the share of recipe.epochs"] = 0.5
+    ) -> None:
         super().__init__(parts)
-        self.share = share  # the part of recipe.epochs
+        self.share = share
 
     def stages(self, recipe: Recipe) -> tuple[Stage, ...]:
         return (Stage("train", recipe.shortened(max(1, round(self.share * recipe.epochs)))),)

@@ -43,6 +43,8 @@ class Analysis:
         if teacher_centres is not None:
             self.centres["teacher"] = teacher_centres.to(runtime.place())
         self.tally = Tally(data.train_count, per_image).to(runtime.place())
+        self.trained_on = torch.zeros_like(self.tally.draws)  # [M], how often each image was, in the epochs counted
+        self.counted = 0  # epochs: all of the run's, unless it was begun without analysis or by an older version
         self.sums: dict[str, Tensor] = {}  # a sum and the number of images in it, on the device until the epoch ends
 
     def around(self, step: Callable[[Batch], Losses], done: int = 0) -> Callable[[Batch], Losses]:
@@ -92,6 +94,8 @@ class Analysis:
                 marks = torch.tensor(QUANTILES, device=known.device)
                 arrays[f"quantiles_{name}"] = torch.quantile(known, marks).tolist()
         self.sums.clear()
+        self.trained_on += self.tally.draws
+        self.counted += 1
         self.tally.draws.zero_()
         self.centres.pop("student", None)  # the student changes: its centres are used for one epoch
         if evaluation is not None:
@@ -102,7 +106,8 @@ class Analysis:
     def state(self) -> dict[str, dict[str, Tensor]]:
         """What the next epochs need, so that a continued run records the same."""
         student = {name: centres for name, centres in self.centres.items() if name == "student"}
-        return {"centres": student, "tally": self.tally.state_dict()}
+        trained_on = {"times": self.trained_on.int(), "epochs": torch.tensor(self.counted)}
+        return {"centres": student, "tally": self.tally.state_dict(), "trained_on": trained_on}
 
     def load_state(self, state: Mapping[str, Mapping[str, Tensor]]) -> None:
         for name, centres in state["centres"].items():
@@ -110,6 +115,11 @@ class Analysis:
                 raise ValueError(f"its centres of {name} are of other classes")
         self.centres |= {name: centres.to(self.runtime.place()) for name, centres in state["centres"].items()}
         self.tally.load_state_dict(state["tally"])
+        if (known := state.get("trained_on")) is not None:
+            if known["times"].shape != self.trained_on.shape:
+                raise ValueError("it counts other images")
+            self.trained_on.copy_(known["times"])
+            self.counted = int(known["epochs"])
 
     def part(self) -> dict[str, dict[str, Tensor]]:
         """Beside its state, what is counted of an epoch in which a run is saved."""

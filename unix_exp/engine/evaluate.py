@@ -35,6 +35,7 @@ class Evaluation(NamedTuple):
     top1_by_class: list[float | None]  # None for a class without test images
     centres: Tensor  # [C, D], the mean embedding of each class's test images; NaN where there are none
     guesses: Tensor  # [M] int64, the first guess of every test image, in their order
+    labels: Tensor  # [M] int64, the classes of these images
 
 
 def evaluation_batch(batch_size: int, size: int, device: torch.device) -> int:
@@ -53,6 +54,7 @@ class Counts(NamedTuple):
     top5: Tensor  # int64, images whose class is among the first five guesses
     embeddings: Tensor  # [C, D], summed over each class
     guesses: Tensor  # [M] int64, the first guess of every test image
+    labels: Tensor  # [M] int64, their classes
 
 
 def evaluate(
@@ -73,6 +75,7 @@ def evaluate(
         top1_by_class=[100 * some / count if count else None for some, count in zip(right, images, strict=True)],
         centres=counts.embeddings / counts.images[:, None],
         guesses=counts.guesses,
+        labels=counts.labels,
     )
 
 
@@ -95,6 +98,7 @@ def counted(
     top5 = torch.zeros((), dtype=torch.int64, device=runtime.place())
     embeddings: Tensor | None = None
     guesses: list[Tensor] = []
+    classes_of: list[Tensor] = []
     batches = -(-data.test_count // batch_size)
     for images, labels in watch(data.test_batches(batch_size), label, batches):
         if passes is undivided:  # else several processes have to end together, which they do after the next step
@@ -103,6 +107,7 @@ def counted(
             output = passes(network, runtime.batch_layout(images))
         guessed = output.logits.topk(min(5, output.logits.shape[1]), dim=1).indices
         guesses.append(guessed[:, 0])
+        classes_of.append(labels)
         top = guessed == labels[:, None]
         top5 += top.sum()
         right.index_add_(0, labels, top[:, 0].long())
@@ -112,4 +117,4 @@ def counted(
         embeddings = summed if embeddings is None else embeddings + summed
     network.train(was_training)
     assert embeddings is not None, "every data set has test images"
-    return Counts(right, images_of, top5, embeddings, torch.cat(guesses))
+    return Counts(right, images_of, top5, embeddings, torch.cat(guesses), torch.cat(classes_of))

@@ -61,6 +61,7 @@ class Training:
     choice: Choice | None = None
     views: Callable[[int], View | None] = lambda epoch: None  # how an epoch, counted from 0, shows the images
     teacher_guesses: Tensor | None = None  # of all images of an evaluation, where the agreement with it is measured
+    evaluation: Evaluation | None = None  # the last one that this process made
     kept: dict[str, Tensor] = field(default_factory=dict)  # the student of the best epoch, with validation images
     part: Part | None = None  # of a begun epoch: set while it is saved, and when a run is continued within it
     save: Callable[[Training], None] | None = None  # write a checkpoint
@@ -151,6 +152,7 @@ def recorded(run: Training, epoch: Epoch, found: tuple[Evaluation, float | None]
     evaluation = arrays = None
     if found is not None:
         evaluation, agreement = found
+        run.evaluation = evaluation
         images = judged_on(run.data)
         values |= {f"{images}/top1": evaluation.top1, f"{images}/top5": evaluation.top5}
         progress.last = {"epoch": progress.epoch, "top1": evaluation.top1, "top5": evaluation.top5}

@@ -26,20 +26,34 @@ SECONDS_BETWEEN_CHECKPOINTS = 30.0  # on a GPU, where an epoch may take a second
 class Runtime:
     """How the machine is used; of these settings only the precisions are part of a run's identity."""
 
-    device: str = "auto"
-    precision: Literal["float32", "bf16"] = "float32"
-    teacher_precision: Literal["float32", "bf16", "int8"] | None = None
-    scout_precision: Literal["float32", "bf16"] | None = None
-    memory_format: Literal["channels_last", "contiguous"] = "channels_last"
-    compile: bool = False
-    capture: Literal["auto", True, False] = "auto"
-    threads: Annotated[int, Range(1, MOST_THREADS)] | None = None
-    checkpoint_every: Count | Literal["auto"] = "auto"
-    checkpoint_minutes: Annotated[float, Range(0, above=True)] | None = 10.0
-    grace_seconds: Annotated[float, Range(0, DAY, above=True)] = GRACE
-    analysis: bool = True
-    agreement: bool = False
-    sync_batch_norm: bool = True
+    device: Annotated[str, "auto: a GPU if there is one; or cpu, cuda, cuda:N"] = "auto"
+    precision: Annotated[
+        Literal["float32", "bf16"], "what networks compute in; float32 uses TF32 where the GPU has it"
+    ] = "float32"
+    teacher_precision: Annotated[
+        Literal["float32", "bf16", "int8"] | None, "what the teacher computes in; null: the same; int8: on a CPU alone"
+    ] = None
+    scout_precision: Annotated[
+        Literal["float32", "bf16"] | None, "what the student's look before training computes in; null: the same"
+    ] = None
+    memory_format: Annotated[Literal["channels_last", "contiguous"], "how images lie in memory"] = "channels_last"
+    compile: Annotated[bool, "compile the step with torch.compile"] = False
+    capture: Annotated[
+        Literal["auto", True, False], "the step as one CUDA graph; auto: on a GPU if possible; true: an error if not"
+    ] = "auto"
+    threads: Annotated[int, Range(1, MOST_THREADS), "of the CPU; null: all cores"] | None = None
+    checkpoint_every: Annotated[
+        Count | Literal["auto"], "save after every so many epochs; auto: every one on a CPU, every 30 seconds on a GPU"
+    ] = "auto"
+    checkpoint_minutes: Annotated[
+        Annotated[float, Range(0, above=True)] | None, "save within a long epoch every so many minutes; null: never"
+    ] = 10.0
+    grace_seconds: Annotated[
+        float, Range(0, DAY, above=True), "within how long after a signal to stop the run has saved and ended"
+    ] = GRACE
+    analysis: Annotated[bool, "record what the sampler keeps, by class; changes no result"] = True
+    agreement: Annotated[bool, "measure how often student and teacher guess alike; changes no result"] = False
+    sync_batch_norm: Annotated[bool, "of several processes (torchrun): batch norms see the whole batch"] = True
 
     def __post_init__(self) -> None:
         check_fields(self, "runtime.")

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from pathlib import Path
+from typing import Annotated, TypeAlias
 from urllib.parse import urlsplit
 
 import torch
@@ -18,6 +19,8 @@ from unix_exp.types import Mistake
 
 SECONDS = 3.0  # how long a publisher may take to answer; the libraries that fetch weights try for a minute
 GATEWAYS = (407, 502, 503, 504)  # answers of a proxy that could not ask
+
+Pretrained: TypeAlias = Annotated[bool, "begin from its publisher's weights, on this machine or fetched"]
 
 fetching: ContextVar[bool] = ContextVar("fetching", default=True)
 

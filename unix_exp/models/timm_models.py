@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
-from typing import Any, cast
+from typing import Annotated, Any, cast
 
 from torch import nn
 
 from unix_exp.models.own_input import published_input
-from unix_exp.models.published import fetching, in_cache_of_pytorch, loading_weights
-from unix_exp.models.taps import listen
+from unix_exp.models.published import Pretrained, fetching, in_cache_of_pytorch, loading_weights
+from unix_exp.models.taps import Taps, listen
 from unix_exp.registry import models
 from unix_exp.types import Mistake
 from unix_exp.words import nearest
 
 
 @models.register("timm")
-def build(arch: str, pretrained: bool = False, taps: list[str] | None = None, num_classes: int = 100) -> nn.Module:
-    """A timm network; `taps` are paths of modules whose output becomes a feature, by default its stages."""
+def build(
+    arch: Annotated[str, "the network's name in timm, such as resnet50"],
+    pretrained: Pretrained = False,
+    taps: Taps | None = None,
+    num_classes: int = 100,
+) -> nn.Module:
+    """A timm network."""
     import timm  # here, so that a run without it need not wait for the import
 
     # Names with the tag of their weights, such as resnet18.a1_in1k, are only in the second list.

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any, cast
+from typing import Annotated, Any, cast
 
 from torch import nn
 
 from unix_exp.models.own_input import published_input
-from unix_exp.models.published import fetching, in_cache_of_pytorch, loading_weights
-from unix_exp.models.taps import listen
+from unix_exp.models.published import Pretrained, fetching, in_cache_of_pytorch, loading_weights
+from unix_exp.models.taps import Taps, listen
 from unix_exp.registry import models
 from unix_exp.types import Mistake
 from unix_exp.words import nearest
@@ -17,8 +17,13 @@ AUXILIARY_HEADS = {"googlenet": ("aux1", "aux2"), "inception_v3": ("AuxLogits",)
 
 
 @models.register("torchvision")
-def build(arch: str, pretrained: bool = False, taps: list[str] | None = None, num_classes: int = 100) -> nn.Module:
-    """A torchvision network; `taps` are paths of modules whose output becomes a feature, by default its stages."""
+def build(
+    arch: Annotated[str, "the network's name in torchvision, such as resnet50"],
+    pretrained: Pretrained = False,
+    taps: Taps | None = None,
+    num_classes: int = 100,
+) -> nn.Module:
+    """A torchvision network."""
     import torchvision  # here, so that a run without it need not wait for the import
 
     known = torchvision.models.list_models(module=torchvision.models)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, TypeAlias
 
 from unix_exp.ranges import Range
 from unix_exp.registry import optimisers
@@ -12,14 +12,19 @@ from unix_exp.types import Mistake
 if TYPE_CHECKING:
     from torch.optim import Optimizer
 
+Betas: TypeAlias = Annotated[
+    list[Annotated[float, Range(0, 1, below=True)]],
+    "how slowly the averages of the gradients and of their squares follow",
+]
+
 
 @optimisers.register("adamw")
 def build(
     weights: Iterable[Any],
     lr: float,
     weight_decay: float,
-    betas: list[Annotated[float, Range(0, 1, below=True)]] = [0.9, 0.999],  # noqa: B006  # nobody changes it
-    eps: Annotated[float, Range(0, 1, above=True)] = 1e-8,
+    betas: Betas = [0.9, 0.999],  # noqa: B006  # nobody changes it
+    eps: Annotated[float, Range(0, 1, above=True), "what keeps a step finite where gradients are 0"] = 1e-8,
 ) -> Optimizer:
     """PyTorch's own, whose averages and counts are there from the beginning, on the device."""
     import torch  # here, because the report asks for these settings and needs no PyTorch

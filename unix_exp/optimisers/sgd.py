@@ -18,8 +18,8 @@ def build(
     weights: Iterable[Any],
     lr: float,
     weight_decay: float,
-    momentum: Annotated[float, Range(0, 1, below=True)] = 0.9,
-    nesterov: bool = False,
+    momentum: Annotated[float, Range(0, 1, below=True), "the part of the last step that the next one keeps"] = 0.9,
+    nesterov: Annotated[bool, "Nesterov's momentum: the gradient counts once more"] = False,
 ) -> Optimizer:
     """PyTorch's own, whose momenta are there from the beginning."""
     import torch  # here, because the report asks for these settings and needs no PyTorch

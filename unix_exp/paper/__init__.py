@@ -15,7 +15,8 @@ from unix_exp import config
 @cache
 def published(paper: str = "xu2020") -> dict[str, Any]:
     """A paper's tables by name, what their rows do not state, and how its methods are named."""
-    found: dict[str, Any] = yaml.safe_load(files(__package__).joinpath(f"{paper}.yaml").read_text())
+    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # ten times as fast where it is built in
+    found: dict[str, Any] = yaml.load(files(__package__).joinpath(f"{paper}.yaml").read_text(), Loader=loader)
     return found
 
 

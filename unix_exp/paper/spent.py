@@ -7,6 +7,7 @@ from functools import cache
 from typing import Any, NamedTuple
 
 from unix_exp import paper
+from unix_exp.paper import families
 
 UNKNOWN = "its authors' settings are in no text at hand"
 NOT_HERE = "not implemented here, so not counted"
@@ -24,6 +25,12 @@ class Printed(NamedTuple):
     why: str = ""  # it cannot
     criterion: str | None = None  # what its loss beside labels is called here; None: not here, or of the UNIX paper
     gain: float | None = None  # over KD of the same pair: the source's own, or the one that most sources reprint
+    sampler: str = ""  # of the UNIX paper's
+
+    @property
+    def family(self) -> str:
+        """What figures call the method, whatever its settings."""
+        return families.of_sampler(self.sampler) if self.sampler else self.method
 
 
 @cache
@@ -79,5 +86,5 @@ def of_the_paper(dataset: str, pairs: Sequence[str]) -> list[Printed]:
                 if pair in pairs and (paper.is_baseline(row) or row["sampler"] == own):
                     top1 = row["accuracy"][column]
                     found.append(Printed(row["name"], OF_THE_PAPER, pair, top1, row["compute"][column],
-                                         gain=top1 - plain[0][column]))  # fmt: skip
+                                         gain=top1 - plain[0][column], sampler=row["sampler"]))  # fmt: skip
     return found

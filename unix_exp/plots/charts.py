@@ -1,10 +1,10 @@
 """Charts, from plain numbers to SVG.
 
-    scatter(points, x_title, y_title, title=..., fronts=(), rules=(), order=())
-        points: Point(x, y, series, label="", error=None, published=False, named=False)
+    scatter(points, x_title, y_title, title=..., fronts=(), rules=(), styles={})
+        points: Point(x, y, series, label="", error=None, published=False, named=False, about={})
         fronts: Front(label, points), steps through the best points for their cost;  rules: Rule(label, x=None, y=None)
-    lines(series, x_title, y_title, title=..., rules=(), order=())
-        series: Line(label, xs, ys, low=(), high=(), dashed=None, like="")
+    lines(series, x_title, y_title, title=..., rules=(), styles={})
+        series: Line(label, xs, ys, low=(), high=(), dashed=None, like="", about={})
     heatmap(rows, x_title, y_title, scale_title, title=..., x_first=0, y_first=1, limits=None)
         rows[epoch][class]
     matrix(cells, columns, rows, x_title, y_title, scale_title, title=..., limits=None)
@@ -12,10 +12,12 @@
     standalone(chart)    the chart as a file of its own, with its style inside
 
 Every title contains its unit. A value that is None or not finite is missing, never zero. `title` is read by screen
-readers. `order` names all series of a report, so that each has the same style in every chart.
+readers. `styles` gives series the style that they have in every chart of a report; others get one that is free.
 """
 
 from __future__ import annotations
+
+import re
 
 from unix_exp.plots.curves import Line, lines
 from unix_exp.plots.heatmap import heatmap
@@ -32,6 +34,6 @@ __all__ = ["Front", "Line", "Point", "Rule", "heatmap", "lines", "matrix", "scat
 def standalone(chart: str) -> str:
     """The chart as an .svg file, with a fixed size and its style inside."""
     height = chart.split('viewBox="', 1)[1].split('"', 1)[0].split()[-1]
-    opening, rest = chart.split(">", 1)
+    opening, rest = re.sub(' data-runs="[^"]*"', "", chart).split(">", 1)  # the pages of runs lie elsewhere
     opening = opening.replace('width="100%"', f'width="{WIDTH:g}" height="{height}"')
     return f"{opening}>{tag('style', Markup(CHART))}{rest}\n"

@@ -1,37 +1,65 @@
-"""The style of a series: hue, marker and dashes, so that series differ in more than their colour."""
+"""The style of a series: colour, marker and dashes, so that series differ in more than their colour."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
+from types import MappingProxyType
 from typing import NamedTuple
 
 from unix_exp.plots.markup import Markup, tag
 from unix_exp.plots.style import HUES
 
-DASHES = (None, "7 3", "2.5 2.5", "9 3 2.5 3", "5 2 2 2 2 2", "12 4")
+DASHES = (None, "7 3", "2.5 2.5", "9 3 2.5 3", "5 2 2 2 2 2", "12 4", "1.5 4", "9 2 1.5 2 1.5 2 1.5 2")
 
 
 class Style(NamedTuple):
-    """The hue, marker and dashes of one series."""
+    """The look of one series: numbers of a colour, a marker and dashes; an open marker is filled with the ground."""
 
-    number: int  # of the series, counted from 0
+    colour: int = 0
+    shape: int = 0
+    dash: int = 0
+    open: bool = False
 
     @property
     def hue(self) -> str:
-        return f"s{self.number % HUES}"
+        return f"s{self.colour % HUES}"
+
+    @property
+    def kind(self) -> str:
+        """The classes of what is drawn in this style: its colour, and its marker by name."""
+        return f"{self.hue} m{self.shape % len(SHAPES)}{'o' * self.open}"
 
     @property
     def dashes(self) -> str | None:
-        return DASHES[self.number % len(DASHES)]
+        return DASHES[self.dash % len(DASHES)]
 
     def mark(self, x: float, y: float, size: float = 3.6) -> Markup:
-        return tag("path", d=f"M{x:.1f} {y:.1f}{SHAPES[self.number % len(SHAPES)](size)}", class_="mark")
+        kind = "mark open" if self.open else "mark"
+        return tag("path", d=f"M{x:.1f} {y:.1f}{SHAPES[self.shape % len(SHAPES)](size)}", class_=kind)
+
+    def relative(self, number: int) -> Style:
+        """The same colour and marker with other dashes: another setting of one method."""
+        return self._replace(dash=self.dash + number)
 
 
-def styled(names: Iterable[str]) -> dict[str, Style]:
-    """A style for each name, in the order in which names first occur."""
-    return {name: Style(number) for number, name in enumerate(dict.fromkeys(names))}
+UNKNOWN: Mapping[str, Style] = MappingProxyType({})
+
+
+PLAIN = Style()
+
+
+def styled(names: Iterable[str], known: Mapping[str, Style]) -> dict[str, Style]:
+    """A style for each name: the known one, or one that no other name has, in the order of the names."""
+    names = list(dict.fromkeys(names))
+    taken = {known[name].kind for name in names if name in known}
+    free = iter([style for style in map(numbered, range(HUES * len(SHAPES))) if style.kind not in taken])
+    return {name: known.get(name) or next(free, None) or numbered(place) for place, name in enumerate(names)}
+
+
+def numbered(number: int) -> Style:
+    """Styles in an order in which neighbours differ in everything; colours and markers together repeat after 56."""
+    return Style(number % HUES, number % len(SHAPES), number % len(DASHES))
 
 
 def diamond(x: float, y: float) -> Markup:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 
 class Markup(str):
@@ -36,6 +36,11 @@ def tag(name: str, *children: object, **attributes: object) -> Markup:
         if value is not None
     )
     return Markup(f"<{name}{written}>{join(children)}</{name}>" if children else f"<{name}{written}/>")
+
+
+def data(about: Mapping[str, str]) -> dict[str, str]:
+    """What something is about, as attributes that a page's script can ask for: data-method="kd"."""
+    return {f"data-{name}": value for name, value in about.items()}
 
 
 def compact(value: object) -> object:

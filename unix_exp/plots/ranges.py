@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from unix_exp.plots.axes import x_axis
-from unix_exp.plots.markers import Style
+from unix_exp.plots.markers import PLAIN
 from unix_exp.plots.markup import Markup, tag
 from unix_exp.plots.svg import LINE, SIZE, WIDTH, Scale, drawing, inside, number, text_at, wrapped
 
@@ -53,5 +53,5 @@ def bar(row: Range, x: Scale, middle: float, name: Markup) -> Markup:
     whisker = f"M{low:.1f} {middle:.1f}H{high:.1f}M{low:.1f} {middle - 3:.1f}v6M{high:.1f} {middle - 3:.1f}v6"
     tooltip = f"{row.label}: {number(row.value)} ({number(row.low)} to {number(row.high)})"
     drawn = tag("path", class_="band", d=filled), tag("path", class_="whisker", d=whisker)
-    mark = Style(0).mark(x(row.value), middle, 2.6)
-    return tag("g", tag("title", tooltip), name, tag("g", *drawn, mark, class_=Style(0).hue), class_="range")
+    mark = PLAIN.mark(x(row.value), middle, 2.6)
+    return tag("g", tag("title", tooltip), name, tag("g", *drawn, mark, class_=PLAIN.hue), class_="range")

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, ClassVar
+from typing import Annotated, Any, ClassVar
 
 import torch
 from torch import nn
@@ -17,7 +17,7 @@ class Agreement:
 
     networks: ClassVar[tuple[str, ...]] = ("student", "teacher")
 
-    def __init__(self, batch: Count = 250) -> None:
+    def __init__(self, batch: Annotated[Count, "images in a pass; changes no result"] = 250) -> None:
         self.batch = batch
 
     @torch.no_grad()

@@ -21,7 +21,11 @@ class Calibration:
     confidence: their means, in per cent. nll: the mean negative log-likelihood of the labels.
     """
 
-    def __init__(self, bins: Annotated[int, Range(1, 10_000)] = 15, batch: Count = 250) -> None:
+    def __init__(
+        self,
+        bins: Annotated[int, Range(1, 10_000), "into how many bins of confidence the images are sorted"] = 15,
+        batch: Annotated[Count, "images in a pass; changes no result"] = 250,
+    ) -> None:
         self.bins, self.batch = bins, batch
 
     @torch.no_grad()

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Annotated, Any
 
 import torch
 from torch import Tensor, nn
@@ -23,11 +23,16 @@ class Features:
     that is within classes, in per cent; it is small where classes form clusters.
     """
 
-    def __init__(self, classes: list[str] | None = None, images: Count = 50, batch: Count = 250) -> None:
+    def __init__(
+        self,
+        classes: Annotated[list[str] | None, "which classes, by name; null: the first six"] = None,
+        images: Annotated[Count, "of each class, the first ones"] = 50,
+        batch: Annotated[Count, "images in a pass; changes no result"] = 250,
+    ) -> None:
         if classes is not None and len(set(classes)) < 2:
             raise Mistake(f"probe.classes is {classes}; name two classes or more")
-        self.classes = classes  # by name; null: the first six
-        self.images, self.batch = images, batch  # of each class, the first ones; of a pass
+        self.classes = classes
+        self.images, self.batch = images, batch
 
     @torch.no_grad()
     def __call__(self, networks: Mapping[str, nn.Module], data: Dataset) -> Mapping[str, Any]:

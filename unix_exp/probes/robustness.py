@@ -13,6 +13,7 @@ from unix_exp.registry import probes
 from unix_exp.types import Dataset, Mistake
 
 Level: TypeAlias = Annotated[float, Range(0, 255, above=True)]  # of a pixel
+Levels: TypeAlias = Annotated[list[Level], "by how many of its 255 levels a pixel may change; each is measured"]
 
 
 @probes.register("robustness")
@@ -26,13 +27,13 @@ class Robustness:
 
     def __init__(
         self,
-        eps: list[Level] = [1.0, 2.0, 4.0, 8.0],  # noqa: B006
-        steps: Annotated[int, Range(1, 10_000)] = 10,
-        step: Level | None = None,
-        random_start: bool = True,
-        seed: Seed = 0,
-        images: Count | None = None,
-        batch: Count = 250,
+        eps: Levels = [1.0, 2.0, 4.0, 8.0],  # noqa: B006
+        steps: Annotated[int, Range(1, 10_000), "of pgd"] = 10,
+        step: Annotated[Level | None, "how far each goes; null: 2.5 eps / steps"] = None,
+        random_start: Annotated[bool, "pgd begins from a random change"] = True,
+        seed: Annotated[Seed, "of the random start"] = 0,
+        images: Annotated[Count | None, "how many test images, the first ones; null: all"] = None,
+        batch: Annotated[Count, "images in a pass; changes no result"] = 250,
     ) -> None:
         if not eps:
             raise Mistake(f"probe.eps is {eps}; give numbers above 0 and up to 255, levels of a pixel")

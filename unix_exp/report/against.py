@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import json
+from collections.abc import Iterator, Sequence
 from statistics import fmean
 
 from unix_exp import paper
@@ -15,6 +16,7 @@ from unix_exp.report.tables import UNCORRECTED, number, p_of, signed, spread_of
 
 PRECISIONS = {"precision", "teacher_precision", "scout_precision", "teacher_shrink"}
 FLOAT32 = {"precision": "float32"}
+OF_METHODS = ("sampler.", "distiller.", "answers.", "scout_precision")  # KD never scouts
 NOTE = f"Welch's t-test. {UNCORRECTED} It needs two runs of each."
 THEIRS = (
     "The paper's gains are those of the same method over KD on its own pairs of the same data set: "
@@ -24,7 +26,7 @@ THEIRS = (
 
 def against_others(group: Group) -> Table | None:
     """Every arm that has a counterpart: KD, or for an arm in another precision the same arm in float32."""
-    rows = [compared(arm, other, group) for arm in group.arms for other in counterparts(arm, group)]
+    rows = [compared(arm, other, group) for arm, other in pairs(group)]
     if not rows:
         return None
     printed = any(row[-1] for row in rows)
@@ -51,11 +53,31 @@ def against_others(group: Group) -> Table | None:
     )
 
 
-def counterparts(arm: Arm, group: Group) -> Iterator[Arm]:
+def pairs(group: Group) -> Iterator[tuple[Arm, Arm]]:
+    """Each arm with those that it is held against, which are looked for among few of thousands."""
+    alike: dict[str, list[Arm]] = {}
+    for arm in group.arms:
+        alike.setdefault(shared(arm), []).append(arm)
+    for arm in group.arms:
+        yield from ((arm, other) for other in counterparts(arm, alike[shared(arm)]))
+
+
+def shared(arm: Arm) -> str:
+    """The settings that no arm differs in from one that it is held against."""
+    free = (*OF_METHODS, "criterion.", "teacher")
+    common = {
+        key: value
+        for key, value in arm.determining.items()
+        if value is not None and key not in PRECISIONS and not key.startswith(free)
+    }
+    return json.dumps(common, sort_keys=True, default=str)
+
+
+def counterparts(arm: Arm, others: Sequence[Arm]) -> Iterator[Arm]:
     mine, plain = arm.determining, arm.runs[0].precisions == FLOAT32
-    for other in group.arms:
+    for other in others:
         if other is arm or (plain and not other.conventional):
-            continue  # of thousands of arms most; to compare the settings takes longer
+            continue
         theirs = other.determining
         differing = {key for key in mine.keys() | theirs.keys() if mine.get(key) != theirs.get(key)}
         in_method = other.conventional and all(key.startswith(beside_the_method(arm)) for key in differing)
@@ -74,8 +96,7 @@ def replaces(arm: Arm, other: Arm) -> bool:
 
 def beside_the_method(arm: Arm) -> tuple[str, ...]:
     """Settings in which an arm and its KD may differ: those of the method, but not the schedule, data or networks."""
-    own = ("sampler.", "distiller.", "answers.", "scout_precision")  # KD never scouts
-    return own if arm.taught else (*own, "criterion.", "teacher")
+    return OF_METHODS if arm.taught else (*OF_METHODS, "criterion.", "teacher")
 
 
 def compared(arm: Arm, other: Arm, group: Group) -> list[str | Cell]:

@@ -5,16 +5,20 @@ from __future__ import annotations
 import json
 import statistics
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any, NamedTuple
 
 from unix_exp import config, paper
 from unix_exp.config import Settings
 from unix_exp.paper import families
+from unix_exp.plots.markers import PLAIN, Style
+from unix_exp.report.blocks import RUNS
 from unix_exp.report.runs import Run
 from unix_exp.report.stats import Summary
 from unix_exp.report.table import compute_share
+
+STORED = ", stored"  # at the end of a family's name
 
 
 @dataclass(frozen=True)
@@ -24,6 +28,7 @@ class Arm:
     label: str  # unique in its group
     settings: Settings
     runs: tuple[Run, ...]
+    look: Style = PLAIN  # in figures
 
     @property
     def accuracies(self) -> list[float]:
@@ -52,7 +57,7 @@ class Arm:
         alone = paper.published()["alone"]
         if not self.taught and distiller == alone["distiller"]:
             return str(alone["family"])
-        stored = ", stored" if self.stored else ""
+        stored = STORED if self.stored else ""
         if distiller == paper.published()["unsaid"]["distiller"]:
             return families.family(sampler, self.settings["criterion"]) + stored
         # The criteria of another method stand beside its own losses, so labels alone make none of KD.
@@ -64,7 +69,7 @@ class Arm:
         """Whether its student learned from a teacher."""
         return self.runs[0].result["teacher"] is not None
 
-    @property
+    @cached_property
     def conventional(self) -> bool:
         """Whether it is conventional distillation, alone or beside other criteria."""
         usual = paper.published()["conventional"]
@@ -106,11 +111,18 @@ class Group:
     arms: tuple[Arm, ...]
     images: str = ""  # which images, where runs on a data set of that name had different ones
     length: str = ""  # how long they were trained, where arms of another length stand apart
+    styles: Mapping[str, Style] = field(default_factory=dict)  # of all families of the report
 
     @property
     def title(self) -> str:
         details = "".join(f" ({one})" for one in (self.images, self.length) if one)
         return f"{networks_of(self.arms)} on {self.dataset}{details}"
+
+    def about(self, arm: Arm) -> dict[str, str]:
+        """What a row, a point or a line of one of its arms is about."""
+        seeds = " ".join(str(run.result["seed"]) for run in arm.runs)
+        return {"dataset": self.dataset, "pair": self.pair, "method": arm.runs[0].result["method"],
+                "family": arm.family, "seed": seeds, RUNS: " ".join(run.page for run in arm.runs)}  # fmt: skip
 
 
 def networks_of(arms: Sequence[Arm]) -> str:

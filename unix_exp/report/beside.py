@@ -104,18 +104,20 @@ def of_whole(arm: Arm, group: Group) -> float | None:
 
 
 def pair_figure(group: Group, there: Sequence[Printed]) -> Figure:
-    theirs = [Point(one.percent, one.top1, one.method, one.method, published=True, named=True)
+    theirs = [Point(one.percent, one.top1, one.family, one.method, published=True, named=True)
               for one in there if one.percent is not None]  # fmt: skip
     ours = []
     for arm in group.arms:
         if (cost := of_whole(arm, group)) is not None:
-            series = next((one.method for one in there if is_of(arm, one)), arm.family)
-            ours.append(Point(cost, arm.best.mean, series, f"ours, {arm.label}", error=arm.best.std, named=True))
+            series = next((one.family for one in there if is_of(arm, one)), arm.family)
+            ours.append(Point(cost, arm.best.mean, series, f"ours, {arm.label}", error=arm.best.std, named=True,
+                              about=group.about(arm)))  # fmt: skip
     unknown = [one.method for one in there if one.percent is None]
     missing = f" Not drawn, as their compute is unknown: {'; '.join(unknown)}." if unknown else ""
     chart = scatter(
         [*theirs, *ours], "compute, % of KD over the whole schedule", "test accuracy of the best epoch, top-1 %",
         title=f"What the printed accuracies cost, {group.title}", fronts=[Front("best printed", theirs)],
+        styles=group.styles,
     )  # fmt: skip
     return Figure(
         chart,

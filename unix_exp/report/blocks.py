@@ -1,15 +1,19 @@
 """The blocks that a report is made of, apart from any format: page.py and markdown.py write them.
 
-    Section(title, anchor, blocks)
+    Section(title, anchor, blocks, opens=False)    opens: notes on the report come after it
     Text(text)                     paragraphs, an empty line between two
     Table(caption, head, rows, anchor="", texts=1, notes=())
         head: names, or Column(title, group="", hint=""), neighbours of one group sharing a heading above them
-        rows: of str, Cell(text, strong=False, hint="") or MISSING; or Heading(title), a heading between rows
+        rows: of str, Cell(text, strong=False, hint="", aside="") or MISSING; or Entry(cells, about), such a row with
+        what it is about; or Heading(title), a heading between rows
         texts: how many columns hold text, aligned left; all others hold numbers, aligned right
     Figure(chart, caption, anchor), Figures(figures) side by side
     Code(caption, text, language="sh")    lines to be copied as they are
     Notice(title, lines=())        a warning to the reader, such as a list of folders that were skipped
 
+`about` says what a row, a point or a line is of, such as {"pair": "vgg13_vgg8", "method": "kd", "seed": "0 1 2"}: on
+the page these are attributes, data-pair="vgg13_vgg8" and so on. Under RUNS it names the pages of the runs, in the order
+of the seeds; a row links to them.
 Anchors are unique in a report and safe as file names: see `slug`.
 """
 
@@ -18,8 +22,8 @@ from __future__ import annotations
 import csv
 import io
 import re
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 
 from unix_exp.plots.markup import clean
 
@@ -35,14 +39,22 @@ class Text:
 
 @dataclass(frozen=True)
 class Cell:
-    """A cell with more than text: bold as the best of its column, or with a hint that shows when pointed at."""
+    """A cell with more than text: bold as the best of its column, with a hint that shows when pointed at, or with an
+    aside, smaller, which a narrow page shows below."""
 
     text: str
     strong: bool = False
     hint: str = ""
+    aside: str = ""
+
+    @property
+    def whole(self) -> str:
+        """Its text and its aside, where there is no room for two sizes."""
+        return f"{self.text} {self.aside}".strip()
 
 
 MISSING = Cell("—", hint="not run yet")
+RUNS = "runs"
 
 
 @dataclass(frozen=True)
@@ -57,7 +69,15 @@ class Heading:
     title: str
 
 
-Row = Sequence[str | Cell] | Heading
+@dataclass(frozen=True)
+class Entry:
+    """A row, and what it is about."""
+
+    cells: Sequence[str | Cell]
+    about: Mapping[str, str] = field(default_factory=dict)
+
+
+Row = Sequence[str | Cell] | Entry | Heading
 
 
 @dataclass(frozen=True)
@@ -71,7 +91,9 @@ class Table:
 
     def __post_init__(self) -> None:
         for row in self.rows:
-            assert isinstance(row, Heading) or len(row) == len(self.head), f"{row} does not fit the columns {self.head}"
+            cells = row.cells if isinstance(row, Entry) else row
+            fits = isinstance(cells, Heading) or len(cells) == len(self.head)
+            assert fits, f"{row} does not fit the columns {self.head}"
 
     @property
     def columns(self) -> list[Column]:
@@ -111,6 +133,11 @@ class Section:
     title: str
     anchor: str
     blocks: Sequence[Block]
+    opens: bool = False  # the document: notes come after it
+
+
+def cells_of(row: Sequence[str | Cell] | Entry) -> list[Cell]:
+    return [cell_of(one) for one in (row.cells if isinstance(row, Entry) else row)]
 
 
 def cell_of(value: str | Cell) -> Cell:
@@ -142,7 +169,7 @@ def slug(text: str) -> str:
     return re.sub(r"[^a-z0-9]+", "-", text.lower())[:100].strip("-") or "unnamed"
 
 
-FIGURES = re.compile(r"[+-]?\d([\d.,±%()+ -]|to|pp|e[+-]?\d)*")  # such as -0.31 to +1.20
+FIGURES = re.compile(r"[+-]?\d([\d.,±%()+ \N{MINUS SIGN}-]|to|pp|seed|no spread|e[+-]?\d)*")  # such as -0.31 to +1.20
 
 
 def inert(text: str) -> str:
@@ -163,6 +190,6 @@ def csv_of(table: Table) -> str:
         if isinstance(row, Heading):
             group = row.title
         else:
-            cells = ["" if cell == MISSING else cell_of(cell).text for cell in row]
+            cells = ["" if cell == MISSING else cell.whole for cell in cells_of(row)]
             writer.writerow(map(inert, [group, *cells] if grouped else cells))
     return clean(text.getvalue())

@@ -13,6 +13,7 @@ from unix_exp.report import (
     ablations,
     adaptive,
     against,
+    answer,
     answers,
     cheaper,
     classes,
@@ -32,33 +33,51 @@ from unix_exp.report.arms import Group, groups
 from unix_exp.report.blocks import Block, Figure, Figures, Section, Table, Text
 from unix_exp.report.one_off import one_off_costs
 from unix_exp.report.runs import Run, Skipped
+from unix_exp.report.styles import dressed
 
 TITLE = "Accuracy against compute"
 MOST_GROUPS = 3  # whose selection is drawn, the paper's pairs first: a thousand runs need no thousand maps
 
 
 def lead(runs: Sequence[Run], skipped: Sequence[Skipped]) -> str:
-    hardware = Counter(run.result["hardware"] for run in runs)
-    versions = [run.result["versions"] for run in runs if "versions" in run.result]
-    torch = sorted({str(one.get("torch", "unknown")) for one in versions})
-    machines = ", ".join(f"{name} ({count})" for name, count in sorted(hardware.items()))
+    """How many runs it is of, and what to know before any of it is believed."""
     folders = "1 folder was" if len(skipped) == 1 else f"{len(skipped)} folders were"
     warning = f" {folders} skipped; the last section says why." if skipped else ""
     count = "1 finished run" if len(runs) == 1 else f"{len(runs)} finished runs"
+    return f"{count}.{warning}"
+
+
+def how_it_was_made(runs: Sequence[Run]) -> str:
+    hardware = Counter(map(origins.machine_of, runs))
+    versions = [run.result["versions"] for run in runs if "versions" in run.result]
+    torch = sorted({str(one.get("torch", "unknown")) for one in versions})
+    machines = ", ".join(f"{name} ({count})" for name, count in sorted(hardware.items()))
     chosen = ", or of the one that is best on validation images where there are any"
     which = "last epoch" + chosen * any(run.chose_on_validation for run in runs)
     return (
-        f"{count}. Accuracies are of the {which}, mean ± standard deviation over seeds and in brackets their "
-        f"number. Compute is counted, operation by operation. Hardware: {machines}. "
-        f"PyTorch {', '.join(torch)}.{warning}"
+        f"Accuracies are of the {which}, mean ± standard deviation over seeds and in brackets their number. Compute is "
+        f"counted, operation by operation. Hardware: {machines}. PyTorch {', '.join(torch)}."
     )
 
 
-def sections(runs: Sequence[Run], skipped: Sequence[Skipped]) -> list[Section]:
-    students = [run for run in runs if not run.made_a_teacher]
-    found = groups(students)
-    costs = [figure for one in found for figure in tradeoff.figures(one)]
-    made = [drawn("Accuracy against compute and time", "compute", costs)]
+def students_of(runs: Sequence[Run]) -> list[Run]:
+    return [run for run in runs if not run.made_a_teacher]
+
+
+def grouped(runs: Sequence[Run]) -> list[Group]:
+    """What the sections compare."""
+    return dressed(groups(students_of(runs)), field.families_printed())
+
+
+def sections(runs: Sequence[Run], found: Sequence[Group]) -> list[Section]:
+    """`found` are the groups of these runs."""
+    students = students_of(runs)
+    made = []
+    if (opening := answer.section(found)) is not None:
+        made.append(opening)
+    told = {block.anchor for section in made for block in section.blocks if isinstance(block, Figure)}
+    costs = [figure for one in found for figure in tradeoff.figures(one) if figure.anchor not in told]
+    made.append(drawn("Accuracy against compute and time", "compute", costs))
     made += answers.sections(found)
     made += cheaper.sections(found)
     made += paper_sections(students)
@@ -81,11 +100,17 @@ def sections(runs: Sequence[Run], skipped: Sequence[Skipped]) -> list[Section]:
     if (costs_once := one_off_costs(runs)) is not None:
         made.append(Section("One-off costs", "one-off", [costs_once]))
     made.append(Section("Machines, code and commands", "origins", origins_of(runs, found)))
-    if flawed := [(run, flaw) for run in runs for flaw in run.flaws]:  # of the records that the figures above show
+    return with_unique_anchors([section for section in made if section.blocks])
+
+
+def warnings(runs: Sequence[Run], skipped: Sequence[Skipped]) -> list[Section]:
+    """What could not be shown, or not wholly; asked for last, when all records were read."""
+    made = []
+    if flawed := [(run, flaw) for run in runs for flaw in run.flaws]:
         made.append(Section("Records that are not whole", "records", [tables.flaws_notice(flawed)]))
     if skipped:
         made.append(Section("Skipped", "skipped", [tables.skipped_notice(skipped)]))
-    return with_unique_anchors([section for section in made if section.blocks])
+    return made
 
 
 def with_unique_anchors(made: Sequence[Section]) -> list[Section]:
@@ -134,7 +159,7 @@ def every_arm(group: Group) -> list[Block]:
 
 
 def origins_of(runs: Sequence[Run], found: Sequence[Group]) -> list[Block]:
-    return [origins.origins(runs), *filter(None, map(origins.commands, found))]
+    return [Text(how_it_was_made(runs)), origins.origins(runs), *filter(None, map(origins.commands, found))]
 
 
 def drawn(title: str, anchor: str, found: Sequence[Figure]) -> Section:

@@ -9,6 +9,7 @@ from typing import Any
 from unix_exp import paper
 from unix_exp.paper.spent import OF_THE_PAPER, Printed, epochs_of, field, printed
 from unix_exp.plots.charts import Front, Point, scatter
+from unix_exp.plots.markers import Style
 from unix_exp.report.arms import Group
 from unix_exp.report.beside import COUNTED, UNPRICED, of_pair
 from unix_exp.report.blocks import Block, Cell, Column, Figure, Figures, Heading, Row, Section, Table, slug
@@ -28,12 +29,19 @@ def sections(groups: Sequence[Group]) -> list[Section]:
     for dataset, here in members.items():
         if here and "methods" in facts[dataset]:
             found = printed(dataset)
-            blocks += [overview(found, dataset), Figures([figure_over_pairs(found, dataset)])]
+            blocks += [overview(found, dataset), Figures([figure_over_pairs(found, dataset, here[0].styles)])]
             blocks += [block for group in here for block in of_pair(group, found)]
             blocks.append(best_and_last(here))
     if blocks or members["imagenet"]:
         blocks += [wall_clock(facts["imagenet"])]
     return [Section(facts["title"], slug(facts["title"]), blocks)] if blocks else []
+
+
+def families_printed() -> list[str]:
+    """Of the methods that its figures may show."""
+    facts = paper.published("field")
+    datasets = [name for name, part in facts.items() if name != "title" and "methods" in part]
+    return list(dict.fromkeys(one.family for dataset in datasets for one in printed(dataset)))
 
 
 def methods_of(found: Iterable[Printed]) -> dict[tuple[str, str], list[Printed]]:
@@ -93,7 +101,7 @@ def settings_of(one: Printed, dataset: str) -> str | Cell:
     return f"{' or '.join(map(str, epochs))} epochs of {spends['batch']}{views} ({spends['in']})"
 
 
-def figure_over_pairs(found: Sequence[Printed], dataset: str) -> Figure:
+def figure_over_pairs(found: Sequence[Printed], dataset: str, looks: Mapping[str, Style]) -> Figure:
     """The mean gain of a method over its pairs against its mean compute."""
     points: dict[str, Point] = {}  # by method: KD stands in two sources
     left_out = []
@@ -101,14 +109,15 @@ def figure_over_pairs(found: Sequence[Printed], dataset: str) -> Figure:
         costs = [one.percent for one in same if one.percent is not None]
         gain = fmean(one.gain for one in same if one.gain is not None)
         if costs:
-            points.setdefault(method, Point(fmean(costs), gain, method, method, named=True))
+            points.setdefault(method, Point(fmean(costs), gain, same[0].family, method, named=True))
         else:
             left_out.append(method)
     missing = f" Not drawn, as their compute is unknown: {'; '.join(left_out)}." if left_out else ""
     drawn = [*points.values()]
     return Figure(
         scatter(drawn, "compute of the authors' settings, % of KD", "printed top-1 % over KD",
-                title=f"What the printed accuracies cost, {dataset}", fronts=[Front("best for its compute", drawn)]),
+                title=f"What the printed accuracies cost, {dataset}", fronts=[Front("best for its compute", drawn)],
+                styles=looks),
         f"{dataset}: what other papers print, as the gain over KD, against the compute of their authors' settings; "
         "means over the pairs that each prints, which differ. The stepped line joins the methods that no other beats "
         f"with less compute.{missing}",

@@ -17,20 +17,26 @@ from unix_exp.report.blocks import (
     Section,
     Table,
     Text,
-    cell_of,
+    cells_of,
     check_anchors,
 )
 
 
 def markdown(title: str, lead: str, sections: Sequence[Section], notes: str = "", figures: str = "figures") -> str:
-    """`notes`, which is Markdown already, comes before the sections."""
+    """`notes`, which is Markdown already, comes after the section that opens the document, before all others."""
     check_anchors(sections)
-    parts = [f"# {plain(title)}", *map(plain, Text(lead).paragraphs), *filter(None, [notes.strip("\n")])]
-    for section in sections:
-        parts.append(f"## {plain(section.title)}")
-        for block in section.blocks:
-            parts += markdown_of(block, figures)
+    opening = [section for section in sections if section.opens]
+    rest = [section for section in sections if not section.opens]
+    parts = [f"# {plain(title)}", *map(plain, Text(lead).paragraphs), *written(opening, figures)]
+    parts += [*filter(None, [notes.strip("\n")]), *written(rest, figures)]
     return "\n\n".join(parts) + "\n"
+
+
+def written(sections: Sequence[Section], figures: str) -> Iterator[str]:
+    for section in sections:
+        yield f"## {plain(section.title)}"
+        for block in section.blocks:
+            yield from markdown_of(block, figures)
 
 
 def plain(text: str) -> str:
@@ -74,7 +80,7 @@ def pipe_table(table: Table) -> Iterator[str]:
         if isinstance(row, Heading):
             yield piped([f"**{plain(row.title)}**", *[""] * (len(titles) - 1)])
         else:
-            yield piped(shown(cell_of(cell)) for cell in row)
+            yield piped(map(shown, cells_of(row)))
 
 
 def piped(cells: Iterable[str]) -> str:
@@ -83,4 +89,4 @@ def piped(cells: Iterable[str]) -> str:
 
 def shown(cell: Cell) -> str:
     text = plain(cell.text)
-    return f"**{text}**" if cell.strong and text else text
+    return " ".join(filter(None, [f"**{text}**" if cell.strong and text else text, plain(cell.aside)]))

@@ -84,7 +84,13 @@ def spread_over_images(arm: Arm, group: Group, name: str, y_title: str) -> Figur
         Line("5 % of images below", epochs, [one[1] for one in found], dashed=True),
     ]
     return Figure(
-        lines(curves, "epoch", y_title, title=f"{y_title} of the training images, {arm.label}, {group.title}"),
+        lines(
+            curves,
+            "epoch",
+            y_title,
+            title=f"{y_title} of the training images, {arm.label}, {group.title}",
+            styles={line.label: arm.look for line in curves},
+        ),
         f"{group.title}, {arm.label}: {y_title} over the training images; the band holds the middle half of them.",
         slug(f"spread {name} {arm.label} {group.dataset} {group.pair}"),
     )

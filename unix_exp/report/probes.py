@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -24,7 +25,7 @@ from unix_exp.report.blocks import (
 from unix_exp.report.methods import first_figures
 from unix_exp.report.runs import Run
 from unix_exp.run.foreign import json_of
-from unix_exp.run.record import finite
+from unix_exp.run.shapes import finite
 
 
 @dataclass(frozen=True)
@@ -42,7 +43,8 @@ class Probed:
 def sections(runs: Sequence[Run]) -> list[Section]:
     found: dict[str, list[Probed]] = {}
     damaged = []
-    for group in groups(runs):
+    probed = any(os.path.isdir(run.path / "probes") for run in runs)
+    for group in groups(runs) if probed else ():
         for arm in group.arms:
             for run in arm.runs:
                 for path in sorted((run.path / "probes").glob("*.json")):

@@ -8,9 +8,10 @@ from typing import Any
 from unix_exp import paper
 from unix_exp.paper import families
 from unix_exp.plots.charts import lines
+from unix_exp.plots.curves import MOST_LINES
 from unix_exp.report.arms import Arm, Group
 from unix_exp.report.blocks import Figure, slug
-from unix_exp.report.learning import MOST_CURVES, curve
+from unix_exp.report.learning import curve
 
 
 def of_each_family(arms: Sequence[Arm]) -> list[Arm]:
@@ -21,7 +22,7 @@ def of_each_family(arms: Sequence[Arm]) -> list[Arm]:
     compared = [families.of_sampler(name) for name in paper.published()["selection"]["compared"]]
     usual = families.conventional()
     ranked = sorted(found.values(), key=lambda arm: (arm.family not in compared, arm.family == usual))
-    return sorted(ranked[: MOST_CURVES // 2], key=lambda arm: list(found).index(arm.family))
+    return sorted(ranked[: MOST_LINES // 2], key=lambda arm: list(found).index(arm.family))
 
 
 def differing(arm: Arm, unsaid: Mapping[str, Any]) -> list[str]:
@@ -46,14 +47,20 @@ def selection_curves(group: Group) -> list[Figure]:
         curves = []
         for arm in of_each_family(group.arms):
             for key, part, dashed in (("kept", "kept", False), ("left_out", "left out", True)):
-                y = f"analysis/{metric}_{key}"
-                line = curve(f"{arm.label}, {part}", arm.runs, "epoch", y, dashed=dashed, like=arm.label)
+                y, of_arm = f"analysis/{metric}_{key}", group.about(arm)
+                line = curve(f"{arm.label}, {part}", arm.runs, "epoch", y, dashed, like=arm.label, about=of_arm)
                 if line is not None:
                     curves.append(line)
         if curves:
             figures.append(
                 Figure(
-                    lines(curves, "epoch", y_title, title=f"{name}, {group.title}"),
+                    lines(
+                        curves,
+                        "epoch",
+                        y_title,
+                        title=f"{name}, {group.title}",
+                        styles={arm.label: arm.look for arm in group.arms},
+                    ),
                     f"{name}, {group.title}: images kept and left out, as they were before mixing; of one batch in a "
                     "hundred.",
                     slug(f"kept {metric} {group.dataset} {group.pair}"),

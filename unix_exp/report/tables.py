@@ -8,7 +8,7 @@ from typing import Any, TypeAlias
 from unix_exp import paper
 from unix_exp.paper import families
 from unix_exp.report.arms import Arm, Group, same_length, schedule_of, share_of_kd
-from unix_exp.report.blocks import MISSING, Block, Cell, Column, Heading, Notice, Table, slug
+from unix_exp.report.blocks import MISSING, Block, Cell, Column, Entry, Heading, Notice, Table, slug
 from unix_exp.report.chosen import notes_on, notes_on_arms
 from unix_exp.report.published import PaperCell, PaperTable
 from unix_exp.report.runs import Run, Skipped
@@ -250,9 +250,9 @@ def schedule_notes(arms: Sequence[Arm]) -> list[str]:
     return [f"{', '.join(those)}: compute is a percentage of {schedule}." for schedule, those in labels.items()]
 
 
-def arm_row(arm: Arm, group: Group, strong: bool) -> CellRow:
+def arm_row(arm: Arm, group: Group, strong: bool) -> Entry:
     share, teacher = share_of_kd(arm, group), arm.runs[0].result["teacher"]
-    return [
+    cells: CellRow = [
         arm.label,
         Cell(str(arm.top1), strong=strong),
         f"{arm.best.mean:.2f}",
@@ -262,6 +262,7 @@ def arm_row(arm: Arm, group: Group, strong: bool) -> CellRow:
         f"{arm.gflops:,.0f}",
         duration(arm.seconds),
     ]
+    return Entry(cells, group.about(arm))
 
 
 def skipped_notice(skipped: Sequence[Skipped]) -> Notice:

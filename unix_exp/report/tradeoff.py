@@ -9,6 +9,7 @@ from dataclasses import replace
 from unix_exp import paper
 from unix_exp.paper import families
 from unix_exp.plots.charts import Front, Point, Rule, scatter
+from unix_exp.plots.svg import decades
 from unix_exp.report.arms import Arm, Group, by_length, same_length, share_of_kd
 from unix_exp.report.blocks import Figure, slug
 from unix_exp.report.origins import origin_of
@@ -44,7 +45,7 @@ def machine_of(arm: Arm) -> tuple[str, str] | None:
 def accuracy_against_compute(group: Group) -> Figure:
     """Figure 1: the accuracy of each arm and what it took, with the front that none beats."""
     shares = same_length(group) and any(arm.percent is not None for arm in group.arms)
-    points = [point(arm, (share_of_kd(arm, group) or 0.0) if shares else arm.gflops) for arm in group.arms]
+    points = [point(arm, (share_of_kd(arm, group) or 0.0) if shares else arm.gflops, group) for arm in group.arms]
     published = published_points(group) if shares else []
     title = f"Figure 1: {group.title}" if group.pair == paper.published()["figures"][1] else group.title
     return Figure(
@@ -60,7 +61,9 @@ def accuracy_against_time(group: Group, hardware: str, torch: str, elsewhere: Se
     longest = max(arm.seconds for arm in group.arms)
     unit, seconds = ("hours", 3600) if longest > 7200 else ("minutes", 60) if longest > 120 else ("seconds", 1)
     return Figure(
-        against("time", group, [point(arm, arm.seconds / seconds) for arm in group.arms], f"training time, {unit}"),
+        against(
+            "time", group, [point(arm, arm.seconds / seconds, group) for arm in group.arms], f"training time, {unit}"
+        ),
         f"{group.title}: accuracy against training time on {hardware}, PyTorch {torch}, medians over seeds; with the "
         "making of stored answers and any delay by other work on the machine, without evaluation and the training of "
         "the teacher. The stepped line "
@@ -69,22 +72,25 @@ def accuracy_against_time(group: Group, hardware: str, torch: str, elsewhere: Se
     )
 
 
-def point(arm: Arm, x: float) -> Point:
-    return Point(x=x, y=arm.top1.mean, series=arm.family, label=arm.label, error=arm.top1.std, named=True)
+def point(arm: Arm, x: float, group: Group) -> Point:
+    return Point(x=x, y=arm.top1.mean, series=arm.family, label=arm.label, error=arm.top1.std, named=True,
+                 about=group.about(arm))  # fmt: skip
 
 
 def against(cost: str, group: Group, points: Sequence[Point], axis: str, published: Sequence[Point] = ()) -> str:
     results = [run.result for arm in group.arms for run in arm.runs]
     teachers = sorted({teacher["top1"] for one in results if (teacher := one["teacher"])})
     near = max(point.y for point in points) + 5
+    log = decades(one.x for one in (*points, *published))
     return scatter(
         [*points, *published],
-        axis,
+        axis + ", logarithmic" * log,
         "test accuracy, top-1 %",
         title=f"Accuracy against {cost}, {group.title}",
         fronts=[Front(f"best for its {cost}", points)],
         rules=[Rule(f"teacher {teacher:.2f}", y=teacher) for teacher in teachers if teacher <= near],
-        order=families.in_order(),  # a method has one colour in all scatters
+        styles=group.styles,
+        log_x=log,
     )
 
 

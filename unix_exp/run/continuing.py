@@ -17,7 +17,7 @@ from unix_exp.engine.validation import check_kept
 from unix_exp.run.checkpoint import SEALED, previous, read_state
 from unix_exp.run.folder import RunFolder
 from unix_exp.run.history import History
-from unix_exp.run.record import finite
+from unix_exp.run.shapes import finite
 from unix_exp.types import Mistake
 
 FORMATS = (2, SEALED)  # of a checkpoint; 1 held student, criteria and optimiser alone, 2 no hash and no begun epoch

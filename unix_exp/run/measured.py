@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any, TypedDict
 
 from unix_exp.run.foreign import json_of
-from unix_exp.run.record import mismatch
 from unix_exp.run.seal import verify
+from unix_exp.run.shapes import mismatch
 
 NAME = "measured.json"
 

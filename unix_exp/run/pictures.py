@@ -42,10 +42,10 @@ def write_json(content: dict[str, Any], path: Path) -> None:
     path.write_text(json.dumps(content, indent=1) + "\n")
 
 
-def extremes(values: Tensor) -> dict[str, Tensor]:
+def extremes(values: Tensor, most: int = COLUMNS * ROWS) -> dict[str, Tensor]:
     """The indices of both ends; none where all values are the same. Between equal values a fixed shuffle decides."""
     known = (~values.isnan()).nonzero().flatten()
-    count = min(COLUMNS * ROWS, len(known) // 2)
+    count = min(most, len(known) // 2)
     if not count or values[known].min() == values[known].max():
         return {}
     known = known[torch.randperm(len(known), generator=torch.Generator().manual_seed(0))]
@@ -55,14 +55,27 @@ def extremes(values: Tensor) -> dict[str, Tensor]:
 
 def picture(path: Path, index: Tensor, data: Dataset) -> list[tuple[int, int]]:
     """Images side by side in this order, cropped and mirrored as the training shows them; their indices and labels."""
-    batch = next(iter(data.train_batches(len(index), 0, index)))
-    order = [batch.index.tolist().index(one) for one in index.tolist()]
-    pixels = as_pixels(batch.images[order].cpu(), getattr(data, "mean", None), getattr(data, "std", None))
+    images, labels = as_trained_on(data, index)
+    pixels = as_pixels(images.cpu(), getattr(data, "mean", None), getattr(data, "std", None))
     framed = F.pad(padded(pixels), (0, GAP, 0, GAP), value=255)
     rows = [torch.cat(list(some), dim=2) for some in framed.split(COLUMNS)]
     whole = torch.cat(rows, dim=1)[:, :-GAP, :-GAP].permute(1, 2, 0).contiguous().numpy()
     write_whole(path, lambda part: Image.fromarray(whole).save(part, "PNG"))
-    return list(zip(index.tolist(), batch.targets.argmax(dim=1)[order].tolist(), strict=True))
+    return list(zip(index.tolist(), labels.tolist(), strict=True))
+
+
+def shown(data: Dataset, index: Tensor) -> tuple[Tensor, Tensor]:
+    """Training images and their labels; without augmentation, where the data set can show them so."""
+    if not hasattr(data, "shown_plainly"):
+        return as_trained_on(data, index)
+    parts = list(data.shown_plainly(index.tolist(), len(index)))
+    return torch.cat([images for images, _ in parts]), torch.cat([labels for _, labels in parts])
+
+
+def as_trained_on(data: Dataset, index: Tensor) -> tuple[Tensor, Tensor]:
+    batch = next(iter(data.train_batches(len(index), 0, index)))
+    order = [batch.index.tolist().index(one) for one in index.tolist()]
+    return batch.images[order], batch.targets.argmax(dim=1)[order]
 
 
 def as_pixels(images: Tensor, mean: Sequence[float] | None, std: Sequence[float] | None) -> Tensor:

@@ -6,11 +6,9 @@ Training writes them and reports read them. `check` compares a result with the d
 
 from __future__ import annotations
 
-import math
-from collections.abc import Mapping
-from functools import cache
-from types import UnionType
-from typing import Any, TypedDict, Union, get_args, get_origin, get_type_hints, is_typeddict
+from typing import Any, TypedDict
+
+from unix_exp.run.shapes import mismatch
 
 TRAINED_HERE = "FromStore"  # the source of a teacher that a run of this project made
 FILES = ("result.json", "metrics.jsonl", "config.yaml")  # a folder that holds any of them is a run's
@@ -249,43 +247,3 @@ def check_analysis(line: object) -> str | None:
     assert isinstance(line, dict)
     drawn, accuracy = len(line["drawn_per_class"]), len(line.get("accuracy_per_class", []))
     return f"{accuracy} accuracies for {drawn} classes" if accuracy not in (0, drawn) else None
-
-
-def mismatch(value: Any, kind: Any, name: str) -> str | None:
-    """Where a value does not fit its declared type, in words."""
-    origin, arguments = get_origin(kind), get_args(kind)
-    if kind is Any:
-        return None
-    if is_typeddict(kind):
-        return mismatch_of_keys(value, kind, name)
-    if origin in (Union, UnionType):
-        flaws = [mismatch(value, one, name) for one in arguments]
-        return None if None in flaws else flaws[0]
-    fits = finite(value) if kind is float else isinstance(value, origin or kind)
-    if not fits:
-        return f"{name} is {str(value)[:40]!r}"
-    inside = value if origin is list else value.values() if origin is dict else ()
-    flaws = [mismatch(one, arguments[-1], f"a value in {name}") for one in inside]
-    return next(filter(None, flaws), None)
-
-
-def mismatch_of_keys(value: Any, kind: Any, name: str) -> str | None:
-    if not isinstance(value, Mapping):
-        return f"{name} is {str(value)[:40]!r}"
-    missing = sorted(kind.__required_keys__ - value.keys())
-    if missing:
-        return f"{missing[0]} is missing in {name}"
-    flaws = [mismatch(value[key], one, key) for key, one in hints(kind).items() if key in value]
-    return next(filter(None, flaws), None)
-
-
-@cache
-def hints(kind: Any) -> dict[str, Any]:
-    return get_type_hints(kind)
-
-
-def finite(value: object) -> bool:
-    try:
-        return isinstance(value, (int, float)) and math.isfinite(value)
-    except OverflowError:
-        return False  # a whole number beyond all floats

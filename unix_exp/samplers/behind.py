@@ -4,7 +4,7 @@ from typing import ClassVar
 
 from unix_exp.registry import samplers
 from unix_exp.samplers.labels import loss_with_labels
-from unix_exp.samplers.selection import highest
+from unix_exp.samplers.selection import Kept, highest
 from unix_exp.samplers.uncertainty import ScoutMode
 from unix_exp.types import Batch, Scout
 
@@ -19,7 +19,7 @@ class Behind:
 
     networks: ClassVar[tuple[str, ...]] = ("teacher",)
 
-    def __init__(self, k: int | None = None, scout_mode: ScoutMode = "train") -> None:
+    def __init__(self, k: Kept = None, scout_mode: ScoutMode = "train") -> None:
         self.k = k
         self.scout_mode = scout_mode
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
 import torch
 from torch import Tensor, nn
 
@@ -22,7 +24,12 @@ class Curriculum(nn.Module):
 
     entropies: Tensor  # [M], infinite of an image that the teacher was not asked about
 
-    def __init__(self, facts: Facts, start: Part = 0.5, whole_at: Part = 0.5) -> None:
+    def __init__(
+        self,
+        facts: Facts,
+        start: Annotated[Part, "the share of the images in the second epoch, the surest ones"] = 0.5,
+        whole_at: Annotated[Part, "the share of the epochs after which all images are trained on"] = 0.5,
+    ) -> None:
         super().__init__()
         self.counts = [
             part_of(facts, min(1.0, start + (1 - start) * (epoch - 1) / (whole_at * facts.epochs)) if epoch else 1.0)

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from unix_exp.registry import samplers
+from unix_exp.samplers.uncertainty import ScoutAnyway
 from unix_exp.types import Batch, Scout
 
 
@@ -10,7 +11,7 @@ class Everything:
 
     plain_supervision = True  # so the names of methods without a teacher leave it out
 
-    def __init__(self, scout_anyway: bool = False) -> None:
+    def __init__(self, scout_anyway: ScoutAnyway = False) -> None:
         # The reference code scores every batch and throws the scores away, which moves batch-norm statistics twice.
         self.scout_anyway = scout_anyway
 

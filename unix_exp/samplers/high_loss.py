@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from unix_exp.registry import samplers
 from unix_exp.samplers.labels import loss_with_labels
-from unix_exp.samplers.selection import highest
+from unix_exp.samplers.selection import Kept, highest
 from unix_exp.samplers.uncertainty import ScoutMode
 from unix_exp.types import Batch, Scout
 
@@ -14,7 +14,7 @@ class HighLoss:
     Ordered SGD (Kawaguchi and Lu 2020, arXiv 1907.04371), chosen before the training pass and not from its losses.
     """
 
-    def __init__(self, k: int | None = None, scout_mode: ScoutMode = "train") -> None:
+    def __init__(self, k: Kept = None, scout_mode: ScoutMode = "train") -> None:
         self.k = k
         self.scout_mode = scout_mode
 

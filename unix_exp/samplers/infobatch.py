@@ -26,7 +26,12 @@ class InfoBatch(nn.Module):
     weights: Tensor  # [M] of this epoch
 
     def __init__(
-        self, facts: Facts, prune_ratio: Annotated[float, Range(0, 1, below=True)] = 0.5, delta: Share = 0.875
+        self,
+        facts: Facts,
+        prune_ratio: Annotated[
+            float, Range(0, 1, below=True), "how many of the images that are learned well are left out, as a share"
+        ] = 0.5,
+        delta: Annotated[Share, "the share of the epochs after which nothing is left out"] = 0.875,
     ) -> None:
         super().__init__()
         self.prune_ratio, self.until = prune_ratio, delta * facts.epochs

@@ -11,7 +11,9 @@ from torch.utils._pytree import tree_map
 from unix_exp.ranges import Range
 from unix_exp.types import Batch
 
-Alpha: TypeAlias = Annotated[float, Range(0.001, 1000)]  # of Beta(alpha, alpha), which draws how much is mixed
+Alpha: TypeAlias = Annotated[
+    float, Range(0.001, 1000), "of Beta(alpha, alpha), which draws how much is mixed; 1: any share as often as another"
+]
 
 
 def mix(batch: Batch, partner: Batch, share: Tensor, images: Tensor | None = None) -> Batch:

@@ -4,7 +4,7 @@ from typing import ClassVar
 
 from unix_exp.registry import samplers
 from unix_exp.samplers.mixing import Alpha, beta, mix
-from unix_exp.samplers.selection import how_many, shuffled, take
+from unix_exp.samplers.selection import Kept, how_many, shuffled, take
 from unix_exp.types import Batch, Scout
 
 
@@ -17,7 +17,7 @@ class Mixup:
 
     mixes: ClassVar[bool] = True
 
-    def __init__(self, k: int | None = None, alpha: Alpha = 1.0) -> None:
+    def __init__(self, k: Kept = None, alpha: Alpha = 1.0) -> None:
         self.k = k
         self.alpha = alpha
 

@@ -4,7 +4,7 @@ from typing import ClassVar
 
 from unix_exp.registry import samplers
 from unix_exp.samplers.mixing import Alpha, beta, mix
-from unix_exp.samplers.selection import how_many, shuffled, take
+from unix_exp.samplers.selection import Kept, how_many, shuffled, take
 from unix_exp.samplers.uncertainty import UNCERTAINTIES, ScoutMode, Uncertainty
 from unix_exp.types import Batch, Scout
 
@@ -20,7 +20,7 @@ class Nonadaptive:
 
     def __init__(
         self,
-        k: int | None = None,
+        k: Kept = None,
         alpha: Alpha = 1.0,
         uncertainty: Uncertainty = "entropy",
         scout_mode: ScoutMode = "train",

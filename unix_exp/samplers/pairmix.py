@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import Annotated, ClassVar
 
 import torch
 from torch import Tensor
@@ -23,8 +23,15 @@ class Pairmix:
 
     mixes: ClassVar[bool] = True
 
-    def __init__(self, share: Share = 1.0, alpha: Alpha = 1.0, with_replacement: bool = False) -> None:
-        self.share = float(share)  # the part of a batch that is mixed
+    def __init__(
+        self,
+        share: Annotated[Share, "the part of a batch that is mixed; 1: full mixup"] = 1.0,
+        alpha: Alpha = 1.0,
+        with_replacement: Annotated[
+            bool, "draw the unmixed part with repetitions, as the authors' code does, so that more is mixed"
+        ] = False,
+    ) -> None:
+        self.share = float(share)
         self.alpha = alpha
         self.with_replacement = with_replacement
 

@@ -1,7 +1,8 @@
 from __future__ import annotations
 
 from unix_exp.registry import samplers
-from unix_exp.samplers.selection import how_many, shuffled, take
+from unix_exp.samplers.selection import Kept, how_many, shuffled, take
+from unix_exp.samplers.uncertainty import ScoutAnyway
 from unix_exp.types import Batch, Scout
 
 
@@ -9,7 +10,7 @@ from unix_exp.types import Batch, Scout
 class Random:
     """Keep k random images: the cheap baseline that any choice of images must beat."""
 
-    def __init__(self, k: int | None = None, scout_anyway: bool = False) -> None:
+    def __init__(self, k: Kept = None, scout_anyway: ScoutAnyway = False) -> None:
         self.k = k
         self.scout_anyway = scout_anyway  # as in the reference code, for exact comparison
 

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from unix_exp.registry import samplers
-from unix_exp.samplers.selection import how_many, take
+from unix_exp.samplers.selection import Kept, how_many, take
 from unix_exp.samplers.uncertainty import UNCERTAINTIES, Uncertainty
 from unix_exp.types import Batch, Facts, Output, Scout
 
@@ -20,7 +20,7 @@ class Recall(nn.Module):
 
     last: Tensor  # [M], the uncertainty of every training image
 
-    def __init__(self, facts: Facts, k: int | None = None, uncertainty: Uncertainty = "entropy") -> None:
+    def __init__(self, facts: Facts, k: Kept = None, uncertainty: Uncertainty = "entropy") -> None:
         super().__init__()
         self.k = k
         self.uncertainty = UNCERTAINTIES[uncertainty]

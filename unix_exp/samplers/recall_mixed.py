@@ -8,7 +8,7 @@ from torch import Tensor
 from unix_exp.registry import samplers
 from unix_exp.samplers.mixing import Alpha, beta, mix
 from unix_exp.samplers.recall import Recall
-from unix_exp.samplers.selection import how_many, shuffled, take
+from unix_exp.samplers.selection import Kept, how_many, shuffled, take
 from unix_exp.samplers.uncertainty import Uncertainty
 from unix_exp.samplers.unix import Rank, Slope, correction
 from unix_exp.types import Batch, Facts, Scout
@@ -28,7 +28,7 @@ class RecallMixed(Recall):
     def __init__(
         self,
         facts: Facts,
-        k: int | None = None,
+        k: Kept = None,
         w: Slope = 10.0,
         b: Rank | None = None,
         alpha: Alpha = 1.0,

@@ -7,7 +7,7 @@ from torch import Tensor, nn
 from unix_exp.ranges import Range, Seed
 from unix_exp.registry import samplers
 from unix_exp.samplers.labels import loss_with_labels
-from unix_exp.samplers.selection import highest, part_of
+from unix_exp.samplers.selection import Kept, highest, part_of
 from unix_exp.samplers.subset import order
 from unix_exp.samplers.uncertainty import ScoutMode
 from unix_exp.types import Batch, Facts, Scout
@@ -30,9 +30,11 @@ class Rho(nn.Module):
     def __init__(
         self,
         facts: Facts,
-        k: int | None = None,
-        held_out: Annotated[float, Range(0, 1, below=True)] = 0.0,
-        seed: Seed = 0,
+        k: Kept = None,
+        held_out: Annotated[
+            float, Range(0, 1, below=True), "the share of the training images that is left to the holdout network"
+        ] = 0.0,
+        seed: Annotated[Seed, "which images these are"] = 0,
         scout_mode: ScoutMode = "train",
     ) -> None:
         super().__init__()

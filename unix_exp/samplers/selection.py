@@ -11,7 +11,8 @@ from torch.utils._pytree import tree_map_only
 from unix_exp.ranges import Range
 from unix_exp.types import Batch, Facts, Mistake
 
-Part: TypeAlias = Annotated[float, Range(0, 1, above=True)]  # of the training images
+Part: TypeAlias = Annotated[float, Range(0, 1, above=True), "the share of the training images to train on"]
+Kept: TypeAlias = Annotated[int | None, "how many images of a batch are kept; null: three quarters of them"]
 
 
 def how_many(k: int | None, batch_size: int) -> int:

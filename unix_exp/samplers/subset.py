@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
 import torch
 from torch import Tensor, nn
 
@@ -21,7 +23,12 @@ class Subset(nn.Module):
 
     chosen: Tensor  # the indices
 
-    def __init__(self, facts: Facts, share: Part = 0.5, seed: Seed = 0) -> None:
+    def __init__(
+        self,
+        facts: Facts,
+        share: Part = 0.5,
+        seed: Annotated[Seed, "which images; not the run's, so that students of all seeds share them"] = 0,
+    ) -> None:
         super().__init__()
         chosen = order(facts.train_count, seed)[: part_of(facts, share)]
         self.register_buffer("chosen", chosen, persistent=False)  # follows from the settings

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from unix_exp.registry import samplers
-from unix_exp.samplers.selection import how_many, take
+from unix_exp.samplers.selection import Kept, how_many, take
 from unix_exp.samplers.uncertainty import UNCERTAINTIES, ScoutMode, Uncertainty
 from unix_exp.types import Batch, Scout
 
@@ -13,9 +13,7 @@ class Uncertain:
     (Xu, Liu and Loy 2020, arXiv 2012.09413, as an ablation)
     """
 
-    def __init__(
-        self, k: int | None = None, uncertainty: Uncertainty = "entropy", scout_mode: ScoutMode = "train"
-    ) -> None:
+    def __init__(self, k: Kept = None, uncertainty: Uncertainty = "entropy", scout_mode: ScoutMode = "train") -> None:
         self.k = k
         self.uncertainty = UNCERTAINTIES[uncertainty]
         self.scout_mode = scout_mode

@@ -3,13 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Literal, TypeAlias
+from typing import Annotated, Literal, TypeAlias
 
 import torch.nn.functional as F
 from torch import Tensor
 
-Uncertainty: TypeAlias = Literal["entropy", "confidence", "margin"]
-ScoutMode: TypeAlias = Literal["train", "frozen", "eval"]
+Uncertainty: TypeAlias = Annotated[
+    Literal["entropy", "confidence", "margin"],
+    "how sure the student is of an image: by the entropy of its prediction, its largest probability, or the margin to "
+    "the second",
+]
+ScoutMode: TypeAlias = Annotated[
+    Literal["train", "frozen", "eval"],
+    "batch norms in the look before training; train: the batch's statistics, averaged too, as in the authors' "
+    "code; frozen: the batch's, not averaged; eval: the averages",
+]
+ScoutAnyway: TypeAlias = Annotated[
+    bool, "score every batch and throw the scores away, as the authors' code does, for an exact comparison"
+]
 
 
 def entropy(logits: Tensor) -> Tensor:

@@ -10,12 +10,16 @@ from torch import Tensor
 from unix_exp.ranges import Range
 from unix_exp.registry import samplers
 from unix_exp.samplers.mixing import Alpha, beta, mix
-from unix_exp.samplers.selection import how_many, shuffled, take
+from unix_exp.samplers.selection import Kept, how_many, shuffled, take
 from unix_exp.samplers.uncertainty import UNCERTAINTIES, ScoutMode, Uncertainty
 from unix_exp.types import Batch, Facts, Scout
 
-Slope: TypeAlias = Annotated[float, Range(-1_000_000, 1_000_000)]  # of the correction, over the whole batch
-Rank: TypeAlias = Annotated[float, Range(-1_000_000, 1_000_000)]  # whose partner's share the correction halves
+Slope: TypeAlias = Annotated[
+    float, Range(-1_000_000, 1_000_000), "how steeply the partner's share rises with the rank, Eq. 10; 1000 is a step"
+]
+Rank: TypeAlias = Annotated[
+    float, Range(-1_000_000, 1_000_000), "the rank whose partner's share is halved, Eq. 10; null: half the batch"
+]
 
 
 @samplers.register("unix")
@@ -26,7 +30,7 @@ class Unix:
 
     def __init__(
         self,
-        k: int | None = None,
+        k: Kept = None,
         w: Slope = 10.0,
         b: Rank | None = None,
         alpha: Alpha = 1.0,

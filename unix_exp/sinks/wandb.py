@@ -5,7 +5,7 @@ from __future__ import annotations
 import netrc
 import os
 from collections.abc import Callable
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from unix_exp.registry import sinks
 from unix_exp.sinks.sink import RunInfo
@@ -22,10 +22,10 @@ class Wandb:
     def __init__(
         self,
         run: RunInfo,
-        project: str = PROJECT,
-        entity: str | None = None,
-        mode: Literal["auto", "online", "offline"] = "auto",
-        tags: list[str] | None = None,
+        project: Annotated[str, "the project on W&B"] = PROJECT,
+        entity: Annotated[str | None, "the user or team that it belongs to; null: your default"] = None,
+        mode: Annotated[Literal["auto", "online", "offline"], "auto: online where a key is found"] = "auto",
+        tags: Annotated[list[str] | None, "further tags of the run"] = None,
     ) -> None:
         self.run: Any = None
         self.say = run.say

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, TypeAlias
+from typing import Annotated, Any, TypeAlias
 
 from unix_exp.data.augment.augmentation import Augmentation
 from unix_exp.data.augment.none import Whole
@@ -12,7 +12,12 @@ from unix_exp.registry import augmentations
 from unix_exp.types import Mistake
 
 ROLE = "dataset.augment"
-Augment: TypeAlias = bool | str | dict[str, Any]
+Augment: TypeAlias = Annotated[
+    bool | str | dict[str, Any],
+    "what is done to training images; true: the set's own cut and flip; false: nothing; or an augmentation by name, "
+    "or a name with settings",
+]
+Flip: TypeAlias = Annotated[bool, "training images are mirrored or not, at random"]
 
 
 def chosen(setting: Augment) -> Augmentation:

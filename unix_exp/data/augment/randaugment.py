@@ -20,8 +20,8 @@ class RandAugment(Augmentation):
 
     def __init__(
         self,
-        ops: Annotated[int, Range(1, 10)] = 2,  # one after another
-        magnitude: Annotated[int, Range(0, BINS - 1)] = 9,
+        ops: Annotated[int, Range(1, 10), "how many operations, one after another"] = 2,
+        magnitude: Annotated[int, Range(0, BINS - 1), "how strong each is"] = 9,
     ) -> None:
         self.ops, self.magnitude = ops, magnitude
 

@@ -19,14 +19,17 @@ BYTES = {"float16": 2, "float32": 4}
 class Choice:
     """Whether the teacher's answers are stored, and how each epoch shows the images."""
 
-    stored: bool = False
-    views: Count | Literal["all"] | None = None
-    seed: Seed = 0
-    jitter: Annotated[int, Range(0, 1024)] = 0
-    precision: Literal["float16", "float32"] = "float16"
-    top: Count | None = None
-    features: bool = False
-    folder: str = "answers"
+    stored: Annotated[bool, "the teacher is asked once about each view, and its answers are kept"] = False
+    views: Annotated[
+        Count | Literal["all"] | None,
+        "how many fixed views of every image; all: every crop; null: new crops in every epoch",
+    ] = None
+    seed: Annotated[Seed, "of the views"] = 0
+    jitter: Annotated[int, Range(0, 1024), "pixels by which the student's view is shifted anew, and flipped"] = 0
+    precision: Annotated[Literal["float16", "float32"], "what answers are stored in"] = "float16"
+    top: Annotated[Count | None, "how many logits of an answer are kept, and the rest as one number; null: all"] = None
+    features: Annotated[bool, "feature maps may be stored, for a criterion that compares them; they are large"] = False
+    folder: Annotated[str, "where they are stored"] = "answers"
 
     def __post_init__(self) -> None:
         check_fields(self, "answers.")
