@@ -31,7 +31,8 @@ deploy-demo: $(VENV)/.ready ## a folder of images to a small network in use: fin
 	$(BIN)/python -m unix_exp.predict deploy/runs/resnet10t_*/student-int8.onnx deploy/photos/*/0000.jpg --top 2
 	$(BIN)/python -m unix_exp.measure deploy/runs/resnet10t_*
 
-catalogue: $(VENV)/.ready ## write the table of all components in docs/methods.md, and the prices of printed figures, anew
+catalogue: $(VENV)/.ready ## write docs/settings.md, the table of all components in docs/methods.md and the prices of printed figures anew
+	$(BIN)/python -m unix_exp.catalogue --settings docs/settings.md
 	$(BIN)/python -m unix_exp.catalogue --fill docs/methods.md
 	$(BIN)/python -m unix_exp.catalogue --prices unix_exp/paper/field_prices.yaml
 

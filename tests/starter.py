@@ -118,7 +118,7 @@ def same_run(one: Path, other: Path) -> bool:
     """Whether two folders hold the same run: weights, records and what was analysed."""
     first, second = (next(folder.glob("runs/*/result.json")).parent for folder in (one, other))
     assert first.name == second.name
-    for name in ("student.safetensors", "analysis.jsonl"):
+    for name in ("student.safetensors", "analysis.jsonl", "looks.json"):
         if (first / name).read_bytes() != (second / name).read_bytes():
             return False
     values = [read(folder / "images.safetensors") for folder in (first, second)]  # of a method that has some

@@ -128,8 +128,7 @@ def test_a_continued_run_tells_the_same(run: Command, monkeypatch: pytest.Monkey
     assert "continuing after epoch 2" in run(*words).out
 
     for name in ("analysis.jsonl", "looks.json"):
-        first, second = (only(Path(runs), "*-s*") / name for runs in ("unbroken", "runs"))
-        assert first.read_bytes() == second.read_bytes()
+        assert len({(only(Path(runs), "*-s*") / name).read_bytes() for runs in ("unbroken", "runs")}) == 1
     assert told() == told("unbroken")
     assert ["student_distance_kept" in epoch for epoch in told()] == [False, False, True, False]
     assert ["accuracy_per_class" in line for line in lines("analysis.jsonl")] == [False, True, False, True]

@@ -73,7 +73,10 @@ def test_a_pair_chooses_both_and_a_word_after_it_wins() -> None:
     assert (settings["teacher"]["name"], settings["student"]["name"]) == ("vgg13", "resnet8")
 
 
-@pytest.mark.parametrize("words", [("--help",), ("--version",), ("--cfg", "job"), ("teacher=resnet99",)])
+HELP_ON = ("--help", "sampler", "experiment=unix", "recipe=cifar", "recipe.lr")
+
+
+@pytest.mark.parametrize("words", [("--help",), HELP_ON, ("--version",), ("--cfg", "job"), ("teacher=resnet99",)])
 def test_help_and_config_import_nothing_heavy(words: tuple[str, ...], tmp_path: Path) -> None:
     code = (
         "import sys; from unix_exp import train\n"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import sys
 import warnings
 from contextlib import AbstractContextManager, nullcontext
@@ -11,22 +12,25 @@ from typing import Any
 import hydra
 import pytest
 from hydra._internal.config_loader_impl import ConfigLoaderImpl
+from hydra.core.config_store import ConfigStore
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, OmegaConf
 
 from unix_exp import config
-from unix_exp.config import choices_folder
+from unix_exp.config import choices_folder, compose, kept
+from unix_exp.config.kept import KEPT
 from unix_exp.config.once import composed_once
+from unix_exp.config.unwritten import PROVIDER, forget
 
 SEEN: list[str] = []
 COMMANDS = {  # and how often each is composed; by itself Hydra does so twice, and once more twice for each job
     "seed=3 experiment=kd hydra.verbose=false": 1,
     "hydra.mode=RUN sampler.k=3": 1,
-    "sampler.nonesuch=3": 2,
-    "sampler=unix,random seed=1,2 recipe.lr=0.1 hydra.verbose=false -m": 4,
-    "+student.seed=3 seed=1,2 -m": 3,
-    "recipe.lr=0.1,0.2 sampler.nonesuch=3 experiment=kd -m": 3,
-    "seed=1,2": 3,
+    "sampler.nonesuch=3": 1,
+    "sampler=unix,random seed=1,2 recipe.lr=0.1 hydra.verbose=false -m": 3,
+    "+student.seed=3 seed=1,2 -m": 2,
+    "recipe.lr=0.1,0.2 sampler.nonesuch=3 experiment=kd -m": 1,
+    "seed=1,2": 1,
 }
 
 
@@ -61,6 +65,43 @@ def test_a_command_is_composed_once_to_the_same(command: str, monkeypatch: pytes
         lambda *given, **named: composed.append(1) or real(*given, **named),
     )
     plain = done(command.split(), nullcontext(), monkeypatch)
+    KEPT.clear()
     composed.clear()
     assert done(command.split(), composed_once(), monkeypatch) == plain
     assert plain and len(composed) == COMMANDS[command]
+    assert done(command.split(), composed_once(), monkeypatch) == plain, "and once for all commands like it"
+    assert len(composed) == COMMANDS[command]
+
+
+def test_what_was_composed_is_not_taken_where_choices_have_changed(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """A file of conf/, a choice of a plug-in, or a file in a folder of one's own."""
+    choices = Path(shutil.copytree(choices_folder(), tmp_path / "conf"))
+    for module in (compose, kept):
+        monkeypatch.setattr(module, "choices_folder", lambda: choices)
+
+    def setting(word: str, config_dir: Path | None = None) -> Any:
+        with compose.hydra_ready(config_dir):
+            return compose.composed((word, "seed=1")).sampler.k
+
+    (choices / "sampler/own.yaml").write_text("name: own\nk: 4\n")
+    assert [setting("sampler=own"), setting("sampler=own")] == [4, 4]
+    (choices / "sampler/own.yaml").write_text("name: own\nk: 31\n")
+    assert setting("sampler=own") == 31
+    for k in (5, 6):
+        ConfigStore.instance().store("offered", {"name": "offered", "k": k}, group="sampler", provider=PROVIDER)
+        assert setting("sampler=offered") == k
+    forget()
+    for k in (7, 8):
+        (tmp_path / "mine/sampler").mkdir(parents=True, exist_ok=True)
+        (tmp_path / "mine/sampler/mine.yaml").write_text(f"name: mine\nk: {k}\n")
+        assert setting("sampler=mine", tmp_path / "mine") == k
+
+
+def test_one_command_s_values_reach_no_other(tmp_path: Path) -> None:
+    with compose.hydra_ready():
+        first = compose.composed(("sampler=unix", "sampler.k=3"))
+        first.recipe.lr = 7
+        assert compose.composed(("sampler=unix", "recipe.lr=0.5")).sampler.k != 3
+        assert compose.composed(("sampler=unix", "sampler.k=4")).recipe.lr != 7

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+from collections.abc import Callable
 from typing import Annotated
 
 import pytest
+from conftest import Command
 
+from unix_exp import train
 from unix_exp.cli.explained import REQUIRED, Setting, registry_of, settings_of
 from unix_exp.ranges import Range, limits, meaning
 from unix_exp.registry import REGISTRIES
@@ -85,3 +90,37 @@ def test_a_component_from_outside_need_not_say_what_it_means() -> None:
         Setting("k", "anything", REQUIRED, "", ""),
         Setting("share", "a number", 0.5, "", ""),
     ]
+
+
+def test_help_on_choices_explains_their_settings_as_they_are_typed(typed: Callable[..., Command]) -> None:
+    words = ("sampler=unix", "criterion=kd_ce", "dataset=folder", "optimiser=sgd", "pair=vgg13_vgg8", "runtime")
+    said = typed(train.main)("--help", *words, "teacher_recipe.lr")
+    assert said.code == 0 and said.err == ""
+    blocks = said.out.split("\n\n")
+    assert said.lines[0] == "runtime=NAME; --help runtime=NAME explains one and its settings"
+    assert said.lines[2].startswith("  auto  A GPU if there is one")
+    assert "  sampler.k=48\n      how many images of a batch are kept; null: three quarters of them\n" in said.out
+    assert "  sampler.alpha=1.0\n" in said.out and "(a number, 0.001 to 1000)" in said.out
+    assert "  criterion.kd.weight=0.9\n" in said.out and "  criterion.ce.smoothing=0.0\n" in said.out
+    assert next(one for one in blocks if "dataset.path=???" in one).endswith("(text; has to be given)")
+    assert "  optimiser.momentum=0.9\n" in said.out
+    assert "pair=vgg13_vgg8\n\n  A pair of the UNIX paper, Table 2." in said.out
+    assert "      - override /teacher: vgg13" in said.out, "what it chooses"
+    assert (
+        "runtime=NAME; --help runtime=NAME explains one and its settings\n\n  auto  A GPU if there is one" in said.out
+    )
+    assert "  teacher_recipe.lr=" in said.out and "(a number, above 0, up to 1000)" in said.out
+
+
+def test_help_on_what_there_is_not_is_one_line(command: Command) -> None:
+    assert command("--help", "sampler=unixx").err == "error: sampler 'unixx' does not exist; did you mean 'unix'?\n"
+
+
+@pytest.mark.parametrize("words", [["--help"], ["--cfg", "job"]])
+def test_a_reader_that_closes_the_pipe_is_no_error(words: list[str]) -> None:
+    typed = subprocess.Popen(
+        [sys.executable, "-m", "unix_exp.train", *words], stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    )
+    assert typed.stdout is not None and typed.stderr is not None
+    typed.stdout.close()
+    assert typed.stderr.read() == b"" and typed.wait() == 0

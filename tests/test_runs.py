@@ -36,7 +36,7 @@ def test_a_run_leaves_its_whole_record(tiny: Command) -> None:
     assert run.name.startswith("resnet8_wrn_16_1-shapes-unix-s0-")
     assert {path.name for path in run.iterdir() if not path.name.startswith(".")} == {
         "config.yaml", "metrics.jsonl", "analysis.jsonl", "result.json", "checkpoint.pt", "student.safetensors",
-        "student.json",
+        "student.json", "looks.json",
     }  # fmt: skip
     assert OmegaConf.load(run / "config.yaml").sampler.k == 10
     assert results()["settings"] == OmegaConf.load(run / "config.yaml"), "a report needs no YAML"

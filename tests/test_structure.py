@@ -29,7 +29,7 @@ LAYERS = [
     {"cli"},
     {"sweeps"},
     {"cluster"},
-    {"train", "dashboard", "bench", "probes", "answers", "export", "predict", "measure", "catalogue"},
+    {"train", "dashboard", "bench", "probes", "answers", "export", "predict", "measure", "catalogue", "runs"},
 ]
 LEVEL = {name: level for level, names in enumerate(LAYERS) for name in names}
 

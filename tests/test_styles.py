@@ -54,6 +54,17 @@ def test_what_a_legend_names_looks_alike_in_all_figures(made: list[Section]) -> 
     assert {name: found for name, found in styles.items() if len(found) > 1} == {}
 
 
+def test_every_arm_is_named_beside_its_mark_or_below_the_plot(made: list[Section]) -> None:
+    figures = [figure for figure in figures_in(made) if figure.anchor.startswith(("compute-", "time-"))]
+    assert len(figures) > 5
+    for figure in figures:
+        texts = re.findall(r"<text.*?</text>", figure.chart)
+        written = {" ".join(re.findall(r"<tspan[^>]*>(.*?)</tspan>", text)) for text in texts}
+        points = re.findall(r'<g class="point[^>]*><title>(.*?)\n', figure.chart)
+        labels = {label.partition(": ")[2] or label for label in points}
+        assert labels <= written, f"{figure.anchor} lacks {labels - written}"
+
+
 def test_the_papers_methods_look_alike_in_every_report_and_as_in_the_dashboards() -> None:
     names = families.in_order()
     few, many = of_families([]), of_families([f"method {number}" for number in range(40)] + ["KD+label", "A method"])

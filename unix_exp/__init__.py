@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from unix_exp.run.perform import Outcome
     from unix_exp.types import Criterion, Facts, Record, Sampler
 
-__version__ = "0.1.0"
+__version__ = "1.0.0"
 __all__ = ["criterion", "fit", "load", "model", "sampler"]
 
 

@@ -69,6 +69,7 @@ class Range:
         high = "" if self.high is None else f"below {plain(self.high)}" if self.below else plain(self.high)
         if low and high:
             plainly = not self.above and not self.below
+            low = low if self.above or plainly else f"{low} or more"
             return f"{low} to {high}" if plainly else f"{low}, {high if self.below else f'up to {high}'}"
         if low:
             return low if self.above else f"{low} or more"

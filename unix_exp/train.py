@@ -16,9 +16,11 @@ from hydra.types import RunMode
 from omegaconf import DictConfig
 
 from unix_exp import __version__, config, stopping
+from unix_exp.cli.ending import unread
 from unix_exp.cli.errors import in_one_line
 from unix_exp.cli.flags import given
 from unix_exp.cli.help import help_text
+from unix_exp.cli.help_on import help_on
 from unix_exp.cli.outcomes import OF_A_SWEEP, VARIABLE, Outcomes, of_this_process_alone
 from unix_exp.cluster.launcher import offer
 from unix_exp.config import compose
@@ -28,6 +30,8 @@ from unix_exp.sweeps.grid import check_one_sweep
 from unix_exp.sweeps.size import check_size
 from unix_exp.types import Mistake
 from unix_exp.words import first_line
+
+SHOWING = {"--help", "-h", "--cfg", "-c", "--info", "-i"}  # flags that show something and do nothing
 
 
 @hydra.main(version_base="1.3", config_path=str(config.choices_folder()), config_name="config")
@@ -86,12 +90,14 @@ def command() -> None:
             words, config_dir = flags.overrides, Path(flags.config_dir) if flags.config_dir else None
             compose.prepare(words, config_dir)
             if {"--help", "-h"} & set(sys.argv[1:]):
-                print(help_text(words, config_dir))  # Hydra reads all hundred choices for its own, which takes seconds
+                # Hydra reads all hundred choices for its own, which takes seconds.
+                print(help_on(words, config_dir) or help_text(words, config_dir), flush=True)
                 return
             check_one_sweep(words)
             check_size(words, config_dir)
             offer()
             launch(words, config_dir)
+            sys.stdout.flush()
         Outcomes.raise_deferred()
         with stopping.deferred():
             code = conclude()
@@ -101,6 +107,13 @@ def command() -> None:
             conclude(interrupted=True)
             print(f"\n{str(stopped) or 'interrupted'}; the same command continues", file=sys.stderr)
         sys.exit(getattr(stopped, "code", stopping.INTERRUPTED))
+    except BrokenPipeError:
+        unread()
+        if not SHOWING & {word.partition("=")[0] for word in sys.argv[1:]}:
+            print("error: nobody reads what this command prints any more; the same command continues", file=sys.stderr)
+            conclude()
+            sys.exit(2)
+        return
     except Exception as error:
         message = in_one_line(error, words, config_dir)
         if message is None:

@@ -36,7 +36,8 @@ def first_line(error: BaseException) -> str:
 
 def as_line(text: str) -> str:
     """Text from anywhere as a line that does nothing to a terminal."""
-    return " ".join("".join(one if one.isprintable() else " " for one in text).split())
+    shown = text if text.isprintable() else "".join(one if one.isprintable() else " " for one in text)
+    return " ".join(shown.split())
 
 
 def listed(items: list[str], most: int = 6) -> str:

@@ -1,4 +1,4 @@
-"""python -m website.check SITE: every link of the built pages leads somewhere, and no page asks another host.
+"""python -m website.check SITE: every link of the built pages leads somewhere, and no page asks another host for files.
 
 Pages are read as a browser reads them, so this also finds what a generator does not look at: links in raw HTML, its own
 navigation, fonts and scripts. Links that a reader may follow to other hosts are left alone and are not fetched.

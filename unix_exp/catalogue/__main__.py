@@ -35,6 +35,8 @@ def main() -> None:
                        "between <!-- catalogue --> and <!-- end of catalogue -->")  # fmt: skip
     shape.add_argument("--prices", type=Path, metavar="FILE.yaml", help="write what a step costs of the methods whose "
                        "figures other papers print, for the report, which reads paper/field_prices.yaml")  # fmt: skip
+    shape.add_argument("--settings", type=Path, metavar="FILE.md", help="write every setting of every choice: what it "
+                       "may be, its default and meaning")  # fmt: skip
     parser.add_argument("--plugins", action="append", default=[], metavar="NAME_OR_FILE",
                         help="a module or file that registers further components; may be repeated")  # fmt: skip
     given = parser.parse_args()
@@ -43,7 +45,7 @@ def main() -> None:
 
 
 def run(given: argparse.Namespace) -> None:
-    from unix_exp.catalogue import page, prices  # here, so that --help answers at once
+    from unix_exp.catalogue import page, prices, settings  # here, so that --help answers at once
     from unix_exp.catalogue.methods import KINDS, Catalogue
     from unix_exp.config import compose, plugins
 
@@ -53,6 +55,10 @@ def run(given: argparse.Namespace) -> None:
     if given.prices is not None:
         prices.write(given.prices)
         print(f"{', '.join(prices.wanted())} -> {given.prices}")
+        return
+    if given.settings is not None:
+        settings.write(given.settings)
+        print(f"every setting -> {given.settings}")
         return
     compose.prepare(())
     with compose.hydra_ready():

@@ -11,6 +11,11 @@ from pathlib import Path
 INTERRUPTED = 130  # as shells say it of Ctrl-C
 
 
+def unread() -> None:
+    """The reader, such as head, has closed the pipe; the rest would be flushed into it at exit."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
 @contextmanager
 def ending(words: Sequence[str] = (), config_dir: Path | None = None, interrupted: str | None = None) -> Iterator[None]:
     """The body of a command; `words` are its overrides of the configuration, `interrupted` what is said of Ctrl-C."""
@@ -22,8 +27,7 @@ def ending(words: Sequence[str] = (), config_dir: Path | None = None, interrupte
             print(f"{str(stopped) or 'interrupted'}; {interrupted}", file=sys.stderr)
         sys.exit(getattr(stopped, "code", INTERRUPTED))
     except BrokenPipeError:
-        # The reader, such as head, has closed the pipe; the rest would be flushed into it at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        unread()
     except Exception as error:
         from unix_exp.cli.errors import in_one_line  # imports Hydra, which nobody waits for where all goes well
 

@@ -2,7 +2,8 @@
 
     settings_of("sampler", "unix")    settings_of("recipe")    settings_of("optimiser", "sgd")
 
---help and the documents show these; nothing is written twice.
+--help and the documents show these; nothing is written twice. Ranges are types of the components' own files, which
+import PyTorch, so asking for a component takes some seconds; recipes and what has no component are read without.
 """
 
 from __future__ import annotations

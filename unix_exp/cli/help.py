@@ -19,6 +19,9 @@ HEAD = """Train a small network from a big one, and count what it costs.
   python -m unix_exp.train pair=vgg13_vgg8 sampler.k=36,48 seed=0,1 -m
   python -m unix_exp.train sweep=demo"""
 
+CHOOSING = """Groups, chosen with group=name (--help sampler says more of one, --help sampler=unix and --help sampler.k
+explain settings):"""
+
 FOOT = """--cfg job shows the whole configuration of a command without running it, -m runs every combination of
 values given with commas, --config-dir adds a folder of your own choices. The same command again continues
 where it stopped. Code of your own: plugins=my.py (or a module's name) loads a file that registers samplers,
@@ -38,9 +41,7 @@ def help_text(words: Sequence[str] = (), config_dir: Path | None = None) -> str:
         for group, names in known.items()
     )
     settings = textwrap.indent(OmegaConf.to_yaml(composed(words, config_dir)), "  ")
-    return "\n".join(
-        [HEAD, "\nGroups, chosen with group=name:", *choices, "\nSettings, changed with key=value:", settings, FOOT]
-    )
+    return "\n".join([HEAD, f"\n{CHOOSING}", *choices, "\nSettings, changed with key=value:", settings, FOOT])
 
 
 def groups(folders: Sequence[Path] = ()) -> dict[str, list[str]]:
@@ -56,7 +57,9 @@ def groups(folders: Sequence[Path] = ()) -> dict[str, list[str]]:
 def composed(words: Iterable[str], config_dir: Path | None = None) -> DictConfig:
     """The configuration with a command's choices of groups, without its settings."""
     known = {*groups(), "hydra.searchpath"}
-    chosen = [word for word in words if word.partition("=")[0].partition("@")[0] in known and "," not in word]
+    chosen = [
+        word for word in words if word.partition("=")[0].partition("@")[0] in known and "=" in word and "," not in word
+    ]
     with compose.hydra_ready(config_dir):
         try:
             return hydra.compose("config", overrides=chosen)

@@ -142,9 +142,12 @@ class Outcomes:
 
         ended = self._last_lines()
         self.path.unlink()
-        done = [job["folder"] for job in ended if "folder" in job]
+        done: dict[str, str] = {}  # words by folder: two jobs may be one run
+        for job in ended:
+            if "folder" in job:
+                done.setdefault(job["folder"], job["words"])
         if done:
-            print("\n" + table([Path(folder) for folder in dict.fromkeys(done)]))
+            print("\n" + table([Path(folder) for folder in done], list(done.values())))
         others = [job for job in ended if not {"folder", "submitted", "left"} & job.keys()]
         for job in others:
             name = f"job {job['job'] + 1} ({job['words']})"

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -18,10 +17,11 @@ from hydra.core.global_hydra import GlobalHydra
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override
 from hydra.errors import HydraException
-from omegaconf import DictConfig, open_dict
+from omegaconf import DictConfig
 
 from unix_exp.config import plugins, unwritten
 from unix_exp.config.settings import choices_folder, register_resolvers
+from unix_exp.config.shared import Sharing, choices_and_values
 from unix_exp.types import Mistake
 
 
@@ -44,7 +44,6 @@ def folders(words: Iterable[str] = (), config_dir: Path | None = None) -> list[P
 def hydra_ready(config_dir: Path | None = None) -> Iterator[None]:
     """Compose configurations in here, with choices from --config-dir as in train."""
     register_resolvers()
-    _composed.cache_clear()  # the same words can mean something else now
     GlobalHydra.instance().clear()
     with initialize_config_dir(str(choices_folder()), version_base="1.3"):
         if config_dir is not None:
@@ -53,6 +52,9 @@ def hydra_ready(config_dir: Path | None = None) -> Iterator[None]:
             search_path.prepend("command-line", own, SearchPathQuery(provider="schema"))
             GlobalHydra.instance().clear()
             Hydra.create_main_hydra2("unix_exp", search_path)
+        ready = GlobalHydra.instance().hydra
+        assert ready is not None and isinstance(ready.config_loader, ConfigLoaderImpl)
+        ready.config_loader = Sharing(ready.config_loader)
         yield
 
 
@@ -93,38 +95,15 @@ def as_choices(words: list[str]) -> list[str]:
 
 
 def composed(job: tuple[str, ...]) -> DictConfig:
-    """A job's whole configuration; jobs that choose the same of each group share the work."""
-    choices, values = choices_and_values(job)
-    whole = _composed(choices).copy()
-    with open_dict(whole):
-        del whole["hydra"]
-    ConfigLoaderImpl._apply_overrides_to_config(parsed(values), whole)  # as Hydra does it, after all groups
-    return whole
-
-
-def choices_and_values(job: tuple[str, ...]) -> tuple[tuple[str, ...], list[str]]:
-    """A job's words: those that choose, and those that only set values in what is chosen."""
-    values = [word for word in job if is_value(word)]
-    if any(word.startswith(("+", "~")) for word in job):
-        values = [word for word in values if word.startswith("seed=")]  # what is added or left out may be among these
-    return tuple(word for word in job if word not in values), values
-
-
-def is_value(word: str) -> bool:
-    """Whether a word sets a value in what groups have chosen, and is no choice of a group itself."""
-    key = word.partition("=")[0]
-    return key == "seed" or ("." in key and "@" not in key and not key.startswith(("hydra.", "+", "~")))
+    """A job's whole configuration."""
+    return compose("config", overrides=list(job))
 
 
 def choices_of(words: Iterable[str]) -> Mapping[str, Any]:
     """What a command chose, by group."""
-    choices: Mapping[str, Any] = _composed(choices_and_values(tuple(words))[0]).hydra.runtime.choices
-    return choices
-
-
-@cache
-def _composed(job: tuple[str, ...]) -> DictConfig:
-    return compose("config", overrides=list(job), return_hydra_config=True)
+    choices, _ = choices_and_values(tuple(words))
+    chosen: Mapping[str, Any] = compose("config", list(choices), return_hydra_config=True).hydra.runtime.choices
+    return chosen
 
 
 class Invalid(NamedTuple):

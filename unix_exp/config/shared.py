@@ -1,37 +1,28 @@
-"""The jobs of a sweep that choose the same of each group share what Hydra makes of these choices, which takes long."""
+"""What chooses the same of each group shares what Hydra makes of these choices, which takes long."""
 
 from __future__ import annotations
 
-import copy
 import sys
 
 from hydra._internal.config_loader_impl import ConfigLoaderImpl, get_overrides_dirname
 from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.core.override_parser.types import Override
 from hydra.errors import ConfigCompositionException
 from hydra.types import RunMode
 from omegaconf import DictConfig
 from omegaconf.errors import OmegaConfBaseException
 
-from unix_exp.config.compose import choices_and_values
+from unix_exp.config.kept import Kept
 
-MOST = 64  # configurations kept; Hydra composes every job of a grid to check it, before it does the first
+PLAIN = ("seed", "method", "runs", "teachers", "hydra.mode")  # no group's, and many commands differ in them
 
 
 class Sharing(ConfigLoaderImpl):
-    """Composes a job as Hydra does; the values that it sets, such as its seed, in a copy of what is chosen."""
-
-    of_a_job = False
+    """Composes as Hydra does; the values that a command or job sets, such as its seed, in a copy of what is chosen."""
 
     def __init__(self, plain: ConfigLoaderImpl) -> None:
         super().__init__(plain.config_search_path)
-        self.known: dict[tuple[str | None, tuple[str, ...]], DictConfig] = {}
-
-    def load_sweep_config(self, master_config: DictConfig, sweep_overrides: list[str]) -> DictConfig:
-        self.of_a_job = True
-        try:
-            return super().load_sweep_config(master_config, sweep_overrides)
-        finally:
-            self.of_a_job = False
+        self.kept = Kept(plain.config_search_path)
 
     def load_configuration(
         self,
@@ -41,27 +32,41 @@ class Sharing(ConfigLoaderImpl):
         from_shell: bool = True,
         validate_sweep_overrides: bool = True,
     ) -> DictConfig:
-        if not self.of_a_job:
-            return super().load_configuration(config_name, overrides, run_mode, from_shell, validate_sweep_overrides)
-        choices, values = choices_and_values(tuple(overrides))
-        key = config_name, choices
-        if key not in self.known:
-            if len(self.known) >= MOST:
-                self.known.clear()
-            self.known[key] = super().load_configuration(config_name, list(choices), run_mode, from_shell)
         try:
-            return self.with_values(copy.deepcopy(self.known[key]), overrides, values)
+            parsed = OverridesParser.create().parse_overrides(overrides)
+            if validate_sweep_overrides:
+                self.validate_sweep_overrides_legal(parsed, run_mode, from_shell)
+            choices, values = choices_and_values(tuple(overrides))
+            whole = self.kept.find(config_name, choices, run_mode)
+            if whole is None:
+                whole = super().load_configuration(config_name, list(choices), run_mode, from_shell, False)
+                self.kept.keep(config_name, choices, run_mode, whole)
+            return self.with_values(whole, parsed, values)
         except OmegaConfBaseException as error:
             raise ConfigCompositionException().with_traceback(sys.exc_info()[2]) from error
 
-    def with_values(self, whole: DictConfig, overrides: list[str], values: list[str]) -> DictConfig:
-        parsed = OverridesParser.create().parse_overrides(overrides)
-        self.validate_sweep_overrides_legal(parsed, RunMode.RUN, from_shell=True)
-        self._apply_overrides_to_config([one for one in parsed if one.input_line in values], whole)
+    def with_values(self, whole: DictConfig, parsed: list[Override], values: list[str]) -> DictConfig:
+        given = [one for one in parsed if one.input_line in values and not one.is_sweep_override()]
+        self._apply_overrides_to_config(given, whole)  # as Hydra does it, after all groups
         tasks = [one for one in parsed if not one.is_hydra_override()]
         whole.hydra.overrides.task = [one.input_line for one in tasks]
+        whole.hydra.overrides.hydra = [one.input_line for one in parsed if one.is_hydra_override()]
         named = whole.hydra.job.config.override_dirname
         whole.hydra.job.override_dirname = get_overrides_dirname(
             tasks, list(named.exclude_keys), named.item_sep, named.kv_sep
         )
         return whole
+
+
+def choices_and_values(words: tuple[str, ...]) -> tuple[tuple[str, ...], list[str]]:
+    """The words that choose, and those that only set values in what is chosen."""
+    values = [word for word in words if is_value(word)]
+    if any(word.startswith(("+", "~")) for word in words):
+        values = [word for word in values if word.partition("=")[0] in PLAIN]  # what is added may be among the others
+    return tuple(word for word in words if word not in values), values
+
+
+def is_value(word: str) -> bool:
+    """Whether a word sets a value in what groups have chosen, and is no choice of a group itself."""
+    key = word.partition("=")[0]
+    return key in PLAIN or ("." in key and "@" not in key and not key.startswith(("hydra.", "+", "~")))

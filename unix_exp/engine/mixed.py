@@ -64,5 +64,6 @@ def spread(mixed: Mixed, most: int) -> Mixed | None:
     rising = mixed.shares[:, 1].argsort(stable=True)
     if not len(rising):
         return None
-    chosen = rising[torch.linspace(0, len(rising) - 1, min(most, len(rising))).round().long()]
+    evenly = torch.linspace(0, len(rising) - 1, min(most, len(rising)), device=rising.device)
+    chosen = rising[evenly.round().long()]
     return Mixed(*(one[chosen].cpu() for one in mixed))

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from unix_exp.plots.markup import Markup, join, tag
-from unix_exp.plots.svg import LINE, SIZE, WIDTH, Box, Scale, drawing, inside, numbers, text_at, ticks, width, wrapped
+from unix_exp.plots.svg import LINE, SIZE, WIDTH, Box, Scale, drawing, inside, text_at, width, wrapped
 
 GAP, BETWEEN = 6.0, 16.0  # from a sample to its name, and from one entry to the next
 
@@ -28,15 +28,17 @@ class Frame(NamedTuple):
 def frame(
     x_range: tuple[float, float], y_range: tuple[float, float], x_title: str, y_title: str,
     height: float = 230.0, whole_x: bool = False, whole_y: bool = False, grid: bool = True,
+    log_x: bool = False, log_y: bool = False,
 ) -> Frame:  # fmt: skip
     """Axes with titles; that of the y axis is above it, where it is read level and takes no width."""
     heading = wrapped(y_title, WIDTH - 4)
     top = len(heading) * LINE + 8
     bottom = top + height
-    y_ticks = ticks(*y_range, most=int(height // 36), whole=whole_y)
-    y_labels = numbers(y_ticks)
+    y = Scale(*y_range, bottom, top, log_y)
+    y_ticks = y.ticks(int(height // 36), whole_y)
+    y_labels = y.numbers(y_ticks)
     left = max(map(width, y_labels), default=0.0) + 10
-    x, y = Scale(*x_range, left, WIDTH - 12), Scale(*y_range, bottom, top)
+    x = Scale(*x_range, left, WIDTH - 12, log_x)
     x_ticks, x_labels, middles = x_axis(x, whole_x)
     footing = wrapped(x_title, WIDTH - left)
     lines = [f"M{x.start:.1f} {y(tick):.1f}H{x.end:.1f}" for tick in y_ticks] * grid
@@ -61,8 +63,8 @@ def frame(
 def x_axis(x: Scale, whole: bool) -> tuple[list[float], list[str], list[float]]:
     """As many ticks as there is room for, their labels, and the middles of the labels, which stay inside the chart."""
     for most in range(9, 0, -1):
-        values = ticks(x.low, x.high, most, whole)
-        labels = numbers(values)
+        values = x.ticks(most, whole)
+        labels = x.numbers(values)
         halves = [width(label) / 2 for label in labels]
         middles = [inside(x(value), label) for value, label in zip(values, labels, strict=True)]
         ends = [middle + half for middle, half in zip(middles, halves, strict=True)]
@@ -112,7 +114,12 @@ def legend(entries: Sequence[Entry], left: float, top: float, room: float) -> tu
     return join(drawn), y - top + 2
 
 
-def finished(plot: Frame, drawn: list[Markup], entries: list[Entry], title: str, description: str) -> Markup:
-    """The whole chart: what is drawn, with its legend below."""
+def finished(
+    plot: Frame, drawn: list[Markup], entries: list[Entry], title: str, description: str, note: str = ""
+) -> Markup:
+    """The whole chart: what is drawn, with its legend below and a note on what it does not show."""
     below, height = legend(entries, plot.x.start, plot.below, WIDTH - plot.x.start)
-    return drawing([*drawn, below], plot.below + height, title, description)
+    bottom = plot.below + height
+    lines = wrapped(note, WIDTH - plot.x.start) if note else []
+    noted = [text_at(plot.x.start, bottom + SIZE, lines, kind="quiet")] if lines else []
+    return drawing([*drawn, below, *noted], bottom + LINE * len(lines) + 2 * bool(lines), title, description)

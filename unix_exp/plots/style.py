@@ -59,8 +59,8 @@ def chart_colours(theme: Theme) -> str:
     return (
         f".chart{{color:{theme['ink']};background:{theme['ground']}}}"
         f".chart text{{fill:{theme['ink']}}}.chart .quiet{{fill:{theme['muted']}}}"
-        f".chart .grid{{stroke:{theme['faint']}}}.chart .frame{{stroke:{theme['muted']}}}"
-        f".chart .front,.chart .rule{{color:{theme['muted']}}}"
+        f".chart .grid{{stroke:{theme['faint']}}}.chart .frame,.chart .leader{{stroke:{theme['muted']}}}"
+        f".chart .front,.chart .rule,.chart .grey{{color:{theme['muted']}}}"
         f".chart .halo{{stroke:{theme['ground']}}}.chart .open{{fill:{theme['ground']}}}" + series
     )
 
@@ -75,7 +75,9 @@ CHART = (
     ".chart .grid,.chart .frame{fill:none;stroke-width:1}"
     ".chart .line,.chart .front,.chart .rule,.chart .whisker{fill:none;stroke:currentColor;stroke-linejoin:round}"
     ".chart .line{stroke-width:1.8;stroke-linecap:butt}.chart .front{stroke-width:1.2}"
+    ".chart .grey .line{stroke-width:1;stroke-opacity:.45}"
     ".chart .rule{stroke-width:1;stroke-dasharray:2 3}"
+    ".chart .leader{fill:none;stroke-width:.8}"
     ".chart .whisker{stroke-width:1.1}.chart .band{fill:currentColor;fill-opacity:.16;stroke:none}"
     ".chart .mark{fill:currentColor;stroke:currentColor;stroke-width:1.4;stroke-linejoin:round}"
     ".chart .many .mark{fill-opacity:.35;stroke-width:1.1}"
@@ -99,14 +101,28 @@ PAGE = (
 *{box-sizing:border-box}
 html{-webkit-text-size-adjust:100%;text-size-adjust:100%}
 body{margin:0;background:var(--ground);color:var(--ink);font:15px/1.5 var(--font);overflow-wrap:anywhere}
-main{max-width:1360px;margin:0 auto;padding:28px 20px 64px}
-@media(max-width:600px){main{padding:16px 12px 40px}}
-h1{font-size:1.7em;line-height:1.2;margin:0 0 .4em;letter-spacing:-.01em}
+main{max-width:1360px;margin:0 auto;padding:20px 20px 64px}
+@media(max-width:600px){main{padding:10px 12px 40px}}
+h1{font-size:1.35em;line-height:1.2;margin:0;letter-spacing:-.01em}
+header{display:flex;flex-wrap:wrap;gap:.1em 1.2em;align-items:baseline}
+header p{margin:0;color:var(--muted);font-size:.87em;max-width:none}
 h2{font-size:1.2em;line-height:1.3;margin:0 0 .7em;padding-top:.7em;border-top:1px solid var(--faint)}
 p{max-width:46em;margin:0 0 .7em}
 a{color:var(--link);text-decoration:none}a:hover,a:focus{text-decoration:underline}
-nav ul{list-style:none;margin:.9em 0 0;padding:0;display:flex;flex-wrap:wrap;gap:.15em 1.3em}
+nav{font-size:.87em}
+nav details[open]{flex-basis:100%}
+summary{cursor:pointer;color:var(--link)}
+nav ul{list-style:none;margin:.5em 0 0;padding:0;display:flex;flex-wrap:wrap;gap:.15em 1.3em}
 section{margin-top:1.9em;scroll-margin-top:8px}
+.opens{margin-top:.7em}
+.opens>.text:first-of-type{font-size:1.07em}
+.opens>figure.lone{display:block;max-width:560px}
+@media(min-width:1100px){.opens{display:grid;grid-template-columns:minmax(0,1fr) 470px;gap:0 36px;align-items:start;
+grid-template-rows:auto auto auto 1fr}
+.opens>*{grid-column:1}.opens>h2{grid-column:1/-1}.opens>figure.lone{grid-column:2;grid-row:2/span 3}}
+small{font-size:.86em;color:var(--muted);font-weight:400;white-space:nowrap}
+@media(max-width:600px){td small,th small{display:block}.opens th,.opens td{padding:3px 5px}
+.opens tr>:first-child{padding-left:0}}
 figure{margin:0 0 1.5em;min-width:0}
 figcaption{color:var(--muted);font-size:.87em;line-height:1.4;max-width:56em;margin-top:.45em}
 .figures{display:grid;grid-template-columns:repeat(auto-fill,minmax(min(100%,370px),1fr));

@@ -15,19 +15,31 @@ Value = float | None
 WIDTH = 420.0  # units of every chart: about the pixels of a phone, so that text keeps its size there
 SIZE = 11.5  # of all text; the same as in style.CHART
 LINE = 15.0  # from one line of text to the next
+DECADES = 20.0  # from the least to the most of an axis that needs logarithms
 SUPERSCRIPT = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 
 
 class Scale(NamedTuple):
-    """From numbers in [low, high] to positions in [start, end]."""
+    """From numbers in [low, high] to positions in [start, end]; by their logarithms where `log`."""
 
     low: float
     high: float
     start: float
     end: float
+    log: bool = False
 
     def __call__(self, value: float) -> float:
-        return self.start + (value - self.low) / (self.high - self.low) * (self.end - self.start)
+        low, high = self.low, self.high
+        if self.log:
+            low, high, value = math.log10(low), math.log10(high), math.log10(max(value, low))
+        return self.start + (value - low) / (high - low) * (self.end - self.start)
+
+    def ticks(self, most: int, whole: bool = False) -> list[float]:
+        return log_ticks(self.low, self.high, most) if self.log else ticks(self.low, self.high, most, whole)
+
+    def numbers(self, values: Sequence[float]) -> list[str]:
+        """Ticks as text: over decades each with the decimals that it needs itself."""
+        return [number(value) for value in values] if self.log else numbers(values)
 
 
 class Box(NamedTuple):
@@ -60,6 +72,29 @@ def span(values: Iterable[float | None], pad: float = 0.05) -> tuple[float, floa
         pad, high, low = 0.0, high + (abs(high) * 0.05 or 1), low - (abs(low) * 0.05 or 1)
     margin = (high - low) * pad
     return low - margin, high + margin
+
+
+def log_span(values: Iterable[float | None], pad: float = 0.05) -> tuple[float, float]:
+    """The range to show on a logarithmic axis, of the values above zero."""
+    low, high = span([math.log10(value) for value in finite(values) if value > 0], pad)
+    return 10.0**low, 10.0**high
+
+
+def decades(values: Iterable[float | None]) -> bool:
+    """Whether values above zero lie so far apart that a level axis would put most of them into one corner."""
+    known = finite(values)
+    return bool(known) and min(known) > 0 and max(known) >= DECADES * min(known)
+
+
+def log_ticks(low: float, high: float, most: int) -> list[float]:
+    """At most `most` of 1, 2 and 5 times the powers of ten in [low, high]; of many powers every second, third ..."""
+    powers = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
+    for factors, every in [((1, 2, 5), 1), ((1, 3), 1), *(((1,), every) for every in range(1, len(powers) + 1))]:
+        found = [factor * 10.0**power for power in powers if power % every == 0 for factor in factors]
+        inside = [value for value in found if low * (1 - 1e-9) <= value <= high * (1 + 1e-9)]
+        if len(inside) <= most:
+            return inside
+    return inside[:most]
 
 
 def ticks(low: float, high: float, most: int, whole: bool = False) -> list[float]:

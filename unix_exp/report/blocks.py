@@ -1,6 +1,6 @@
 """The blocks that a report is made of, apart from any format: page.py and markdown.py write them.
 
-    Section(title, anchor, blocks)
+    Section(title, anchor, blocks, opens=False)    opens: notes on the report come after it
     Text(text)                     paragraphs, an empty line between two
     Table(caption, head, rows, anchor="", texts=1, notes=())
         head: names, or Column(title, group="", hint=""), neighbours of one group sharing a heading above them
@@ -133,6 +133,7 @@ class Section:
     title: str
     anchor: str
     blocks: Sequence[Block]
+    opens: bool = False  # the document: notes come after it
 
 
 def cells_of(row: Sequence[str | Cell] | Entry) -> list[Cell]:
@@ -168,7 +169,7 @@ def slug(text: str) -> str:
     return re.sub(r"[^a-z0-9]+", "-", text.lower())[:100].strip("-") or "unnamed"
 
 
-FIGURES = re.compile(r"[+-]?\d([\d.,±%()+ -]|to|pp|e[+-]?\d)*")  # such as -0.31 to +1.20
+FIGURES = re.compile(r"[+-]?\d([\d.,±%()+ \N{MINUS SIGN}-]|to|pp|seed|no spread|e[+-]?\d)*")  # such as -0.31 to +1.20
 
 
 def inert(text: str) -> str:

@@ -82,7 +82,7 @@ def drawn_and_accuracy(group: Group, members: Sequence[Member]) -> Figure:
             "images drawn of the class, whole training",
             "class accuracy, top-1 %",
             title=title,
-            styles=looks_of(members),
+            styles=styles_of(members),
         ),
         f"{title}: each mark is a class.",
         slug(f"drawn {group.dataset} {group.pair}"),
@@ -101,7 +101,7 @@ def sorted_accuracies(group: Group, members: Sequence[Member], leader: Member) -
     axis = f"class, from the easiest to the hardest for {leader[0].label}"
     groups = f"mean accuracies of groups of {together} classes" if together > 1 else "the accuracy of each class"
     return Figure(
-        lines(curves, axis, "class accuracy, top-1 %", title=title, styles=looks_of(members)),
+        lines(curves, axis, "class accuracy, top-1 %", title=title, styles=styles_of(members)),
         f"{title}: {groups}, in the order of {leader[0].label}'s accuracies.",
         slug(f"classes {group.dataset} {group.pair}"),
     )
@@ -116,7 +116,7 @@ def by_groups(values: Sequence[float], together: int) -> tuple[list[float], list
     return middles, [statistics.fmean(part) if part else None for part in known]
 
 
-def looks_of(members: Sequence[Member]) -> dict[str, Style]:
+def styles_of(members: Sequence[Member]) -> dict[str, Style]:
     return {arm.label: arm.look for arm, _, _ in members}
 
 

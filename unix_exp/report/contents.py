@@ -13,6 +13,7 @@ from unix_exp.report import (
     ablations,
     adaptive,
     against,
+    answer,
     answers,
     cheaper,
     classes,
@@ -39,19 +40,23 @@ MOST_GROUPS = 3  # whose selection is drawn, the paper's pairs first: a thousand
 
 
 def lead(runs: Sequence[Run], skipped: Sequence[Skipped]) -> str:
-    hardware = Counter(run.result["hardware"] for run in runs)
-    versions = [run.result["versions"] for run in runs if "versions" in run.result]
-    torch = sorted({str(one.get("torch", "unknown")) for one in versions})
-    machines = ", ".join(f"{name} ({count})" for name, count in sorted(hardware.items()))
+    """How many runs it is of, and what to know before any of it is believed."""
     folders = "1 folder was" if len(skipped) == 1 else f"{len(skipped)} folders were"
     warning = f" {folders} skipped; the last section says why." if skipped else ""
     count = "1 finished run" if len(runs) == 1 else f"{len(runs)} finished runs"
+    return f"{count}.{warning}"
+
+
+def how_it_was_made(runs: Sequence[Run]) -> str:
+    hardware = Counter(map(origins.machine_of, runs))
+    versions = [run.result["versions"] for run in runs if "versions" in run.result]
+    torch = sorted({str(one.get("torch", "unknown")) for one in versions})
+    machines = ", ".join(f"{name} ({count})" for name, count in sorted(hardware.items()))
     chosen = ", or of the one that is best on validation images where there are any"
     which = "last epoch" + chosen * any(run.chose_on_validation for run in runs)
     return (
-        f"{count}. Accuracies are of the {which}, mean ± standard deviation over seeds and in brackets their "
-        f"number. Compute is counted, operation by operation. Hardware: {machines}. "
-        f"PyTorch {', '.join(torch)}.{warning}"
+        f"Accuracies are of the {which}, mean ± standard deviation over seeds and in brackets their number. Compute is "
+        f"counted, operation by operation. Hardware: {machines}. PyTorch {', '.join(torch)}."
     )
 
 
@@ -66,9 +71,12 @@ def grouped(runs: Sequence[Run]) -> list[Group]:
 
 def sections(runs: Sequence[Run], found: Sequence[Group]) -> list[Section]:
     """`found` are the groups of these runs."""
-    students = students_of(runs)
-    costs = [figure for one in found for figure in tradeoff.figures(one)]
-    made = [drawn("Accuracy against compute and time", "compute", costs)]
+    students, made = students_of(runs), []
+    if (opening := answer.section(found)) is not None:
+        made.append(opening)
+    told = {block.anchor for section in made for block in section.blocks if isinstance(block, Figure)}
+    costs = [figure for one in found for figure in tradeoff.figures(one) if figure.anchor not in told]
+    made.append(drawn("Accuracy against compute and time", "compute", costs))
     made += answers.sections(found)
     made += cheaper.sections(found)
     made += paper_sections(students)
@@ -150,7 +158,7 @@ def every_arm(group: Group) -> list[Block]:
 
 
 def origins_of(runs: Sequence[Run], found: Sequence[Group]) -> list[Block]:
-    return [origins.origins(runs), *filter(None, map(origins.commands, found))]
+    return [Text(how_it_was_made(runs)), origins.origins(runs), *filter(None, map(origins.commands, found))]
 
 
 def drawn(title: str, anchor: str, found: Sequence[Figure]) -> Section:

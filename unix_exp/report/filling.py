@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 
-from unix_exp.report.blocks import Block, Figures, Section, Table
+from unix_exp.report.blocks import Block, Figure, Figures, Section, Table
 from unix_exp.report.markdown import markdown_of
 from unix_exp.types import Mistake
 from unix_exp.words import nearest
@@ -39,7 +39,7 @@ def filled(page: str, sections: Sequence[Section], figures: str, where: str) -> 
 
 def anchored(sections: Sequence[Section]) -> Iterator[tuple[str, Block]]:
     for block in (block for section in sections for block in section.blocks):
-        if isinstance(block, Table):
+        if isinstance(block, (Table, Figure)):
             yield block.anchor, block
         elif isinstance(block, Figures):
             for figure in block.figures:

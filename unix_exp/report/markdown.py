@@ -23,14 +23,20 @@ from unix_exp.report.blocks import (
 
 
 def markdown(title: str, lead: str, sections: Sequence[Section], notes: str = "", figures: str = "figures") -> str:
-    """`notes`, which is Markdown already, comes before the sections."""
+    """`notes`, which is Markdown already, comes after the section that opens the document, before all others."""
     check_anchors(sections)
-    parts = [f"# {plain(title)}", *map(plain, Text(lead).paragraphs), *filter(None, [notes.strip("\n")])]
-    for section in sections:
-        parts.append(f"## {plain(section.title)}")
-        for block in section.blocks:
-            parts += markdown_of(block, figures)
+    opening = [section for section in sections if section.opens]
+    rest = [section for section in sections if not section.opens]
+    parts = [f"# {plain(title)}", *map(plain, Text(lead).paragraphs), *written(opening, figures)]
+    parts += [*filter(None, [notes.strip("\n")]), *written(rest, figures)]
     return "\n\n".join(parts) + "\n"
+
+
+def written(sections: Sequence[Section], figures: str) -> Iterator[str]:
+    for section in sections:
+        yield f"## {plain(section.title)}"
+        for block in section.blocks:
+            yield from markdown_of(block, figures)
 
 
 def plain(text: str) -> str:

@@ -43,11 +43,16 @@ def origins(runs: Sequence[Run]) -> Table:
     )
 
 
+def machine_of(run: Run) -> str:
+    """Its hardware; older records say "1 threads"."""
+    return re.sub(r"\b1 threads\b", "1 thread", run.result["hardware"])
+
+
 def origin_of(run: Run) -> Origin:
     versions = run.result.get("versions", {})
     commit = run.result.get("commit") or "unknown"
     short = commit[:12] + ("-dirty" if commit.endswith("-dirty") else "")
-    return Origin(run.result["hardware"], str(versions.get("python", "")), str(versions.get("torch", "")), short)
+    return Origin(machine_of(run), str(versions.get("python", "")), str(versions.get("torch", "")), short)
 
 
 def commands(group: Group) -> Code | None:

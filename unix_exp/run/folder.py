@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -22,7 +22,11 @@ from unix_exp.run.foreign import json_of, parsed, text_of
 from unix_exp.run.record import check_finished
 from unix_exp.run.seal import checked, verify
 from unix_exp.types import Mistake
+from unix_exp.words import as_line
 
+COMMAND = "# "  # before the command in the first line of config.yaml
+BEFORE_ANYTHING = {".lock", "config.yaml"}  # all that a run's folder holds when its first epoch begins
+TRIES = 10  # to lock a folder that others, who need it too, begin and leave again
 LONGEST_NAME = 200  # bytes; file systems take 255, and temporary files have longer names
 
 
@@ -32,6 +36,7 @@ class RunFolder:
     def __init__(self, path: Path, identity: str | None = None) -> None:
         self.path = path
         self.identity = identity  # of the run that belongs here, where it is known
+        self.begun = False  # whether its training has begun in this process
         self._lock: tuple[int, int] | None = None  # the file that this process holds
         self.config = path / "config.yaml"
         self.metrics = path / "metrics.jsonl"
@@ -100,8 +105,10 @@ class RunFolder:
             return None
         return lines[-1] if lines else "no cause was recorded"  # the last line of a traceback is the error
 
-    def write_config(self, settings: dict[str, Any]) -> None:
-        text = OmegaConf.to_yaml(OmegaConf.create(settings))
+    def write_config(self, settings: dict[str, Any], command: str | None = None) -> None:
+        """The settings, after the command that began or continued the run, where one was typed."""
+        head = f"{COMMAND}{as_line(command)}\n" if command else ""
+        text = head + OmegaConf.to_yaml(OmegaConf.create(settings))
         write_whole(self.config, lambda part: part.write_text(text))
 
     def write_description(self, values: dict[str, Any]) -> None:
@@ -123,19 +130,9 @@ class RunFolder:
     @contextmanager
     def alone(self, wait: Callable[[], None] | None = None) -> Iterator[None]:
         """Lock the folder; where another process holds it, call `wait` and wait for it; without `wait`, raise."""
+        made = [one for one in (self.path, *self.path.parents) if not one.exists()]
         try:
-            self.path.mkdir(parents=True, exist_ok=True)
-            lock = FileLock(self.path / ".lock")  # the system releases it when the process ends, however it ends
-            try:
-                lock.acquire(blocking=False)
-            except Timeout:
-                if wait is None:
-                    raise Mistake(
-                        f"another process is at work in {self.path}; let it end or choose other settings"
-                    ) from None
-                wait()
-                lock.acquire()
-            self._lock = self._lock_file()
+            lock = self._locked(wait)
             for folder in (self.path, self.pictures):
                 remove_leftovers(folder)
         except OSError as error:
@@ -145,7 +142,40 @@ class RunFolder:
         try:
             yield
         finally:
+            self._leave_nothing_empty(made)
             lock.release()
+
+    def _locked(self, wait: Callable[[], None] | None) -> FileLock:
+        """The lock, which the system releases when the process ends, however it ends."""
+        for _ in range(TRIES):
+            self.path.mkdir(parents=True, exist_ok=True)
+            lock = FileLock(self.path / ".lock")
+            with suppress(FileNotFoundError):  # the process that held it has left nothing behind
+                try:
+                    lock.acquire(blocking=False)
+                except Timeout:
+                    if wait is None:
+                        raise Mistake(
+                            f"another process is at work in {self.path}; let it end or choose other settings"
+                        ) from None
+                    wait()
+                    lock.acquire()
+                self._lock = self._lock_file()
+                if self._lock is not None:
+                    return lock
+                lock.release()
+        raise OSError("its lock file is removed again and again")
+
+    def _leave_nothing_empty(self, made: Sequence[Path]) -> None:
+        """Remove what a start has made that came to nothing: no epoch, no checkpoint, no cause that has to be kept."""
+        if self._lock_file() != self._lock:
+            return  # another process may have the folder by now
+        with suppress(OSError):
+            if {*os.listdir(self.path)} <= BEFORE_ANYTHING:
+                for name in BEFORE_ANYTHING:
+                    (self.path / name).unlink(missing_ok=True)
+                for folder in dict.fromkeys((self.path, *made)):
+                    folder.rmdir()  # the outer ones only if nothing else has come there
 
 
 INDEXED: dict[Path, tuple[int, dict[str, list[str]]]] = {}  # by folder, when it was changed and what it holds

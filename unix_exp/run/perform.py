@@ -14,7 +14,7 @@ from unix_exp import config, stopping
 from unix_exp.engine.loop import Training, train
 from unix_exp.engine.validation import judged_on, tested
 from unix_exp.engine.world import World, join
-from unix_exp.run import remarks
+from unix_exp.run import provenance, remarks
 from unix_exp.run.answers.ready import recorded, views_of
 from unix_exp.run.charged import charged
 from unix_exp.run.checkpoint import content_hash, save_state, save_tensors, save_weights
@@ -95,7 +95,8 @@ def alone(
                 return (yield from carry_out(plan, console, command, world))
         except Exception as error:
             mishap = in_words(error, folder.path)
-            if world.leads:
+            refused = isinstance(error, Mistake) or mishap is not None
+            if world.leads and (folder.begun or not refused):  # what was refused before is said, and leaves no folder
                 folder.fail(f"{mishap or error}\n" if mishap or isinstance(error, Mistake) else traceback.format_exc())
             if mishap is not None and not isinstance(error, Mistake):
                 raise mishap from None
@@ -122,7 +123,7 @@ def carry_out(plan: Plan, console: Console, command: str | None, world: World) -
     train_missing(located, console.say, world)
     plan = charged(plan)
     if world.leads:
-        folder.write_config(settings)
+        folder.write_config(settings, command or provenance.command())
     world.in_turn(lambda: located.data.load(located.runtime.place(), console.watch))
     ready = world.in_turn(lambda: make_ready(plan, console))
     views = world.in_turn(lambda: views_of(plan, ready, console))
@@ -131,6 +132,7 @@ def carry_out(plan: Plan, console: Console, command: str | None, world: World) -
     run = begin_or_continue(plan, ready, console.say, views, history, world)
     console.epochs = run.epochs
     introduce(plan, ready, run, console.say)
+    folder.begun = True
     if not world.leads:
         with stopping.deferred(located.runtime.grace_seconds):
             yield from train(run)  # the first process keeps the records
@@ -264,7 +266,7 @@ def introduce(plan: Plan, ready: Ready, run: Training, say: Callable[[str], None
     say(seen + (f"; {most}{share:.2f} % of conventional KD" if share is not None else ""))
     if ledger.unpriced:
         say(f"not in this cost, because these operations have no price: {', '.join(ledger.unpriced)}")
-    for remark in (*located.runtime.remarks(), *remarks.of_run(located)):
+    for remark in (*remarks.of_cost(ledger), *located.runtime.remarks(), *remarks.of_run(located)):
         say(remark)
     if run.part is not None:
         say(f"continuing in epoch {run.progress.epoch + 1} after {run.part.steps} of its steps")

@@ -1,4 +1,4 @@
-"""What is worth saying of a recipe: settings that change nothing, a schedule for fresh weights where they are not."""
+"""What is worth saying of a run as it begins: settings that change nothing, a schedule for other weights, its cost."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import Any
 
 from unix_exp import config
 from unix_exp.config import Settings, optimiser
+from unix_exp.cost.ledger import Ledger
 from unix_exp.run.foreign import yaml_of
 from unix_exp.run.networks import STUDENT, Network, setting_of
 from unix_exp.run.plan import Located
@@ -36,6 +37,28 @@ def of_run(located: Located) -> Iterator[str]:
             "recipe.freeze_batch_norm keeps the statistics of fresh weights, which are of no images; it is meant for "
             f"{STUDENT}.pretrained=true and {STUDENT}.checkpoint=PATH"
         )
+
+
+EXTRAS = {  # what plain distillation has not, by its part of the ledger
+    "cost/scout_gflops": "looks of the student before training",
+    "cost/other_gflops": "heads, losses and further networks",
+    "cost/beforehand_gflops": "networks trained beforehand for this method",
+    "cost/answers_gflops": "stored answers",
+}
+
+
+def of_cost(ledger: Ledger) -> Iterator[str]:
+    """That a method is dearer than plain distillation, by at least half a per cent, and which parts of it are extra."""
+    share = ledger.planned_percent()
+    if share is None or round(share) <= 100:
+        return
+    parts = ledger.parts(ledger.planned(), ledger.epochs)
+    per_cent = {said: share * parts.get(part, 0.0) / parts["cost/total_gflops"] for part, said in EXTRAS.items()}
+    extra = [f"{said} {spent:.0f} %" for said, spent in per_cent.items() if round(spent) > 0]
+    yield (
+        f"this method's counted compute is {'up to ' * ledger.at_most}{share:.0f} % of conventional KD, which would be "
+        "cheaper" + (f"; of it {', '.join(extra)}" if extra else "")
+    )
 
 
 def alone(default: Any) -> Any:

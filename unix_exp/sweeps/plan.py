@@ -8,8 +8,6 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from filelock import FileLock, Timeout
-
 from unix_exp.config import Settings
 from unix_exp.config.compose import composed, expanded
 from unix_exp.cost.ledger import Ledger
@@ -17,6 +15,7 @@ from unix_exp.run import components
 from unix_exp.run.extending import check_planned
 from unix_exp.run.folder import RunFolder, epoch_of
 from unix_exp.run.foreign import json_of, text_of
+from unix_exp.run.held import held
 from unix_exp.run.plan import Located, averages, locate
 from unix_exp.run.sources import FromStore
 from unix_exp.run.trial import tried
@@ -105,14 +104,8 @@ def state_of(folder: RunFolder) -> tuple[str, str]:
         return DONE, ""
     if not folder.path.is_dir():
         return MISSING, ""
-    lock = FileLock(folder.path / ".lock")
-    try:
-        with lock.acquire(blocking=False):
-            pass
-    except Timeout:
+    if held(folder.path):
         return RUNNING, ""
-    except OSError:
-        pass  # another user's folder can be read but not locked
     if (failure := folder.failure()) is not None:
         return FAILED, failure
     return (BEGUN, "") if epochs_of(folder) else (MISSING, "")
