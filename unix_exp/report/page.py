@@ -54,17 +54,10 @@ def page(title: str, lead: str, sections: Sequence[Section], links: Links | None
     return whole(title, header, sections, links or Links(), OF_REPORTS)
 
 
-<<<<<<< HEAD
-def contents(sections: Sequence[Section]) -> Markup:
-    listed = [tag("li", tag("a", section.title, href=f"#{section.anchor}")) for section in sections]
-    folded = tag("details", tag("summary", "Contents"), tag("ul", *listed))
-    return tag("nav", folded, aria_label="Contents") if listed else Markup()
-=======
 def contents(sections: Sequence[Section], folded: bool = False) -> Markup:
     links = tag("ul", *(tag("li", tag("a", section.title, href=f"#{section.anchor}")) for section in sections))
     shown = tag("details", tag("summary", "Contents"), links) if folded else links
     return tag("nav", shown, aria_label="Contents") if sections else Markup()
->>>>>>> h-desk
 
 
 def whole(title: str, header: Markup, sections: Sequence[Section], links: Links, parts: tuple[str, ...]) -> str:
@@ -83,12 +76,7 @@ def whole(title: str, header: Markup, sections: Sequence[Section], links: Links,
 
 
 def section_of(section: Section, links: Links) -> Markup:
-<<<<<<< HEAD
-    kind = "opens" if section.opens else None
-    blocks = (drawn(one, links) for one in section.blocks)
-=======
     kind, blocks = "opens" if section.opens else None, (drawn(one, links) for one in section.blocks)
->>>>>>> h-desk
     return tag("section", tag("h2", section.title), *blocks, id=section.anchor, class_=kind)
 
 
