@@ -95,7 +95,6 @@ criterion=[kd, at]     | without spaces and in quotes it is one word: 'criterion
 epochs 3               | 'epochs' has no value; did you mean 'recipe.epochs=3'?
 unix                   | 'unix' has no value; did you mean 'experiment=unix' or 'sampler=unix'?
 sampler                | 'sampler' chooses nothing; write sampler=NAME (--help sampler lists them)
-optimizer=adamw        | there is no setting 'optimizer'; did you mean 'recipe.optimiser=adamw'?
 """
 
 
@@ -201,7 +200,6 @@ predict photos net.onnx          | the network comes first: python -m unix_exp.p
 predict net.onxn a.png           | net.onxn does not exist; did you mean net.onnx?
 predict net.onnx                 | image is missing; python -m unix_exp.predict --help lists what there is
 catalogue --pair nonsense        | pair 'nonsense' does not exist; choose one of resnet110_resnet32
-catalogue --pair VGG13-VGG8 kdd  | pair 'VGG13-VGG8' does not exist; did you mean 'vgg13_vgg8'?
 cost --of resnet9000             | no model 'resnet9000' is registered; did you mean
 cost --off resnet20              | there is no flag '--off'; did you mean '--of'?
 bench epochs=3                   | there is no setting 'epochs'; did you mean 'recipe.epochs=3'?
