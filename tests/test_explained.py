@@ -93,7 +93,15 @@ def test_a_component_from_outside_need_not_say_what_it_means() -> None:
 
 
 def test_help_on_choices_explains_their_settings_as_they_are_typed(typed: Callable[..., Command]) -> None:
-    words = ("sampler=unix", "criterion=kd_ce", "dataset=folder", "optimiser=sgd", "pair=vgg13_vgg8", "runtime")
+    words = (
+        "sampler=unix",
+        "criterion=kd_ce",
+        "dataset=folder",
+        "optimiser=sgd",
+        "pair=vgg13_vgg8",
+        "logger=wandb",
+        "runtime",
+    )
     said = typed(train.main)("--help", *words, "teacher_recipe.lr")
     assert said.code == 0 and said.err == ""
     blocks = said.out.split("\n\n")
@@ -103,7 +111,7 @@ def test_help_on_choices_explains_their_settings_as_they_are_typed(typed: Callab
     assert "  sampler.alpha=1.0\n" in said.out and "(a number, 0.001 to 1000)" in said.out
     assert "  criterion.kd.weight=0.9\n" in said.out and "  criterion.ce.smoothing=0.0\n" in said.out
     assert next(one for one in blocks if "dataset.path=???" in one).endswith("(text; has to be given)")
-    assert "  optimiser.momentum=0.9\n" in said.out
+    assert "  optimiser.momentum=0.9\n" in said.out and "  logger.project=unix_exp\n" in said.out
     assert "pair=vgg13_vgg8\n\n  A pair of the UNIX paper, Table 2." in said.out
     assert "      - override /teacher: vgg13" in said.out, "what it chooses"
     assert (

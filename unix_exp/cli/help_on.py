@@ -15,7 +15,7 @@ from unix_exp.cli.about import body_of, comment_of, docstring_of, file_of
 from unix_exp.cli.explained import REQUIRED, Setting, registry_of
 from unix_exp.cli.help import composed, groups
 from unix_exp.config import compose
-from unix_exp.registry import Registry, criteria
+from unix_exp.registry import Registry, criteria, sinks
 from unix_exp.types import Mistake
 from unix_exp.words import as_line, nearest
 
@@ -109,12 +109,13 @@ def of_node(group: str, node: DictConfig, registry: Registry | None) -> Iterator
 
 
 def components_in(key: str, group: str, node: DictConfig) -> Iterator[tuple[str, str, DictConfig]]:
-    """Where each component's settings lie, its name, and they themselves; only of criteria there may be several."""
-    if registry_of(group) is criteria:
-        yield from (
-            (f"{key}.{name}", name, node[name]) for name in map(str, node) if isinstance(node[name], DictConfig)
-        )
-    elif registry_of(group) is None or node.get("name"):
+    """Where each component's settings lie, its name, and they themselves; of criteria and sinks several."""
+    registry, names = registry_of(group), [str(name) for name in node]
+    if registry is criteria:
+        yield from ((f"{key}.{name}", name, node[name]) for name in names if isinstance(node[name], DictConfig))
+    elif registry is sinks:
+        yield from ((key, name, node) for name in names if name in sinks.names() and node[name] is True)
+    elif registry is None or node.get("name"):
         yield key, str(node.get("name") or ""), node
 
 
