@@ -111,7 +111,8 @@ def test_help_on_choices_explains_their_settings_as_they_are_typed(typed: Callab
     assert "  sampler.alpha=1.0\n" in said.out and "(a number, 0.001 to 1000)" in said.out
     assert "  criterion.kd.weight=0.9\n" in said.out and "  criterion.ce.smoothing=0.0\n" in said.out
     assert next(one for one in blocks if "dataset.path=???" in one).endswith("(text; has to be given)")
-    assert "  optimiser.momentum=0.9\n" in said.out and "  logger.project=unix_exp\n" in said.out
+    assert "recipe.optimiser=sgd\n" in said.out and "  recipe.momentum=0.9\n" in said.out, "as it is typed"
+    assert "  logger.project=unix_exp\n" in said.out
     assert "pair=vgg13_vgg8\n\n  A pair of the UNIX paper, Table 2." in said.out
     assert "      - override /teacher: vgg13" in said.out, "what it chooses"
     assert (
@@ -122,6 +123,7 @@ def test_help_on_choices_explains_their_settings_as_they_are_typed(typed: Callab
 
 def test_help_on_what_there_is_not_is_one_line(command: Command) -> None:
     assert command("--help", "sampler=unixx").err == "error: sampler 'unixx' does not exist; did you mean 'unix'?\n"
+    assert command("--help", "epochs").err.endswith("no setting 'epochs'; did you mean 'recipe.epochs=...'?\n")
 
 
 @pytest.mark.parametrize("words", [["--help"], ["--cfg", "job"]])
