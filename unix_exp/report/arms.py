@@ -13,6 +13,7 @@ from unix_exp import config, paper
 from unix_exp.config import Settings
 from unix_exp.paper import families
 from unix_exp.plots.markers import PLAIN, Style
+from unix_exp.report.blocks import RUNS
 from unix_exp.report.naming import detailed, labelled
 from unix_exp.report.runs import Run
 from unix_exp.report.stats import Summary
@@ -123,7 +124,7 @@ class Group:
         """What a row, a point or a line of one of its arms is about."""
         seeds = " ".join(str(run.result["seed"]) for run in arm.runs)
         return {"dataset": self.dataset, "pair": self.pair, "method": arm.runs[0].result["method"],
-                "family": arm.family, "seed": seeds}  # fmt: skip
+                "family": arm.family, "seed": seeds, RUNS: " ".join(run.page for run in arm.runs)}  # fmt: skip
 
 
 def networks_of(arms: Sequence[Arm]) -> str:
