@@ -18,6 +18,7 @@ from unix_exp.plots.markers import SHAPES, Style
 from unix_exp.plots.style import HUES
 from unix_exp.report.arms import STORED, Arm, Group
 
+KD = 0  # the colour of the first family, which is in every figure and so is the last to be shared
 ADDED = re.compile(r"\+|, ")  # between a method and what is added to it
 
 
@@ -52,7 +53,7 @@ def of_families(names: Iterable[str], others: Iterable[str] = ()) -> dict[str, S
             colour = same[0].colour if same else len(bases) - 1
             shape = free_shape(colour, styles.values(), Counter())
         else:
-            colour = same[0].colour if same else min(range(HUES), key=lambda one: (colours[one], one))
+            colour = same[0].colour if same else min(range(HUES), key=lambda one: (colours[one], one == KD, one))
             shape = free_shape(colour, styles.values(), shapes)
             colours[colour] += not same
             shapes[shape] += 1
