@@ -109,13 +109,16 @@ def of_node(group: str, node: DictConfig, registry: Registry | None) -> Iterator
 
 
 def components_in(key: str, group: str, node: DictConfig) -> Iterator[tuple[str, str, DictConfig]]:
-    """Where each component's settings lie, its name, and they themselves; only of criteria there may be several."""
-    if registry_of(group) is criteria:
+    """Where each component's settings lie, its name, and they themselves; of some groups there may be several."""
+    registry = registry_of(group)
+    if registry is criteria:
         yield from (
             (f"{key}.{name}", name, node[name]) for name in map(str, node) if isinstance(node[name], DictConfig)
         )
-    elif registry_of(group) is None or node.get("name"):
+    elif registry is None or node.get("name"):
         yield key, str(node.get("name") or ""), node
+    else:  # settings that lie beside the names of those they are of
+        yield from ((key, name, node) for name in map(str, node) if node[name] is True and name in registry.names())
 
 
 def of_setting(word: str, asked: Asked) -> Iterator[str]:
