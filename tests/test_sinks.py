@@ -83,6 +83,8 @@ def test_a_table_holds_every_epoch_once_after_a_kill(tmp_path: Path) -> None:
     first = sinks["csv"](run_in(tmp_path))
     for epoch in (1, 2, 3):
         first(record(epoch))  # the third one's checkpoint was not written
+    recorded(tmp_path, 3)
+    assert table(tmp_path) == lines(tmp_path), "values that come later have their column from the beginning"
     recorded(tmp_path, 2)
     again = sinks["csv"](run_in(tmp_path))
     for epoch in (3, 4):
