@@ -23,8 +23,8 @@ ENTRY = re.compile(r'<g class="entry"><g transform="[^"]*"><g class="(s\d m\d+o?
 
 @pytest.fixture(scope="module")
 def made() -> list[Section]:
-    runs, skipped = read([RESULTS])
-    return contents.sections(runs, skipped)
+    runs, _ = read([RESULTS])
+    return contents.sections(runs, contents.grouped(runs))
 
 
 def legends(made: list[Section]) -> Iterator[tuple[str, str]]:
