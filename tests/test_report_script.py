@@ -132,6 +132,19 @@ def test_a_point_leads_to_the_page_of_its_run(seen: Seen) -> None:
     assert "kd, seed 0" in seen.page.title()
 
 
+def test_no_other_script_could_run_in_the_page(browser: Any, tmp_path: Path) -> None:
+    """As if a name had not been escaped: the policy holds where the escaping fails."""
+    html = page("t", "l", [Section("s", "s", [Table("t", ["name"], [["a"], ["b"]], "t")])])
+    taken = "document.title='taken'"
+    path = tmp_path / "index.html"
+    path.write_text(html.replace("</main>", f"<script>{taken}</script><img src=data:, onerror={taken}></main>"))
+    seen = Seen(browser, path, 800)
+    assert seen.page.title() == "t"
+    assert len(seen.complaints) == 2 and all("Content Security Policy" in one for one in seen.complaints)
+    assert seen.ask("return all('.sort').length;") == 1, "ours did"
+    seen.context.close()
+
+
 def test_without_javascript_everything_shows_and_no_control_does(browser: Any, report: Path) -> None:
     context = browser.new_context(java_script_enabled=False)
     shown = context.new_page()
