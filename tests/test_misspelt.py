@@ -174,6 +174,7 @@ def test_no_word_of_another_program_is_a_setting_or_a_group_here() -> None:
     [
         ("ResNet-8x4", ["resnet8", "resnet8x4"], "resnet8x4"),
         ("WRN 16 2", ["wrn_16_1", "wrn_16_2"], "wrn_16_2"),
+        ("KD-ce", ["kd_ce", "kd-ce1"], "kd_ce"),
         ("Certan", ["certain", "random"], "certain"),
         ("zzz", ["certain"], None),
         ("x", [], None),
