@@ -7,12 +7,15 @@ from unix_exp.report.naming import detailed, labelled
 
 def test_settings_that_follow_from_the_component_are_left_out() -> None:
     members = [
-        ("unix", {"sampler.name": "unix", "sampler.k": 12, "sampler.w": 10.0, "sampler.alpha": 1.0}),
-        ("unix", {"sampler.name": "unix", "sampler.k": 24, "sampler.w": 10.0, "sampler.alpha": 1.0}),
-        ("unix", {"sampler.name": "random", "sampler.k": 24, "sampler.scout_anyway": False}),
+        ("unix", {"sampler.name": "unix", "sampler.k": 12, "sampler.w": 10.0}),
+        ("unix", {"sampler.name": "unix", "sampler.k": 24, "sampler.w": 10.0}),
+        ("unix", {"sampler.name": "random", "sampler.k": 24}),
+        ("unix", {"sampler.name": "mixup"}),
     ]
-    assert labelled(members) == ["unix sampler=unix, k=12", "unix sampler=unix, k=24", "unix sampler=random, k=24"]
-    assert detailed(members)[0] == "unix sampler=unix, k=12, w=10.0, alpha=1.0"
+    assert labelled(members) == [
+        "unix sampler=unix, k=12", "unix sampler=unix, k=24", "unix sampler=random, k=24", "unix sampler=mixup",
+    ]  # fmt: skip
+    assert detailed(members)[0] == "unix sampler=unix, k=12, w=10.0"
 
 
 def test_settings_that_go_together_are_named_once() -> None:

@@ -55,13 +55,15 @@ FONT = '-apple-system,"Segoe UI",Roboto,"Helvetica Neue","Noto Sans","Liberation
 
 
 def chart_colours(theme: Theme) -> str:
-    series = "".join(f".chart .s{number}{{color:{colour}}}" for number, colour in enumerate(theme["series"]))
+    series = "".join(
+        f".chart .s{number},.key .s{number}{{color:{colour}}}" for number, colour in enumerate(theme["series"])
+    )
     return (
         f".chart{{color:{theme['ink']};background:{theme['ground']}}}"
         f".chart text{{fill:{theme['ink']}}}.chart .quiet{{fill:{theme['muted']}}}"
         f".chart .grid{{stroke:{theme['faint']}}}.chart .frame,.chart .leader{{stroke:{theme['muted']}}}"
         f".chart .front,.chart .rule,.chart .grey{{color:{theme['muted']}}}"
-        f".chart .halo{{stroke:{theme['ground']}}}.chart .open{{fill:{theme['ground']}}}" + series
+        f".chart .halo{{stroke:{theme['ground']}}}.chart .open,.key .open{{fill:{theme['ground']}}}" + series
     )
 
 
@@ -79,7 +81,8 @@ CHART = (
     ".chart .rule{stroke-width:1;stroke-dasharray:2 3}"
     ".chart .leader{fill:none;stroke-width:.8}"
     ".chart .whisker{stroke-width:1.1}.chart .band{fill:currentColor;fill-opacity:.16;stroke:none}"
-    ".chart .mark{fill:currentColor;stroke:currentColor;stroke-width:1.4;stroke-linejoin:round}"
+    ".key{margin-right:.35em;vertical-align:-1px}"
+    ".chart .mark,.key .mark{fill:currentColor;stroke:currentColor;stroke-width:1.4;stroke-linejoin:round}"
     ".chart .many .mark{fill-opacity:.35;stroke-width:1.1}"
     ".chart .paper{fill:none;stroke:currentColor;stroke-width:1.5}"
     ".chart .halo{stroke-width:4px;paint-order:stroke;stroke-linejoin:round}"
@@ -121,7 +124,7 @@ section{margin-top:1.9em;scroll-margin-top:8px}
 grid-template-rows:auto auto auto 1fr}
 .opens>*{grid-column:1}.opens>h2{grid-column:1/-1}.opens>figure.lone{grid-column:2;grid-row:2/span 3}}
 small{font-size:.86em;color:var(--muted);font-weight:400;white-space:nowrap}
-@media(max-width:600px){td small,th small{display:block}.opens th,.opens td{padding:3px 5px}
+@media(max-width:600px){td small,th small{display:block}.opens th,.opens td{padding:3px 4px}.opens table{font-size:.8em}
 .opens tr>:first-child{padding-left:0}}
 figure{margin:0 0 1.5em;min-width:0}
 figcaption{color:var(--muted);font-size:.87em;line-height:1.4;max-width:56em;margin-top:.45em}

@@ -4,8 +4,8 @@
     Text(text)                     paragraphs, an empty line between two
     Table(caption, head, rows, anchor="", texts=1, notes=())
         head: names, or Column(title, group="", hint=""), neighbours of one group sharing a heading above them
-        rows: of str, Cell(text, strong=False, hint="", aside="") or MISSING; or Entry(cells, about), such a row with
-        what it is about; or Heading(title), a heading between rows
+        rows: of str, Cell(text, strong=False, hint="", aside="", look=None) or MISSING; or Entry(cells, about), such a
+        row with what it is about; or Heading(title), a heading between rows
         texts: how many columns hold text, aligned left; all others hold numbers, aligned right
     Figure(chart, caption, anchor), Figures(figures) side by side
     Code(caption, text, language="sh")    lines to be copied as they are
@@ -25,6 +25,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from unix_exp.plots.markers import Style
 from unix_exp.plots.markup import clean
 
 
@@ -46,6 +47,7 @@ class Cell:
     strong: bool = False
     hint: str = ""
     aside: str = ""
+    look: Style | None = None  # its mark in figures, which a page shows before the text
 
     @property
     def whole(self) -> str:

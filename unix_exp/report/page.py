@@ -13,6 +13,7 @@ from functools import lru_cache
 from itertools import groupby, zip_longest
 from typing import NamedTuple
 
+from unix_exp.plots.markers import Style
 from unix_exp.plots.markup import Markup, data, tag
 from unix_exp.plots.style import CHART, PAGE
 from unix_exp.report.blocks import (
@@ -166,8 +167,16 @@ def cell_in(cell: Cell, column: int, texts: int, runs: Sequence[tuple[str, str]]
     text = tag("a", cell.text, href=runs[0][1]) if len(runs) == 1 else cell.text
     aside = [" ", tag("small", cell.aside)] if cell.aside else []
     seeds = [" ", seeds_of(runs)] if len(runs) > 1 else []
-    content = tag("span", text, *aside, *seeds, title=cell.hint or None)
+    content = tag("span", key_of(cell.look), text, *aside, *seeds, title=cell.hint or None)
     return tag("td" if column else "th", content, class_=kinds or None, scope=None if column else "row")
+
+
+def key_of(look: Style | None) -> Markup:
+    """The mark that figures show a method with; it says nothing that the text beside it does not."""
+    if look is None:
+        return Markup()
+    drawn = tag("g", look.mark(0.0, 0.0, 4.2), class_=look.kind)
+    return tag("svg", drawn, class_="key", viewBox="-6 -6 12 12", width=12, height=12, aria_hidden="true")
 
 
 def seeds_of(runs: Sequence[tuple[str, str]]) -> Markup:
