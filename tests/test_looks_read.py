@@ -12,6 +12,8 @@ import pytest
 from made_looks import looking, picture, values, written
 from made_runs import made
 
+from unix_exp.report.blocks import Table
+from unix_exp.report.run_classes import accuracies
 from unix_exp.report.runs import read_run
 from unix_exp.run.looks import LIMIT, looks_of
 
@@ -95,3 +97,16 @@ def test_reading_needs_no_torch(tmp_path: Path) -> None:
     code += "; assert 'torch' not in sys.modules"
     subprocess.run([sys.executable, "-c", code, folder], check=True)
     assert looks_of(folder)[1] is None
+
+
+def test_classes_are_called_as_the_students_description_calls_them(tmp_path: Path) -> None:
+    run = read_run(made(tmp_path, schedule=2))
+    described = run.path / "student.json"
+    for content, first in (
+        ('{"classes": ["<i>one", "2", "3", "4", "5", "6", "7", "8", "9", "ten"]}', "<i>one"),
+        ('{"classes": ["too", "few"]}', "class 0"), ("[" * 100_000, "class 0"), ("[]", "class 0"),
+    ):  # fmt: skip
+        described.write_text(content)
+        (table,) = accuracies(run)
+        assert isinstance(table, Table)
+        assert first in [row[0] for row in table.rows]

@@ -16,7 +16,7 @@ from unix_exp.cli.explained import REQUIRED, Setting, registry_of
 from unix_exp.cli.help import composed, groups
 from unix_exp.cli.hints import Typed, hint
 from unix_exp.config import compose
-from unix_exp.registry import Registry, augmentations, criteria, optimisers, probes, sinks
+from unix_exp.registry import Registry, augmentations, criteria, optimisers, probes
 from unix_exp.types import Mistake
 from unix_exp.words import as_line, closest, nearest
 
@@ -123,14 +123,14 @@ def of_node(group: str, node: DictConfig, registry: Registry | None, before: str
 
 
 def components_in(key: str, group: str, node: DictConfig) -> Iterator[tuple[str, str, DictConfig]]:
-    """Where each component's settings lie, its name, and they themselves; of criteria and sinks several."""
+    """Where each component's settings lie, its name, and they themselves; of some groups there may be several."""
     registry, names = registry_of(group), [str(name) for name in node]
     if registry is criteria:
         yield from ((f"{key}.{name}", name, node[name]) for name in names if isinstance(node[name], DictConfig))
-    elif registry is sinks:
-        yield from ((key, name, node) for name in names if name in sinks.names() and node[name] is True)
     elif registry is None or node.get("name"):
         yield key, str(node.get("name") or ""), node
+    else:  # settings that lie beside the names of those they are of
+        yield from ((key, name, node) for name in names if node[name] is True and name in registry.names())
 
 
 def of_setting(word: str, asked: Asked) -> Iterator[str]:

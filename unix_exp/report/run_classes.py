@@ -7,6 +7,7 @@ import math
 from unix_exp.report.blocks import Block, Table, Text
 from unix_exp.report.classes import by_class
 from unix_exp.report.runs import Run
+from unix_exp.run.class_names import class_names
 
 MOST_CLASSES = 200  # in the table: more are not read
 
@@ -18,7 +19,8 @@ def accuracies(run: Run) -> list[Block]:
         return [Text("Accuracy by class was not recorded.")]
     order = sorted(range(len(accuracy)), key=lambda number: (math.isnan(accuracy[number]), accuracy[number]))
     shown = order if len(order) <= MOST_CLASSES else order[: MOST_CLASSES // 2] + order[-MOST_CLASSES // 2 :]
-    rows = [[f"class {number}", percent(accuracy[number]), f"{drawn[number]:,.0f}"] for number in shown]
+    names = class_names(run.path, len(order)) or [f"class {number}" for number in range(len(order))]
+    rows = [[names[number], percent(accuracy[number]), f"{drawn[number]:,.0f}"] for number in shown]
     left = len(order) - len(shown)
     notes = [f"{left} classes between the hardest and the easiest are left out."] if left else []
     return [

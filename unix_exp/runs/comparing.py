@@ -8,7 +8,7 @@ from typing import Any, TypeAlias
 from unix_exp import config
 from unix_exp.report.runs import lines_of
 from unix_exp.report.table import aligned
-from unix_exp.run.foreign import json_of
+from unix_exp.run.class_names import class_names
 from unix_exp.run.record import check_analysis
 from unix_exp.runs.curves import accuracies, epochs_of, images_of, picked
 from unix_exp.runs.entry import FINISHED, Entry, flat, mapping, number
@@ -18,7 +18,6 @@ from unix_exp.words import as_line, counted, duration
 
 Row: TypeAlias = tuple[str, ...]
 MOST = 5  # classes on each side
-LONGEST = 40  # characters of a class's name
 ASIDE = ("runs", "teachers", "logger", "fail_fast")
 
 
@@ -149,7 +148,7 @@ def classes(one: Entry, other: Entry) -> list[Row]:
     measured = [(number, a, b) for number, a, b in both if a is not None and b is not None]
     ranked = sorted(measured, key=lambda each: each[2] - each[1], reverse=True)
     shown = ranked if len(ranked) <= 2 * MOST else [*ranked[:MOST], *ranked[-MOST:]]
-    names = names_of(one, len(mine)) or names_of(other, len(mine)) or list(map(str, range(len(mine))))
+    names = class_names(one.path, len(mine)) or class_names(other.path, len(mine)) or list(map(str, range(len(mine))))
     title = "class" if len(ranked) <= 2 * MOST else f"class, of {len(ranked)} those that differ most"
     return [(title, "", "A", "B", "B - A"), *(of(names[number], [a, b], 1) for number, a, b in shown)]
 
@@ -162,14 +161,3 @@ def by_class(run: Entry) -> list[float | None]:
         if "accuracy_per_class" in line and check_analysis(line) is None:
             return list(line["accuracy_per_class"])
     return []
-
-
-def names_of(run: Entry, count: int) -> list[str]:
-    """As the student's description has them."""
-    try:
-        names = mapping(json_of(run.path / "student.json")).get("classes")
-    except (OSError, ValueError):
-        return []
-    if not isinstance(names, list) or len(names) != count:
-        return []
-    return [as_line(str(name))[:LONGEST] for name in names]
