@@ -32,6 +32,17 @@ def report(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return place / "report"
 
 
+@pytest.mark.parametrize("width", [400, 1400])
+def test_a_run_s_page_never_scrolls_sideways(browser: Any, report: Path, width: int) -> None:
+    seen = Seen(browser, min((report / "runs").iterdir()), width, "dark")
+    wide, small = seen.ask("""
+        return [document.documentElement.scrollWidth,
+                all('.facts dd').filter(one => one.getBoundingClientRect().right > innerWidth).length];""")
+    assert wide <= width and small == 0
+    assert seen.complaints == []
+    seen.context.close()
+
+
 @pytest.fixture
 def seen(browser: Any, report: Path) -> Iterator[Seen]:
     found = Seen(browser, report / "index.html", 1400)
