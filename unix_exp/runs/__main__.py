@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import gc
+import io
 import json
 import sys
 from collections.abc import Sequence
@@ -53,9 +54,14 @@ def main() -> None:
         parser.error(f"unrecognized arguments: {' '.join(more)}")
     if more:
         given.words += more
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="replace")  # a terminal that has no blocks gets question marks
     gc.disable()  # the command ends soon; to look for garbage among thousands of records takes longer than to read them
-    with ending():
-        {"list": list_runs, "show": show, "compare": compare, "tag": tag, "remove": remove}[given.command](given)
+    try:
+        with ending():
+            {"list": list_runs, "show": show, "compare": compare, "tag": tag, "remove": remove}[given.command](given)
+    finally:
+        gc.enable()
 
 
 def path(text: str) -> Path:
