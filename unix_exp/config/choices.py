@@ -14,7 +14,7 @@ from omegaconf import DictConfig, OmegaConf
 from unix_exp.config.settings import OF_WEIGHTS
 from unix_exp.types import Mistake
 
-SINGLE = ("teacher", "assistant", "student", "sampler", "dataset", "distiller", "recipe", "runtime", "logger")
+SINGLE = ("teacher", "assistant", "student", "sampler", "dataset", "distiller", "recipe", "runtime")
 METHOD = ("sampler", "criterion", "distiller")  # what a method's name stands for
 TEACHING = ("assistant", "teacher.checkpoint")  # and this, where its experiment says who teaches
 
@@ -26,7 +26,7 @@ def checked(choices: Mapping[str, Any], whole: DictConfig, words: Iterable[str])
 
 
 def check_single(choices: Mapping[str, Any], whole: DictConfig) -> None:
-    """Only criteria add up; Hydra would merge the settings of two samplers into one."""
+    """Only criteria and loggers add up; Hydra would merge the settings of two samplers into one."""
     for group in SINGLE:
         chosen = set(whole.get(group) or {}) - set(OF_WEIGHTS)
         if chosen and group not in choices:  # Hydra leaves out what was given as a list
