@@ -83,6 +83,23 @@ def test_its_settings_and_a_name_that_is_given_change_nothing(words: str, name: 
     assert named(*words.split()) == (name, None)
 
 
+@pytest.mark.parametrize(
+    ("words", "note"),
+    [
+        ("experiment=unix_w1 sampler.w=10", "sampler.w=1.0 and this run 10; it is still called 'unix_w1'"),
+        ("experiment=unix_k36 sampler.k=9 recipe.batch=64", "sampler.k=36 and this run 9; it is still"),
+        ("experiment=l2 distiller.weighting=focal", "distiller.weighting=none and this run focal"),
+        ("experiment=adaptive_at +distiller.paths.st=1 distiller.paths.at=2", "distiller.paths.at=1000 and this run 2"),
+        ("experiment=unix_w1 sampler.w=1", None), ("experiment=unix_k36 recipe.batch=64", None),
+        ("experiment=unix_k36 sampler.w=1", None), ("experiment=rho sampler.k=3", None),
+    ],
+)  # fmt: skip
+def test_a_name_that_a_setting_makes_doubtful_is_kept_and_said(words: str, note: str | None) -> None:
+    found, said = named(*words.split())
+    assert words.split()[0] == f"experiment={found}"
+    assert said is None if note is None else note in str(said)
+
+
 def test_every_job_of_a_sweep_is_called_what_it_does(tiny: Command) -> None:
     said = tiny("-m", "experiment=unix", "sampler=random,unix", "sampler.k=8")
     assert said.code == 0, said.err

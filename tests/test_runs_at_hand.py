@@ -142,6 +142,14 @@ def test_the_best_is_first_and_the_other_way_round(several: list[Path], runs: Co
     assert [line.split()[-1] for line in runs("list").lines[1:]] == ["1m", "2h", "4h", "6h"]
 
 
+def test_a_setting_has_a_column_where_it_is_asked_for(several: list[Path], runs: Command) -> None:
+    head, *lines = runs("list", "--show", "sampler.k", "--show", "teacher", "--sort", "sampler.k").lines
+    assert head.split()[4:6] == ["sampler.k", "teacher"]
+    assert [line.split()[4:6] for line in lines[:2]] == [["8", "resnet32x4"], ["16", "resnet32x4"]]
+    assert {line.split()[4] for line in lines[2:]} == {"-"}
+    assert "no run has a setting 'sampler.kk'; did you mean 'sampler.k'?" in runs("list", "--show", "sampler.kk").err
+
+
 def test_json_is_one_list_of_all_that_is_shown(several: list[Path], runs: Command) -> None:
     listed = json.loads(runs("list", "sampler.k=16", "--json").out)
     assert len(listed) == 1

@@ -109,6 +109,6 @@ def test_a_search_goes_by_validation_images_where_there_are_any() -> None:
 
 
 def test_what_no_other_run_beats_is_best() -> None:
-    assert best(["a", "b", "c"], [70.0, 72.0, 71.0]) == ["best: 72.00 %: b"]
+    assert best(["a", "b", "c"], [70.0, 72.0, 72.0]) == ["best: 72.00 %: b"]
     both = best(["a", "b", "c", "d"], [[70.0, 5.0], [72.0, 9.0], [71.0, 9.0], [60.0, 2.0]])
     assert both == ["best: 72.00 %, 9 GFLOPs: b", "best: 70.00 %, 5 GFLOPs: a", "best: 60.00 %, 2 GFLOPs: d"]

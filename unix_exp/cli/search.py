@@ -43,7 +43,7 @@ def best(words: Sequence[str], values: Sequence[Value]) -> list[str]:
     pairs = [value if isinstance(value, list) else [value, 0.0] for value in values]
     kept = {
         (mine[0], mine[1]): said
-        for mine, said in zip(pairs, words, strict=True)
+        for mine, said in reversed([*zip(pairs, words, strict=True)])  # of equal ones the first
         if not any(beats(one, mine) for one in pairs)
     }
     cost = isinstance(values[0], list)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from hydra import compose
+from hydra.core.global_hydra import GlobalHydra
 from hydra.errors import HydraException
-from omegaconf import DictConfig
+from omegaconf import DictConfig, OmegaConf
 
 from unix_exp.config.settings import OF_WEIGHTS
 from unix_exp.types import Mistake
@@ -51,12 +52,41 @@ def name_by_parts(choices: Mapping[str, Any], whole: DictConfig, words: Iterable
         chosen = {part for part in TEACHING if plain is not None and before[part] != teaching(plain)[part]}
         replaced += [part for part in TEACHING if part in chosen and after[part] != before[part]]
     if not replaced:
-        return None
+        return of_other_values(str(choices["experiment"]), str(named), whole, without, words) if without else None
     whole.method = None
     return (
         f"{' and '.join(replaced)} changed: this run is named after its parts and not '{named}', "
         f"as experiment={choices['experiment']} is (method=NAME gives it a name)"
     )
+
+
+def of_other_values(experiment: str, named: str, whole: DictConfig, own: DictConfig, words: list[str]) -> str | None:
+    """What to say of a run that keeps its experiment's name while the command sets what the experiment's file sets."""
+    typed = [word.partition("=")[0].lstrip("+~") for word in words]
+    given = [key for key in set_by(experiment) if any(within(key, one) or within(one, key) for one in typed)]
+    values = ((key, OmegaConf.select(own, key), OmegaConf.select(whole, key)) for key in given)
+    other = [f"{key}={before} and this run {after}" for key, before, after in values if before != after]
+    if not other:
+        return None
+    return f"experiment={experiment} has {', '.join(other)}; it is still called '{named}' (method=NAME renames it)"
+
+
+def within(key: str, group: str) -> bool:
+    return f"{key}.".startswith(f"{group}.")
+
+
+def set_by(experiment: str) -> list[str]:
+    """The settings in an experiment's file, by dotted name."""
+    found = GlobalHydra.instance().config_loader().repository.load_config(f"experiment/{experiment}")  # type: ignore[attr-defined]
+    return list(dotted(OmegaConf.to_container(found.config, resolve=False))) if found is not None else []
+
+
+def dotted(node: Any, path: str = "") -> Iterator[str]:
+    for key, value in node.items():
+        if isinstance(value, dict):
+            yield from dotted(value, f"{path}{key}.")
+        elif path:  # defaults and method are no settings of a component
+            yield f"{path}{key}"
 
 
 def composed(words: list[str]) -> DictConfig | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import gc
+import io
 import json
 import sys
 from collections.abc import Sequence
@@ -30,6 +31,8 @@ def main() -> None:
     listed.add_argument("words", nargs="*", metavar="FILTER", help="key=value, such as method=kd status=failed")
     listed.add_argument("--sort", metavar="KEY", default="age", help="age, top1, compute, gflops, time, epochs, or any "
                         "filter's key; what is best or latest comes first (age)")  # fmt: skip
+    listed.add_argument("--show", action="append", default=[], metavar="SETTING", help="a column for it, such as "
+                        "sampler.k; may be given several times")  # fmt: skip
     listed.add_argument("--reverse", action="store_true", help="the other way round")
     listed.add_argument("--json", action="store_true", help="one list of objects, for programs")
     shown = commands.add_parser("show", help="a run's settings, result, cost, epochs, files and the line that repeats "
@@ -54,9 +57,14 @@ def main() -> None:
         parser.error(f"unrecognized arguments: {' '.join(more)}")
     if more:
         given.words += more
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="replace")  # a terminal that has no blocks gets question marks
     gc.disable()  # the command ends soon; to look for garbage among thousands of records takes longer than to read them
-    with ending():
-        {"list": list_runs, "show": show, "compare": compare, "tag": tag, "remove": remove}[given.command](given)
+    try:
+        with ending():
+            {"list": list_runs, "show": show, "compare": compare, "tag": tag, "remove": remove}[given.command](given)
+    finally:
+        gc.enable()
 
 
 def path(text: str) -> Path:
@@ -65,14 +73,16 @@ def path(text: str) -> Path:
 
 def list_runs(given: argparse.Namespace) -> None:
     from unix_exp.runs import finding, listing
-    from unix_exp.runs.filters import chosen, in_order
+    from unix_exp.runs.filters import check_key, chosen, in_order
 
     found = in_order(chosen(finding.entries(given.folders or [finding.RUNS]), given.words), given.sort, given.reverse)
+    for key in given.show:
+        check_key(key, found)
     if given.json:
-        print(json.dumps([listing.as_values(one) for one in found], indent=1))
+        print(json.dumps([listing.as_values(one, given.show) for one in found], indent=1))
         return
     if found:
-        print("\n".join(listing.table(found, listing.terminal_width())), flush=True)
+        print("\n".join(listing.table(found, listing.terminal_width(), given.show)), flush=True)
     if sys.stdout.isatty() or not found:
         print(f"\n{listing.counts(found)}" if found else no_run(given.words), file=sys.stderr)
 

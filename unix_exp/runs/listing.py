@@ -7,10 +7,12 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any, NamedTuple
 
 from unix_exp.runs.entry import STATES, Entry
-from unix_exp.words import counted, duration
+from unix_exp.runs.filters import values_of
+from unix_exp.words import as_line, counted, duration
 
 GAP = "  "
 SHORTEST = 12  # characters that a column keeps where it is cut
@@ -27,14 +29,15 @@ class Column(NamedTuple):
     optional: bool = False  # whether it is left out where it is empty
 
 
-def table(runs: Sequence[Entry], width: int | None) -> list[str]:
-    """Lines of at most `width` characters, or of any length."""
+def table(runs: Sequence[Entry], width: int | None, settings: Sequence[str] = ()) -> list[str]:
+    """Lines of at most `width` characters, or of any length; `settings` by dotted name have columns, too."""
     now = time.time()
     columns = [
         Column("run", lambda one: one.identity or one.name),
         Column("pair", lambda one: one.pair or "-", cut=True),
         Column("dataset", lambda one: one.dataset or "-", spare=8, cut=True),
         Column("method", lambda one: one.method or "-", cut=True),
+        *(Column(key, partial(setting_of, key=key), cut=True) for key in settings),
         Column("seed", lambda one: "-" if one.seed is None else str(one.seed), spare=2, right=True),
         Column("state", lambda one: one.state),
         Column("epochs", lambda one: str(one.epochs), spare=5, right=True),
@@ -54,6 +57,10 @@ def table(runs: Sequence[Entry], width: int | None) -> list[str]:
         GAP.join(placed(row[number], wide, columns[number].right) for number, wide in widths.items()).rstrip()
         for row in cells
     ]
+
+
+def setting_of(one: Entry, key: str) -> str:
+    return as_line(", ".join(map(str, values_of(one, key)))) or "-"
 
 
 def fit(widths: dict[int, int], columns: Sequence[Column], width: int) -> None:
@@ -101,13 +108,14 @@ def counts(runs: Sequence[Entry]) -> str:
     return f"{counted(len(runs), 'run')}: " + ", ".join(f"{found[state]} {state}" for state in STATES if found[state])
 
 
-def as_values(one: Entry) -> dict[str, Any]:
+def as_values(one: Entry, settings: Sequence[str] = ()) -> dict[str, Any]:
     """What a program may want to know of a run."""
     return {
         "path": str(one.path), "name": one.path.name, "identity": one.identity or None, "state": one.state,
         "why": one.why or None, "pair": one.pair, "method": one.method, "dataset": one.dataset, "seed": one.seed,
         "epochs": one.epochs, "recipe_epochs": one.planned, "top1": one.top1, "percent_of_kd": one.percent,
         "gflops": one.gflops, "train_seconds": one.seconds, "last_written": iso(one.ended), "tags": one.tags,
+        **{key: setting_of(one, key) for key in settings},
     }  # fmt: skip
 
 

@@ -91,6 +91,8 @@ def remove(runs: Sequence[Entry]) -> None:
 def take_away(path: Path) -> None:
     hidden = path.with_name(f".{path.name}{GOING}")
     try:
+        if hidden.exists():  # of a removal that was interrupted
+            shutil.rmtree(hidden)
         path.rename(hidden)
         shutil.rmtree(hidden)
     except OSError as error:
