@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import random
 import re
 
@@ -12,7 +13,7 @@ from unix_exp.plots.charts import Front, Line, Point, heatmap, lines, scatter
 from unix_exp.plots.markers import Style
 from unix_exp.plots.scatter import best
 from unix_exp.plots.style import ramp
-from unix_exp.plots.svg import numbers, ticks
+from unix_exp.plots.svg import Scale, decades, numbers, ticks
 
 
 def test_a_heat_map_of_240_epochs_stays_small_even_of_noise() -> None:
@@ -61,6 +62,70 @@ def test_ticks_are_few_round_and_inside(low: float, high: float, most: int) -> N
     assert all(low - 1e-12 <= tick <= high * (1 + 1e-12) for tick in found)
     assert len(set(numbers(found))) == len(found)
     assert most < 3 or found
+
+
+@pytest.mark.parametrize(("low", "high"), [(0.02, 0.9), (3, 4), (18, 105), (1, 1e4), (1e-9, 1e12)])
+@pytest.mark.parametrize("most", [2, 4, 9])
+def test_ticks_over_decades_are_few_round_and_inside(low: float, high: float, most: int) -> None:
+    scale = Scale(low, high, 0.0, 400.0, log=True)
+    found = scale.ticks(most)
+    assert len(found) <= most and all(low * (1 - 1e-9) <= tick <= high * (1 + 1e-9) for tick in found)
+    labels = scale.numbers(found)
+    assert len(set(labels)) == len(labels)
+    places = [scale(low * (high / low) ** part) for part in (0.2, 0.4, 0.6)]
+    assert places[1] - places[0] == pytest.approx(places[2] - places[1])
+
+
+def test_an_axis_that_spans_decades_is_asked_for_by_its_values() -> None:
+    assert decades([1.0, 20.0]) and not decades([1.0, 19.0]) and not decades([0.0, 100.0]) and not decades([])
+    costs = [Point(10.0**power, power, "a") for power in range(5)]
+    chart = scatter(costs, "x", "y", title="t", log_x=True)
+    assert re.findall(r'x-tick"[^>]*><tspan[^>]*>(.*?)<', chart) == [
+        "1",
+        "3",
+        "10",
+        "30",
+        "100",
+        "300",
+        "1000",
+        "3000",
+        "10\u202f000",
+    ]
+    places = [
+        float(x) for x in re.findall(r'class="point[^"]*"><title>.*?</title><path d="M([\d.]+) ', chart, re.DOTALL)
+    ]
+    steps = [after - before for before, after in itertools.pairwise(places)]
+    assert max(steps) - min(steps) < 0.3, "every power of ten takes as much room"
+
+
+def test_every_name_is_beside_its_point_or_below_the_plot_under_its_number() -> None:
+    rng = random.Random(1)
+    crowd = [Point(rng.gauss(0, 1), rng.gauss(0, 1), "a", f"a name of some length {number}", named=True)
+             for number in range(20)]  # fmt: skip
+    crowd += [Point(9, 9, "a", "a name that is far too long to be written beside its point " * 3, named=True)]
+    chart = scatter(crowd, "x", "y", title="t")
+    texts = [" ".join(re.findall(r"<tspan[^>]*>(.*?)</tspan>", text)) for text in re.findall(r"<text.*?</text>", chart)]
+    shown = [texts.count(" ".join(point.label.split())) for point in crowd]
+    assert set(shown) <= {0, 1} and shown.count(0) <= 2
+    assert (f"{shown.count(0)} mark" in " ".join(texts)) == (0 in shown), "what has no room at all is counted"
+    beside = re.findall(r'<text class="halo name"><tspan[^>]*>(\d+)</tspan>', chart)
+    listed = re.findall(r'<g class="entry"><g transform="[^"]*"><text class="quiet"[^>]*><tspan[^>]*>(\d+)<', chart)
+    assert sorted(beside) == sorted(listed) != []
+
+
+def test_where_names_are_too_many_the_chart_says_how_many_it_lacks() -> None:
+    crowd = [Point(number % 7, number % 5, "a", f"arm {number}", named=True) for number in range(100)]
+    chart = scatter(crowd, "x", "y", title="t")
+    shown = len(set(re.findall(r">(arm \d+)</tspan>", chart)))
+    assert f"{100 - shown} marks have no name here" in chart and shown <= 24
+
+
+def test_eight_lines_are_coloured_and_the_rest_is_grey_and_counted() -> None:
+    chart = lines([Line(f"arm {number}", [1, 2], [number, number]) for number in range(20)], "x", "y", title="t")
+    assert len(re.findall(r'class="curve s\d', chart)) == 8
+    grey = re.findall(r'<g class="curve grey"><title>(.*?)</title>', chart)
+    assert grey == [f"arm {number}" for number in range(8, 20)]
+    assert "12 more, named when pointed at" in chart
 
 
 def test_numbers_have_as_many_decimals_as_they_need() -> None:

@@ -23,8 +23,8 @@ ENTRY = re.compile(r'<g class="entry"><g transform="[^"]*"><g class="(s\d m\d+o?
 
 @pytest.fixture(scope="module")
 def made() -> list[Section]:
-    runs, skipped = read([RESULTS])
-    return contents.sections(runs, skipped)
+    runs, _ = read([RESULTS])
+    return contents.sections(runs, contents.grouped(runs))
 
 
 def legends(made: list[Section]) -> Iterator[tuple[str, str]]:
@@ -52,6 +52,17 @@ def test_what_a_legend_names_looks_alike_in_all_figures(made: list[Section]) -> 
         styles.setdefault(name, set()).add(style)
     assert len(styles) > 30
     assert {name: found for name, found in styles.items() if len(found) > 1} == {}
+
+
+def test_every_arm_is_named_beside_its_mark_or_below_the_plot(made: list[Section]) -> None:
+    figures = [figure for figure in figures_in(made) if figure.anchor.startswith(("compute-", "time-"))]
+    assert len(figures) > 5
+    for figure in figures:
+        texts = re.findall(r"<text.*?</text>", figure.chart)
+        written = {" ".join(re.findall(r"<tspan[^>]*>(.*?)</tspan>", text)) for text in texts}
+        points = re.findall(r'<g class="point[^>]*><title>(.*?)\n', figure.chart)
+        labels = {label.partition(": ")[2] or label for label in points}
+        assert labels <= written, f"{figure.anchor} lacks {labels - written}"
 
 
 def test_the_papers_methods_look_alike_in_every_report_and_as_in_the_dashboards() -> None:

@@ -19,7 +19,7 @@ from unix_exp.types import Mistake
 from unix_exp.words import as_line, first_line, nearest
 
 LONGEST = 2000  # characters of a line: what is typed and what could be chosen may be longer
-EXTRAS = {"joblib": "joblib"}  # which launcher comes with which
+EXTRAS = {"hydra/launcher/joblib": "joblib", "hydra/sweeper/optuna": "search"}  # by choice, what it is installed with
 
 
 def in_one_line(error: BaseException, words: Sequence[str] = (), config_dir: Path | None = None) -> str | None:
@@ -101,8 +101,8 @@ def without_choice(said: str) -> str | None:
 
 def unknown_choice(error: MissingConfigException, words: Sequence[str] = (), config_dir: Path | None = None) -> str:
     group, _, name = (error.missing_cfg_file or "").rpartition("/")
-    if group == "hydra/launcher" and name in EXTRAS:
-        return f"{group} '{name}' is not installed; pip install 'unix_exp[{EXTRAS[name]}]'"
+    if (extra := EXTRAS.get(error.missing_cfg_file or "")) is not None:
+        return f"{group} '{name}' is not installed; pip install 'unix_exp[{extra}]'"
     known = error.options or groups(compose.folders(words, config_dir)).get(group, [])  # Hydra has none for a list
     return f"{group or 'configuration'} '{name}' does not exist; {nearest(name, known)}"
 

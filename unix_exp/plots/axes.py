@@ -114,7 +114,12 @@ def legend(entries: Sequence[Entry], left: float, top: float, room: float) -> tu
     return join(drawn), y - top + 2
 
 
-def finished(plot: Frame, drawn: list[Markup], entries: list[Entry], title: str, description: str) -> Markup:
-    """The whole chart: what is drawn, with its legend below."""
+def finished(
+    plot: Frame, drawn: list[Markup], entries: list[Entry], title: str, description: str, note: str = ""
+) -> Markup:
+    """The whole chart: what is drawn, with its legend below and a note on what it does not show."""
     below, height = legend(entries, plot.x.start, plot.below, WIDTH - plot.x.start)
-    return drawing([*drawn, below], plot.below + height, title, description)
+    bottom = plot.below + height
+    lines = wrapped(note, WIDTH - plot.x.start) if note else []
+    noted = [text_at(plot.x.start, bottom + SIZE, lines, kind="quiet")] if lines else []
+    return drawing([*drawn, below, *noted], bottom + LINE * len(lines) + 2 * bool(lines), title, description)

@@ -17,6 +17,8 @@ readers. `styles` gives series the style that they have in every chart of a repo
 
 from __future__ import annotations
 
+import re
+
 from unix_exp.plots.curves import Line, lines
 from unix_exp.plots.heatmap import heatmap
 from unix_exp.plots.labels import Rule
@@ -32,6 +34,6 @@ __all__ = ["Front", "Line", "Point", "Rule", "heatmap", "lines", "matrix", "scat
 def standalone(chart: str) -> str:
     """The chart as an .svg file, with a fixed size and its style inside."""
     height = chart.split('viewBox="', 1)[1].split('"', 1)[0].split()[-1]
-    opening, rest = chart.split(">", 1)
+    opening, rest = re.sub(' data-runs="[^"]*"', "", chart).split(">", 1)  # the pages of runs lie elsewhere
     opening = opening.replace('width="100%"', f'width="{WIDTH:g}" height="{height}"')
     return f"{opening}>{tag('style', Markup(CHART))}{rest}\n"

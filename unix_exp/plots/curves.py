@@ -9,7 +9,9 @@ from unix_exp.plots.axes import Entry, Frame, finished, frame, nothing_yet
 from unix_exp.plots.labels import Names, Rule, across
 from unix_exp.plots.markers import UNKNOWN, Style, styled
 from unix_exp.plots.markup import Markup, data, tag
-from unix_exp.plots.svg import Value, finite, span, whole
+from unix_exp.plots.svg import Value, finite, log_span, span, whole
+
+MOST_LINES = 8  # that a reader can tell apart in one chart
 
 
 @dataclass(frozen=True)
@@ -28,39 +30,48 @@ class Line:
 
 def lines(
     series: Sequence[Line], x_title: str, y_title: str, *, title: str,
-    rules: Sequence[Rule] = (), styles: Mapping[str, Style] = UNKNOWN,
+    rules: Sequence[Rule] = (), styles: Mapping[str, Style] = UNKNOWN, log_x: bool = False, log_y: bool = False,
 ) -> Markup:  # fmt: skip
-    """Curves, with the spread over seeds behind them; a missing value leaves a gap."""
-    looks = styled((line.like or line.label for line in series), styles)
+    """Curves, with the spread over seeds behind them; a missing value leaves a gap. All but the first few are grey."""
+    told, others = series[:MOST_LINES], series[MOST_LINES:]
+    looks = styled((line.like or line.label for line in told), styles)
     values = [value for line in series for value in (*line.ys, *line.low, *line.high)]
     plot = frame(
-        span([*(x for line in series for x in line.xs), *(rule.x for rule in rules)], 0.0),
-        span([*values, *(rule.y for rule in rules)], 0.06), x_title, y_title,
-        whole_x=whole(x for line in series for x in line.xs),
+        (log_span if log_x else span)([*(x for line in series for x in line.xs), *(rule.x for rule in rules)], 0.0),
+        (log_span if log_y else span)([*values, *(rule.y for rule in rules)], 0.06), x_title, y_title,
+        whole_x=whole(x for line in series for x in line.xs), log_x=log_x, log_y=log_y,
     )  # fmt: skip
-    bands, curves, entries = [], [], []
-    for index, line in enumerate(series):
+    drawn = [tag("g", tag("title", line.label), path_of(line, plot), class_="curve grey", **data(line.about))
+             for line in others]  # fmt: skip
+    drawn += [tag("g", *band(line, plot), class_=looks[line.like or line.label].hue) for line in told]
+    entries = []
+    for index, line in enumerate(told):
         style = looks[line.like or line.label]
         dashes = style.dashes if line.dashed is None else "6 4" if line.dashed else None
-        bands.append(tag("g", *band(line, plot), class_=style.hue))
-        runs = unbroken(line, plot)
-        # h0 draws a dot as wide as the line, so that a single value between two gaps shows.
-        path = "".join("M" + "L".join(f"{x:.1f} {y:.1f}" for x, y in run) + "h0" * (len(run) == 1) for run in runs)
-        positions = [position for run in runs for position in run]
+        positions = [position for run in unbroken(line, plot) for position in run]
         every = max(len(positions) // 7, 1)
-        begin = every * (index + 1) // (len(series) + 1)  # so that markers of neighbouring curves do not coincide
+        begin = every * (index + 1) // (len(told) + 1)  # so that markers of neighbouring curves do not coincide
         marks = [style.mark(x, y, 3.0) for x, y in positions[begin::every]]
-        curve = tag("path", class_="line", d=path, stroke_dasharray=dashes) if path else ""
-        curves.append(tag("g", tag("title", line.label), curve, *marks, class_=f"curve {style.kind}",
-                          **data(line.about)))  # fmt: skip
+        drawn.append(tag("g", tag("title", line.label), path_of(line, plot, dashes), *marks,
+                         class_=f"curve {style.kind}", **data(line.about)))  # fmt: skip
         sample = tag("path", class_="line", d="M-13 0H13", stroke_dasharray=dashes)
         entries.append(Entry(tag("g", sample, style.mark(0, 0, 3.0), class_=style.kind), 26, line.label))
+    if others:
+        sample = tag("g", tag("path", class_="line", d="M-13 0H13"), class_="grey")
+        entries.append(Entry(sample, 26, f"{len(others)} more, named when pointed at"))
     names = Names(plot)
-    for x, y in (position for line in series for run in unbroken(line, plot) for position in run):
+    for x, y in (position for line in told for run in unbroken(line, plot) for position in run):
         names.avoid(x, y, 1.5)
-    drawn = [plot.axes, *bands, *curves, *across(rules, plot, names), *nothing_yet(plot, finite(values))]
-    labels = ", ".join(line.label for line in series)
+    drawn = [plot.axes, *drawn, *across(rules, plot, names), *nothing_yet(plot, finite(values))]
+    labels = ", ".join(line.label for line in told) + f" and {len(others)} more" * bool(others)
     return finished(plot, drawn, entries, title, f"{y_title} against {x_title}: {labels or 'no curves yet'}.")
+
+
+def path_of(line: Line, plot: Frame, dashes: str | None = None) -> Markup:
+    # h0 draws a dot as wide as the line, so that a single value between two gaps shows.
+    runs = ("M" + "L".join(f"{x:.1f} {y:.1f}" for x, y in run) + "h0" * (len(run) == 1) for run in unbroken(line, plot))
+    path = "".join(runs)
+    return tag("path", class_="line", d=path, stroke_dasharray=dashes) if path else Markup()
 
 
 def unbroken(line: Line, plot: Frame) -> list[list[tuple[float, float]]]:

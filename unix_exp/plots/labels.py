@@ -8,10 +8,12 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 from unix_exp.plots.axes import Frame
-from unix_exp.plots.markup import Markup, tag
+from unix_exp.plots.markup import Markup, join, tag
 from unix_exp.plots.svg import LINE, SIZE, Box, Value, shortened, text_at, width
 
-LONGEST_NAME = 190.0  # units of a name beside its point; the whole name shows when the point is pointed at
+LONGEST_NAME = 190.0  # units of a name beside its point; a longer one is listed below the plot
+RINGS = (24.0, 36.0, 50.0, 66.0, 84.0, 104.0)  # units from a point to a name that a line leads to
+DIRECTIONS = tuple((math.cos(angle), math.sin(angle)) for angle in (math.pi * step / 8 for step in range(16)))
 
 
 @dataclass(frozen=True)
@@ -40,15 +42,36 @@ class Names:
         for (x, y), (next_x, next_y) in pairwise([*corners, (self.room.right, corners[-1][1])] if corners else []):
             self.marks += [Box(x, y - 1, next_x, y + 1), Box(next_x - 1, next_y, next_x + 1, y)]
 
-    def beside(self, x: float, y: float, label: str) -> Markup:
-        """A point's name, or none where there is no room; it still shows when the mark is pointed at."""
-        text = shortened(label, LONGEST_NAME)
-        half = width(text) / 2
-        positions = [
-            (x - half + right * (half + (4 if down else 8)), y + down * (SIZE / 2 + 7))
-            for right, down in ((1, 0), (-1, 0), (0, -1), (0, 1), (1, -1), (-1, -1), (1, 1), (-1, 1))
-        ]
-        return self.at(text, positions, self.names + self.marks + self.rules) or Markup()
+    def beside(self, x: float, y: float, name: str) -> Markup | None:
+        """A point's name next to it; None where there is no room."""
+        if width(name) > LONGEST_NAME:
+            return None
+        return self.at(name, around(x, y, name), self.names + self.marks + self.rules)
+
+    def led_to(self, x: float, y: float, name: str) -> Markup | None:
+        """A point's name farther off, with a line from the point to it; None where there is no room."""
+        if width(name) > LONGEST_NAME:
+            return None
+        taken = self.names + self.marks + self.rules
+        others = self.names + [box for box in self.marks if not box.meets(Box(x - 1, y - 1, x + 1, y + 1))]
+        for ring in RINGS:
+            for right, down in DIRECTIONS:
+                end_x, end_y = x + right * ring, y + down * ring
+                left = end_x - width(name) * (0.5 if abs(right) < 0.3 else float(right < 0))
+                way = [(x + right * far, y + down * far) for far in range(8, int(ring) - 2, 3)]
+                steps = [Box(at_x - 1, at_y - 1, at_x + 1, at_y + 1) for at_x, at_y in way]
+                if any(step.meets(other) for step in steps for other in others):
+                    continue
+                if (drawn := self.at(name, [(left, end_y + down * SIZE / 2)], taken)) is not None:
+                    self.marks += steps
+                    begin, end = (f"{x + right * far:.1f} {y + down * far:.1f}" for far in (5.0, ring - 1))
+                    return join([tag("path", class_="leader", d=f"M{begin}L{end}"), drawn])
+        return None
+
+    def numbered(self, x: float, y: float, number: int) -> Markup | None:
+        """A number next to a point, or where a line leads to it, or over other marks; what it means stands below."""
+        text = str(number)
+        return self.beside(x, y, text) or self.led_to(x, y, text) or self.at(text, around(x, y, text), self.names)
 
     def required(self, name: str, positions: Sequence[tuple[float, float]]) -> Markup:
         """A name that must be readable: over a rule or even a curve where there is no free room."""
@@ -65,6 +88,13 @@ class Names:
                 self.names.append(box)
                 return text_at(left, middle + SIZE * 0.36, name, kind="halo name")
         return None
+
+
+def around(x: float, y: float, name: str) -> list[tuple[float, float]]:
+    """The places next to a point: the left edge of the name and its middle line."""
+    half = width(name) / 2
+    sides = ((1, 0), (-1, 0), (0, -1), (0, 1), (1, -1), (-1, -1), (1, 1), (-1, 1))
+    return [(x - half + right * (half + (4 if down else 8)), y + down * (SIZE / 2 + 7)) for right, down in sides]
 
 
 def across(rules: Sequence[Rule], plot: Frame, names: Names) -> list[Markup]:

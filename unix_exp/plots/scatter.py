@@ -10,9 +10,11 @@ from unix_exp.plots.axes import Entry, Frame, finished, frame, nothing_yet
 from unix_exp.plots.labels import Names, Rule, across
 from unix_exp.plots.markers import DASHES, DIAMOND, UNKNOWN, Style, diamond, styled
 from unix_exp.plots.markup import Markup, data, tag
-from unix_exp.plots.svg import Box, Value, finite, number, span, whole
+from unix_exp.plots.svg import SIZE, Box, Value, finite, log_span, number, span, text_at, whole
 
 CROWD = 80  # more points than this are drawn lighter, as they overlap
+FEW_NAMES, LOW, TALL = 8, 230.0, 310.0  # units: names need room
+MOST_NAMES = 24  # in one plot, those on a front first; where there are more, the chart says how many it lacks
 
 
 @dataclass(frozen=True)
@@ -27,6 +29,7 @@ class Point:
     published: bool = False
     named: bool = False
     about: Mapping[str, str] = field(default_factory=dict)
+    details: str = ""  # one more line for whoever points at it
 
 
 @dataclass(frozen=True)
@@ -40,6 +43,7 @@ class Front:
 def scatter(
     points: Iterable[Point], x_title: str, y_title: str, *, title: str,
     fronts: Sequence[Front] = (), rules: Sequence[Rule] = (), styles: Mapping[str, Style] = UNKNOWN,
+    log_x: bool = False,
 ) -> Markup:  # fmt: skip
     """Results by two numbers; the paper's are diamonds."""
     points = [point for point in points if finite([point.x, point.y]) == [point.x, point.y]]
@@ -48,10 +52,11 @@ def scatter(
     corners = [corner for front in fronts for corner in best(front.points)]
     ends = [end for point in points for end in chain(*error_ends(point))]
     plot = frame(
-        span([*(point.x for point in (*points, *corners)), *(rule.x for rule in rules)], 0.06),
+        (log_span if log_x else span)([*(point.x for point in (*points, *corners)), *(rule.x for rule in rules)], 0.06),
         span([*(point.y for point in (*points, *corners)), *ends, *(rule.y for rule in rules)], 0.08),
         x_title, y_title,
-        whole_x=whole(point.x for point in points),
+        whole_x=whole(point.x for point in points), log_x=log_x,
+        height=TALL if sum(point.named for point in points) > FEW_NAMES else LOW,
     )  # fmt: skip
     names = Names(plot)
     for point in points:
@@ -60,13 +65,15 @@ def scatter(
         names.marks += [Box(x - 2, plot.y(high), x + 2, plot.y(low)) for low, high in error_ends(point)]
     for front in fronts:
         names.avoid_steps([(plot.x(corner.x), plot.y(corner.y)) for corner in best(front.points)])
+    ruled = across(rules, plot, names)  # their names first, as nothing else says what they are
+    written, listed, note = named(points, fronts, plot, names)
     marks = [mark(point, looks[point.series], plot, x_title, y_title) for point in points]
     drawn = [
         plot.axes,
         *(step_line(front, number, plot) for number, front in enumerate(fronts)),
+        *ruled,
         tag("g", *marks, class_="marks many" if len(points) > CROWD else "marks"),
-        *across(rules, plot, names),
-        *(names.beside(plot.x(point.x), plot.y(point.y), point.label) for point in points if point.named),
+        *written,
         *nothing_yet(plot, points),
     ]
     ordered = [*(name for name in styles if name in shown), *(name for name in shown if name not in styles)]
@@ -74,8 +81,36 @@ def scatter(
     entries += [Entry(front_sample(number), 26, front.label) for number, front in enumerate(fronts)]
     if any(point.published for point in points):
         entries.append(Entry(diamond(0, 0), 15, "paper"))
+    entries += listed
     counted = ", ".join(f"{name} ({sum(point.series == name for point in points)})" for name in ordered)
-    return finished(plot, drawn, entries, title, f"{y_title} against {x_title}: {counted or 'no points yet'}.")
+    return finished(plot, drawn, entries, title, f"{y_title} against {x_title}: {counted or 'no points yet'}.", note)
+
+
+def named(
+    points: Sequence[Point], fronts: Sequence[Front], plot: Frame, names: Names
+) -> tuple[list[Markup], list[Entry], str]:  # fmt: skip
+    """Every name once: next to its point, or where a line leads to it, or below the plot under the point's number."""
+    ahead = [(point.x, point.y, point.label) for front in fronts for point in best(front.points)]
+    ordered = sorted((point for point in points if point.named and point.label),
+                     key=lambda point: (point.x, point.y, point.label) not in ahead)  # fmt: skip
+    written: list[Markup] = []
+    listed: list[Entry] = []
+    left = ordered[MOST_NAMES:]
+    waiting = ordered[:MOST_NAMES]
+    for place in (names.beside, names.led_to):
+        placed = [place(plot.x(point.x), plot.y(point.y), point.label) for point in waiting]
+        written += [one for one in placed if one is not None]
+        waiting = [point for point, one in zip(waiting, placed, strict=True) if one is None]
+    for point in waiting:
+        number = len(listed) + 1
+        drawn = names.numbered(plot.x(point.x), plot.y(point.y), number)
+        if drawn is None:
+            left.append(point)
+        else:
+            written.append(drawn)
+            listed.append(Entry(text_at(0.0, SIZE * 0.36, str(number), "middle", "quiet"), 15, point.label))
+    names_of = "1 mark has" if len(left) == 1 else f"{len(left)} marks have"
+    return written, listed, f"{names_of} no name here: point at it, or see the table of all arms." if left else ""
 
 
 def mark(point: Point, style: Style, plot: Frame, x_title: str, y_title: str) -> Markup:
@@ -93,7 +128,8 @@ def mark(point: Point, style: Style, plot: Frame, x_title: str, y_title: str) ->
     name = f"{point.series}: {point.label}" if point.label and point.label != point.series else point.series
     spread = f" ± {number(point.error)}" if ends and point.error is not None else ""
     name += " (paper)" * point.published
-    tooltip = f"{name}\n{y_title}: {number(point.y)}{spread}\n{x_title}: {number(point.x)}"
+    details = f"{point.details}\n" * bool(point.details)
+    tooltip = f"{name}\n{details}{y_title}: {number(point.y)}{spread}\n{x_title}: {number(point.x)}"
     return tag("g", tag("title", tooltip), *parts, class_=f"point {style.kind}", **data(point.about))
 
 

@@ -59,8 +59,8 @@ def chart_colours(theme: Theme) -> str:
     return (
         f".chart{{color:{theme['ink']};background:{theme['ground']}}}"
         f".chart text{{fill:{theme['ink']}}}.chart .quiet{{fill:{theme['muted']}}}"
-        f".chart .grid{{stroke:{theme['faint']}}}.chart .frame{{stroke:{theme['muted']}}}"
-        f".chart .front,.chart .rule{{color:{theme['muted']}}}"
+        f".chart .grid{{stroke:{theme['faint']}}}.chart .frame,.chart .leader{{stroke:{theme['muted']}}}"
+        f".chart .front,.chart .rule,.chart .grey{{color:{theme['muted']}}}"
         f".chart .halo{{stroke:{theme['ground']}}}.chart .open{{fill:{theme['ground']}}}" + series
     )
 
@@ -75,7 +75,9 @@ CHART = (
     ".chart .grid,.chart .frame{fill:none;stroke-width:1}"
     ".chart .line,.chart .front,.chart .rule,.chart .whisker{fill:none;stroke:currentColor;stroke-linejoin:round}"
     ".chart .line{stroke-width:1.8;stroke-linecap:butt}.chart .front{stroke-width:1.2}"
+    ".chart .grey .line{stroke-width:1;stroke-opacity:.45}"
     ".chart .rule{stroke-width:1;stroke-dasharray:2 3}"
+    ".chart .leader{fill:none;stroke-width:.8}"
     ".chart .whisker{stroke-width:1.1}.chart .band{fill:currentColor;fill-opacity:.16;stroke:none}"
     ".chart .mark{fill:currentColor;stroke:currentColor;stroke-width:1.4;stroke-linejoin:round}"
     ".chart .many .mark{fill-opacity:.35;stroke-width:1.1}"
@@ -115,7 +117,7 @@ section{margin-top:1.9em;scroll-margin-top:8px}
 .opens{margin-top:.7em}
 .opens>.text:first-of-type{font-size:1.07em}
 .opens>figure.lone{display:block;max-width:560px}
-@media(min-width:1100px){.opens{display:grid;grid-template-columns:minmax(0,1fr) 430px;gap:0 40px;align-items:start;
+@media(min-width:1100px){.opens{display:grid;grid-template-columns:minmax(0,1fr) 470px;gap:0 36px;align-items:start;
 grid-template-rows:auto auto auto 1fr}
 .opens>*{grid-column:1}.opens>h2{grid-column:1/-1}.opens>figure.lone{grid-column:2;grid-row:2/span 3}}
 small{font-size:.86em;color:var(--muted);font-weight:400;white-space:nowrap}

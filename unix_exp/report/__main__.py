@@ -11,11 +11,12 @@ from typing import NamedTuple
 
 from unix_exp.cli.ending import ending
 from unix_exp.plots.charts import standalone
-from unix_exp.report import contents, repeating
+from unix_exp.report import contents, every_run, repeating, run_page
 from unix_exp.report.blocks import Section, csv_of, figures_in
+from unix_exp.report.every_run import MOST_PAGES
 from unix_exp.report.filling import filled
 from unix_exp.report.markdown import markdown
-from unix_exp.report.page import page
+from unix_exp.report.page import Links, page
 from unix_exp.report.runs import Run, Skipped, read
 from unix_exp.report.sound import sound
 from unix_exp.types import Mistake
@@ -39,6 +40,8 @@ def main() -> None:
                         "between <!-- report: ANCHOR --> and <!-- end of report --> are written anew")  # fmt: skip
     parser.add_argument("--repeat", type=path, metavar="FILE.md", help="with --markdown: also write a page of all rows "
                         "with the line that repeats each")  # fmt: skip
+    parser.add_argument("--run-pages", type=int, default=MOST_PAGES, metavar="N", help="how many runs get a page of "
+                        f"their own, the first ones of more ({MOST_PAGES})")  # fmt: skip
     parser.add_argument("--open", action="store_true", help="show the page in a browser")
     parser.add_argument("--plugins", action="append", default=[], metavar="MODULE_OR_FILE",
                         help="import this module or Python file first; may be given several times")  # fmt: skip
@@ -54,7 +57,7 @@ def main() -> None:
         elif given.repeat is not None:
             raise Mistake("--repeat needs --markdown FILE.md, the report that the page belongs to")
         else:
-            write(given.runs, given.out)
+            write(given.runs, given.out, max(given.run_pages, 0))
     if given.open:
         shown = given.markdown or given.out / "index.html"
         webbrowser.open(shown.absolute().as_uri())
@@ -75,11 +78,13 @@ class Content(NamedTuple):
     title: str
     lead: str
     sections: list[Section]
+    pages: dict[str, str]  # of single runs, by name
 
 
-def write(paths: list[Path], out: Path) -> None:
-    runs, content = content_of(paths, out)
-    files = {out / "index.html": page(*content), out / "report.md": markdown(*content)}
+def write(paths: list[Path], out: Path, run_pages: int = MOST_PAGES) -> None:
+    runs, content = content_of(paths, out, run_pages)
+    files = {out / "index.html": page(*content[:3], Links(content.pages)), out / "report.md": markdown(*content[:3])}
+    files |= {out / f"runs/{name}.html": text for name, text in content.pages.items()}
     files |= {out / f"figures/{figure.anchor}.svg": standalone(figure.chart) for figure in figures_in(content.sections)}
     files |= {out / f"tables/{table.anchor}.csv": csv_of(table) for table in contents.tables_in(content.sections)}
     write_files(files, "--out")
@@ -93,7 +98,7 @@ def write_markdown(paths: list[Path], target: Path, notes: Path | None, page: Pa
         raise Mistake(f"--notes and --markdown are both {target}; the notes would be overwritten")
     beside = target.with_suffix("")
     runs, content = content_of(paths, beside)
-    files = {target: markdown(*content, notes=text_of(notes), figures=beside.name)}
+    files = {target: markdown(*content[:3], notes=text_of(notes), figures=beside.name)}
     if page is not None:
         seen = os.path.relpath(beside, page.parent)
         files[page] = filled(text_of(page), content.sections, Path(seen).as_posix(), str(page))
@@ -113,19 +118,19 @@ def text_of(file: Path | None) -> str:
         raise Mistake(f"cannot read {file}: it is not UTF-8") from None
 
 
-def content_of(paths: list[Path], out: Path) -> tuple[list[Run], Content]:
-    """The runs that were read, and what is written about them."""
+def content_of(paths: list[Path], out: Path, run_pages: int | None = None) -> tuple[list[Run], Content]:
+    """The runs that were read, and what is written about them; with single runs unless `run_pages` is None."""
     runs, skipped = read(paths, out)
     try:
-        content = content_from(runs, skipped)
+        content = content_from(runs, skipped, run_pages)
     except Mistake:
         content = None
     except Exception:
-        runs, broken = sound(runs, lambda some: content_from(some, []))
+        runs, broken = sound(runs, lambda some: content_from(some, [], run_pages))
         if not broken:
             raise  # a bug
         skipped += broken
-        content = content_from(runs, skipped) if runs else None
+        content = content_from(runs, skipped, run_pages) if runs else None
     for one in skipped:
         print(as_line(f"skipped {one.path}: {one.why}"), file=sys.stderr)
     for run in runs:
@@ -136,10 +141,17 @@ def content_of(paths: list[Path], out: Path) -> tuple[list[Run], Content]:
     return runs, content
 
 
-def content_from(runs: list[Run], skipped: list[Skipped]) -> Content:
+def content_from(runs: list[Run], skipped: list[Skipped], run_pages: int | None) -> Content:
     if not runs:
         raise Mistake("no finished run")
-    return Content(contents.TITLE, contents.lead(runs, skipped), contents.sections(runs, skipped))
+    found = contents.grouped(runs)
+    made, pages = contents.sections(runs, found), dict[str, str]()
+    if run_pages is not None:
+        places = every_run.places(runs, found)
+        made.append(every_run.section(places, run_pages))
+        pages = run_page.pages(places, run_pages)
+    made += contents.warnings(runs, skipped)
+    return Content(contents.TITLE, contents.lead(runs, skipped), made, pages)
 
 
 def write_files(files: dict[Path, str], option: str) -> None:

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Sequence
 from typing import Any
 
 from unix_exp.plots.charts import Line, lines
-from unix_exp.report.arms import Arm, Group, short
+from unix_exp.plots.svg import decades
+from unix_exp.report.arms import Arm, Group
 from unix_exp.report.blocks import Figure, slug
 from unix_exp.report.learning import band_around
+from unix_exp.report.naming import short
 
 
 def over_settings(group: Group) -> list[Figure]:
@@ -37,13 +38,14 @@ def arms_over(name: str, settings: Sequence[tuple[Arm, dict[str, Any]]]) -> list
 
 def over_setting(group: Group, name: str, curves: Sequence[list[tuple[float, Arm]]]) -> Figure:
     values = [value for curve in curves for value, _ in curve]
-    wide = min(values) > 0 and max(values) / min(values) > 50
-    axis = f"{short(name)}, logarithm to base 10" if wide else short(name)
+    wide = decades(values)
+    axis = f"{short(name)}, logarithmic" if wide else short(name)
+    curves = sorted(curves, key=lambda curve: -max(arm.top1.mean for _, arm in curve))
     made = []
     for curve in curves:
         means, stds = [arm.top1.mean for _, arm in curve], [arm.top1.std for _, arm in curve]
         low, high = band_around(means, stds)
-        xs = [math.log10(value) if wide else value for value, _ in curve]
+        xs = [value for value, _ in curve]
         made.append(Line(curve_label(curve, curves), xs, means, low, high, about=group.about(curve[0][1])))
     title = f"Accuracy over {short(name)}, {group.title}"
     return Figure(
@@ -53,6 +55,7 @@ def over_setting(group: Group, name: str, curves: Sequence[list[tuple[float, Arm
             "test accuracy, top-1 %",
             title=title,
             styles={line.label: curve[0][1].look for line, curve in zip(made, curves, strict=True)},
+            log_x=wide,
         ),
         f"{group.title}: accuracy over {name}, all else equal; the band is a standard deviation over seeds.",
         slug(f"over {name} {group.dataset} {group.pair}"),

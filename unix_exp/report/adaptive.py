@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
 from typing import Any
 
 from unix_exp import paper
-from unix_exp.plots.charts import Line, lines
+from unix_exp.plots.charts import lines
+from unix_exp.plots.svg import decades
 from unix_exp.report.arms import Arm, Group, share_of_kd
 from unix_exp.report.blocks import MISSING, Block, Cell, Column, Figure, Heading, Section, Table, slug
 from unix_exp.report.chosen import notes_on_arms
@@ -143,13 +142,13 @@ def drawn(path: str, names: Sequence[str], arm: Arm, group: Group) -> Figure | N
     values = [value for line in curves for value in line.ys if value]
     if not values:
         return None
-    wide = min(values) > 0 and max(values) / min(values) > 50
+    wide = decades(values)
     of_stages = f", the stages of {titled(path)}" if path else ""
     title = f"Learned weights of {arm.label}{of_stages}, {group.title}"
     return Figure(
         lines(
-            [logarithm(line) for line in curves] if wide else curves, "epoch",
-            "exp(-a), what a path's weight is multiplied by" + (", logarithm to base 10" if wide else ""), title=title,
+            curves, "epoch", "exp(-a), what a path's weight is multiplied by" + ", logarithmic" * wide, title=title,
+            log_y=wide,
             styles={line.label: arm.look.relative(number) for number, line in enumerate(curves)},
         ),
         f"{group.title}: weights learned by {arm.label}{of_stages}, mean of each epoch; the band is a standard "
@@ -162,11 +161,3 @@ def titled(name: str) -> str:
     path, _, stage = name.partition("_")
     title = str(paper.published(STUDY)["paths"].get(path, path))
     return f"{title} stage {stage}" if stage else title
-
-
-def logarithm(line: Line) -> Line:
-    low, ys, high = (
-        [math.log10(value) if value is not None and value > 0 else None for value in values]
-        for values in (line.low, line.ys, line.high)
-    )
-    return replace(line, low=low, ys=ys, high=high)

@@ -12,7 +12,8 @@
     Notice(title, lines=())        a warning to the reader, such as a list of folders that were skipped
 
 `about` says what a row, a point or a line is of, such as {"pair": "vgg13_vgg8", "method": "kd", "seed": "0 1 2"}: on
-the page these are attributes, data-pair="vgg13_vgg8" and so on.
+the page these are attributes, data-pair="vgg13_vgg8" and so on. Under RUNS it names the pages of the runs, in the order
+of the seeds; a row links to them.
 Anchors are unique in a report and safe as file names: see `slug`.
 """
 
@@ -53,6 +54,7 @@ class Cell:
 
 
 MISSING = Cell("—", hint="not run yet")
+RUNS = "runs"
 
 
 @dataclass(frozen=True)
@@ -89,7 +91,8 @@ class Table:
 
     def __post_init__(self) -> None:
         for row in self.rows:
-            fits = isinstance(row, Heading) or len(cells_of(row)) == len(self.head)
+            cells = row.cells if isinstance(row, Entry) else row
+            fits = isinstance(cells, Heading) or len(cells) == len(self.head)
             assert fits, f"{row} does not fit the columns {self.head}"
 
     @property

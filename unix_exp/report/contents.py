@@ -60,9 +60,18 @@ def how_it_was_made(runs: Sequence[Run]) -> str:
     )
 
 
-def sections(runs: Sequence[Run], skipped: Sequence[Skipped]) -> list[Section]:
-    students = [run for run in runs if not run.made_a_teacher]
-    found = dressed(groups(students), field.families_printed())
+def students_of(runs: Sequence[Run]) -> list[Run]:
+    return [run for run in runs if not run.made_a_teacher]
+
+
+def grouped(runs: Sequence[Run]) -> list[Group]:
+    """What the sections compare."""
+    return dressed(groups(students_of(runs)), field.families_printed())
+
+
+def sections(runs: Sequence[Run], found: Sequence[Group]) -> list[Section]:
+    """`found` are the groups of these runs."""
+    students = students_of(runs)
     made = []
     if (opening := answer.section(found)) is not None:
         made.append(opening)
@@ -91,11 +100,17 @@ def sections(runs: Sequence[Run], skipped: Sequence[Skipped]) -> list[Section]:
     if (costs_once := one_off_costs(runs)) is not None:
         made.append(Section("One-off costs", "one-off", [costs_once]))
     made.append(Section("Machines, code and commands", "origins", origins_of(runs, found)))
-    if flawed := [(run, flaw) for run in runs for flaw in run.flaws]:  # of the records that the figures above show
+    return with_unique_anchors([section for section in made if section.blocks])
+
+
+def warnings(runs: Sequence[Run], skipped: Sequence[Skipped]) -> list[Section]:
+    """What could not be shown, or not wholly; asked for last, when all records were read."""
+    made = []
+    if flawed := [(run, flaw) for run in runs for flaw in run.flaws]:
         made.append(Section("Records that are not whole", "records", [tables.flaws_notice(flawed)]))
     if skipped:
         made.append(Section("Skipped", "skipped", [tables.skipped_notice(skipped)]))
-    return with_unique_anchors([section for section in made if section.blocks])
+    return made
 
 
 def with_unique_anchors(made: Sequence[Section]) -> list[Section]:

@@ -7,12 +7,15 @@ from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import TypeVar
 
+from unix_exp.paper import families
 from unix_exp.plots.charts import Line, lines
-from unix_exp.report.arms import Group
+from unix_exp.plots.curves import MOST_LINES
+from unix_exp.plots.svg import decades
+from unix_exp.report.arms import Arm, Group
 from unix_exp.report.blocks import Figure, slug
 from unix_exp.report.runs import Run
 
-MOST_CURVES = 8  # that a reader can tell apart in one chart
+MOST_GREY = 24  # curves behind the coloured ones
 NOTHING: Mapping[str, str] = MappingProxyType({})
 T = TypeVar("T")
 
@@ -21,29 +24,43 @@ def learning_curves(group: Group) -> list[Figure]:
     """Accuracy over epochs, and over the compute spent until then: on test images, or validation images."""
     validated = any(run.chose_on_validation for arm in group.arms for run in arm.runs)
     key, title = ("val/top1", "validation accuracy") if validated else ("test/top1", "test accuracy")
-    members = evenly(group.arms, MOST_CURVES)
-    left_out = len(group.arms) - len(members)
-    more = f" {left_out} arms are left out, evenly spread, to keep the chart readable." if left_out else ""
+    ordered = most_telling(group.arms)
+    members = ordered[:MOST_LINES] + evenly(ordered[MOST_LINES:], MOST_GREY)
+    more = ""
+    if len(ordered) > MOST_LINES:
+        more = (
+            f" In colour: {families.conventional()}, the student alone and the best of each method; the rest is grey."
+        )
+    if left_out := len(ordered) - len(members):
+        more += f" {left_out} arms are left out, evenly spread, to keep the chart readable."
     figures = []
     for x, x_title, name in (
         ("epoch", "epoch", "epochs"), ("cost/total_gflops", "compute spent, GFLOPs", "GFLOPs"),
     ):  # fmt: skip
         curves = [line for arm in members if (line := curve(arm.label, arm.runs, x, key, about=group.about(arm)))]
-        if any(len(line.xs) > 1 for line in curves):
-            figures.append(
-                Figure(
-                    lines(
-                        curves,
-                        x_title,
-                        f"{title}, top-1 %",
-                        title=f"Learning over {name}, {group.title}",
-                        styles={arm.label: arm.look for arm in members},
-                    ),
-                    f"{group.title}: learning over {name}; the band is a standard deviation over seeds.{more}",
-                    slug(f"learning {name} {group.dataset} {group.pair}"),
-                )
-            )
+        if not any(len(line.xs) > 1 for line in curves):
+            continue
+        log = decades(line.xs[-1] for line in curves)  # what the trainings came to, not how they began
+        chart = lines(
+            curves, x_title + ", logarithmic" * log, f"{title}, top-1 %",
+            title=f"Learning over {name}, {group.title}", styles={arm.label: arm.look for arm in members}, log_x=log,
+        )  # fmt: skip
+        text = f"{group.title}: learning over {name}; the band is a standard deviation over seeds.{more}"
+        figures.append(Figure(chart, text, slug(f"learning {name} {group.dataset} {group.pair}")))
     return figures
+
+
+def most_telling(arms: Sequence[Arm]) -> list[Arm]:
+    """KD and the student alone, the best of each method, the paper's first, then the others by accuracy."""
+    known = families.in_order()
+    ranked = sorted(
+        arms,
+        key=lambda arm: (not arm.conventional, arm.taught, arm.family not in known, -arm.top1.mean, arm.label),
+    )
+    first: dict[str, Arm] = {}
+    for arm in ranked:
+        first.setdefault(arm.family, arm)
+    return [*first.values(), *(arm for arm in ranked if first[arm.family] is not arm)]
 
 
 def curve(

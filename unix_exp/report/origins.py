@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import shlex
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import NamedTuple
 
 from unix_exp.report.arms import Arm, Group
@@ -81,12 +82,17 @@ def lines_of(arm: Arm) -> list[str]:
 
 def words_of(command: str | None) -> list[str] | None:
     """Of a training command, and None for any other text: readers copy these lines into a shell."""
-    try:
-        words = shlex.split(command or "")
-    except ValueError:
-        return None
+    words = split(command or "")
     ours = words[:3] == ["python", "-m", "unix_exp.train"] and all(word.isprintable() for word in words)
     return words if ours and all(map(harmless, words[3:])) else None
+
+
+@lru_cache(maxsize=2**13)  # the report and the page of a run both ask, and shlex is slow
+def split(command: str) -> list[str]:
+    try:
+        return shlex.split(command)
+    except ValueError:
+        return []
 
 
 def harmless(word: str) -> bool:

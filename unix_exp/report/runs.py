@@ -11,11 +11,12 @@ from typing import Any, NamedTuple
 
 from unix_exp.config import Settings
 from unix_exp.report.gaps import flaw_of_records
+from unix_exp.report.page_of_run import page_name
 from unix_exp.run.foreign import json_of, parsed, text_of, yaml_of
 from unix_exp.run.looks import NAME, Looks, looks_of
 from unix_exp.run.record import FILES, Result, check, check_analysis, check_settings
 from unix_exp.run.seal import verify
-from unix_exp.run.shapes import finite
+from unix_exp.run.shapes import all_finite, finite
 from unix_exp.types import Mistake
 from unix_exp.words import first_line
 
@@ -32,10 +33,15 @@ class Run:
     flaws: list[str] = field(default_factory=list)  # of the records that were read so far, in words
 
     @cached_property
+    def page(self) -> str:
+        """The name of the file that shows it alone, without .html."""
+        return page_name(self.path, self.result["identity"])
+
+    @cached_property
     def epochs(self) -> list[dict[str, Any]]:
         """The lines of metrics.jsonl by epoch, without values that are not finite numbers."""
         lines = self._lines("metrics.jsonl")
-        return [{key: value for key, value in line.items() if finite(value)} for line in lines]
+        return [line if all_finite([*line.values()]) else numbers_in(line) for line in lines]
 
     @cached_property
     def analysis(self) -> list[dict[str, Any]]:
@@ -47,9 +53,18 @@ class Run:
     def looks(self) -> Looks | None:
         """Confused classes, images often kept and left out, mixed images; None where none were recorded."""
         looks, flaw = looks_of(self.path, (self.result.get("files") or {}).get(NAME))
-        if flaw is not None:
-            self.flaws.append(flaw)
+        self._flawed(flaw)
         return looks
+
+    def _flawed(self, flaw: str | None) -> None:
+        """Once, however often the records are read."""
+        if flaw is not None and flaw not in self.flaws:
+            self.flaws.append(flaw)
+
+    def forget(self) -> None:
+        """What was read when it was needed: that of a thousand runs would fill the memory."""
+        for name in ("epochs", "analysis", "looks"):
+            self.__dict__.pop(name, None)
 
     @property
     def planned_epochs(self) -> int:
@@ -61,8 +76,7 @@ class Run:
         """Each epoch once, as it was recorded last; what is wrong with the file is kept in words."""
         lines = lines_of(self.path / name)
         known = sum(stage["epochs"] for stage in self.result.get("stages") or [])  # 0 in older records
-        if flaw := flaw_of_records(self.path / name, lines, known, (self.result.get("files") or {}).get(name)):
-            self.flaws.append(flaw)
+        self._flawed(flaw_of_records(self.path / name, lines, known, (self.result.get("files") or {}).get(name)))
         by_epoch = {line["epoch"]: line for line in lines}
         return [by_epoch[epoch] for epoch in sorted(by_epoch)]
 
@@ -186,6 +200,10 @@ def read_run(path: Path) -> Run:
         raise Mistake(f"its settings are damaged: {flaw}")
     settings.setdefault("runtime", {})
     return Run(path, settings, result)
+
+
+def numbers_in(line: dict[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in line.items() if finite(value)}
 
 
 def unfinished(path: Path) -> str:

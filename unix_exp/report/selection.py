@@ -8,9 +8,10 @@ from typing import Any
 from unix_exp import paper
 from unix_exp.paper import families
 from unix_exp.plots.charts import lines
+from unix_exp.plots.curves import MOST_LINES
 from unix_exp.report.arms import Arm, Group
 from unix_exp.report.blocks import Figure, slug
-from unix_exp.report.learning import MOST_CURVES, curve
+from unix_exp.report.learning import curve
 
 
 def of_each_family(arms: Sequence[Arm]) -> list[Arm]:
@@ -21,7 +22,7 @@ def of_each_family(arms: Sequence[Arm]) -> list[Arm]:
     compared = [families.of_sampler(name) for name in paper.published()["selection"]["compared"]]
     usual = families.conventional()
     ranked = sorted(found.values(), key=lambda arm: (arm.family not in compared, arm.family == usual))
-    return sorted(ranked[: MOST_CURVES // 2], key=lambda arm: list(found).index(arm.family))
+    return sorted(ranked[: MOST_LINES // 2], key=lambda arm: list(found).index(arm.family))
 
 
 def differing(arm: Arm, unsaid: Mapping[str, Any]) -> list[str]:

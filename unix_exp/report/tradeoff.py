@@ -9,6 +9,7 @@ from dataclasses import replace
 from unix_exp import paper
 from unix_exp.paper import families
 from unix_exp.plots.charts import Front, Point, Rule, scatter
+from unix_exp.plots.svg import decades
 from unix_exp.report.arms import Arm, Group, by_length, same_length, share_of_kd
 from unix_exp.report.blocks import Figure, slug
 from unix_exp.report.origins import origin_of
@@ -73,21 +74,23 @@ def accuracy_against_time(group: Group, hardware: str, torch: str, elsewhere: Se
 
 def point(arm: Arm, x: float, group: Group) -> Point:
     return Point(x=x, y=arm.top1.mean, series=arm.family, label=arm.label, error=arm.top1.std, named=True,
-                 about=group.about(arm))  # fmt: skip
+                 about=group.about(arm), details=arm.details if arm.details != arm.label else "")  # fmt: skip
 
 
 def against(cost: str, group: Group, points: Sequence[Point], axis: str, published: Sequence[Point] = ()) -> str:
     results = [run.result for arm in group.arms for run in arm.runs]
     teachers = sorted({teacher["top1"] for one in results if (teacher := one["teacher"])})
     near = max(point.y for point in points) + 5
+    log = decades(one.x for one in (*points, *published))
     return scatter(
         [*points, *published],
-        axis,
+        axis + ", logarithmic" * log,
         "test accuracy, top-1 %",
         title=f"Accuracy against {cost}, {group.title}",
         fronts=[Front(f"best for its {cost}", points)],
         rules=[Rule(f"teacher {teacher:.2f}", y=teacher) for teacher in teachers if teacher <= near],
         styles=group.styles,
+        log_x=log,
     )
 
 

@@ -73,7 +73,8 @@ def check_words(words: list[str]) -> None:
 def list_sweeps(given: argparse.Namespace) -> None:
     for name in grid.names(folders_of(given)):
         sweep = grid.read(name, folders_of(given))
-        print(f"{name:22}{len(grid.jobs(sweep, given.words)):4} jobs  {sweep.about}")
+        jobs = f"{len(grid.jobs(sweep, given.words)):4} jobs" if grid.is_grid(given.words, sweep) else "  a search"
+        print(f"{name:22}{jobs}  {sweep.about}")
 
 
 def show_plan(given: argparse.Namespace) -> None:
