@@ -41,6 +41,12 @@ def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
     return 0 if len(config.args) == 1 and ".py" in config.args[0] else 2
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Files whose tests start processes come first: they take longest, and the two processes are to end together."""
+    long = {item.path for item in items if "train" in getattr(item, "fixturenames", ())}
+    items.sort(key=lambda item: item.path not in long)
+
+
 @pytest.fixture(autouse=True)
 def publishers_answer(monkeypatch: pytest.MonkeyPatch) -> None:
     """Tests give published weights themselves, on machines without a network too."""
@@ -129,6 +135,14 @@ def train() -> Iterator[Starter]:
     """Training commands that are forks of one process, which has imported PyTorch and trained before."""
     with starter(Path(unix_exp.__file__).parents[1]) as made:
         yield made
+
+
+@pytest.fixture
+def forked(train: Starter, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The python by which each `-m MODULE` that a test, or what it tests, starts is a fork of that process, too."""
+    monkeypatch.setattr(sys, "executable", str(train.python))
+    monkeypatch.setattr("multiprocessing.spawn._python_exe", os.fsencode(train.python))
+    return train.python
 
 
 def store_of(factory: pytest.TempPathFactory, name: str, *words: str) -> Path:

@@ -7,7 +7,6 @@ training and not of a clock.
 
 from __future__ import annotations
 
-import gc
 import itertools
 import json
 import os
@@ -22,6 +21,11 @@ from contextlib import contextmanager, redirect_stdout
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
+if __name__ == "__main__":
+    sys.path.append(str(Path(__file__).parent))  # the tests' own helpers, as pytest finds them
+
+from forking import client, serve
+
 PATIENCE = 300  # seconds, of a command that hangs
 
 
@@ -33,8 +37,9 @@ class Ended(NamedTuple):
 class Starter:
     """Types `python -m unix_exp.train WORDS` in a folder."""
 
-    def __init__(self, process: subprocess.Popen[str]) -> None:
+    def __init__(self, process: subprocess.Popen[str], python: Path) -> None:
         self.process = process
+        self.python = python  # for other commands that are to be forks of it; see forking.py
         assert process.stdout is not None
         self.package = Path(process.stdout.readline().strip())  # where it imported the package from
 
@@ -72,16 +77,17 @@ class Starter:
 def starter(code: Path) -> Iterator[Starter]:
     """Commands of the package that lies in this folder."""
     environment = {**os.environ, "PYTHONPATH": str(code), "OMP_NUM_THREADS": "1"}
-    process = subprocess.Popen(
-        [sys.executable, "-W", "ignore", "-P" if sys.version_info >= (3, 11) else "-B", __file__],
-        env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
-    )  # fmt: skip
-    try:
-        yield Starter(process)
-    finally:
-        assert process.stdin is not None
-        process.stdin.close()
-        process.wait(PATIENCE)
+    with tempfile.TemporaryDirectory(prefix="starter") as place:
+        process = subprocess.Popen(
+            [sys.executable, "-W", "ignore", "-P" if sys.version_info >= (3, 11) else "-B", __file__, place],
+            env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+        )  # fmt: skip
+        try:
+            yield Starter(process, client(Path(place)))
+        finally:
+            assert process.stdin is not None
+            process.stdin.close()
+            process.wait(PATIENCE)
 
 
 def moment(after: int, until: int) -> float:
@@ -133,13 +139,6 @@ def same_run(one: Path, other: Path) -> bool:
 
 def read(path: Path) -> bytes | None:
     return path.read_bytes() if path.exists() else None
-
-
-def hear_all_signals() -> None:
-    """A suite that runs in the background was started to ignore some, and training then ignores them, too."""
-    signal.signal(signal.SIGINT, signal.default_int_handler)
-    for number in (signal.SIGHUP, signal.SIGTERM, signal.SIGUSR1):
-        signal.signal(number, signal.SIG_DFL)
 
 
 def train_in_a_fork(order: dict[str, Any]) -> None:
@@ -237,23 +236,16 @@ def warm_up() -> None:
         os.chdir(here)
 
 
-def serve() -> None:
+def prepare() -> str:
+    """All that takes time; where the package was imported from."""
     import torch._dynamo  # what every training imports sooner or later
 
     import unix_exp.run.perform
 
     if not torch.cuda.is_available():  # a process with a GPU's threads cannot be forked
         warm_up()
-    print(Path(unix_exp.__file__).parent, flush=True)
-    gc.collect()
-    gc.freeze()  # a fork that collects garbage would copy all that it looks at
-    for line in sys.stdin:
-        if (child := os.fork()) == 0:
-            hear_all_signals()
-            train_in_a_fork(json.loads(line))
-        _, status = os.waitpid(child, 0)
-        print(os.waitstatus_to_exitcode(status), flush=True)
+    return str(Path(unix_exp.__file__).parent)
 
 
 if __name__ == "__main__":
-    serve()
+    serve(Path(sys.argv[1]), prepare, lambda line: train_in_a_fork(json.loads(line)))

@@ -37,7 +37,9 @@ def children(process: int) -> list[int]:
         return []
 
 
-def test_a_preempted_job_goes_back_to_the_queue_and_its_runs_end_bit_equal(command: Command, tmp_path: Path) -> None:
+def test_a_preempted_job_goes_back_to_the_queue_and_its_runs_end_bit_equal(
+    forked: Path, command: Command, tmp_path: Path
+) -> None:
     """As Slurm does it: the end is announced to all processes of the job, which then is queued again."""
     assert command(*SWEEP, "runs=whole/runs").code == 0
     words = (*SWEEP, "runs=cut/runs", *LOCAL)

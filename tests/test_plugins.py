@@ -163,7 +163,7 @@ def test_what_is_installed_as_one_is_loaded_by_itself(monkeypatch: pytest.Monkey
     assert settings_of("sampler=certain")["sampler"]["name"] == "certain"
 
 
-def test_a_launchers_processes_load_it_too(tmp_path: Path) -> None:
+def test_a_launchers_processes_load_it_too(forked: Path) -> None:
     write_certain(Path())
     words = ("experiment=scratch", "student=resnet8", "scale=smoke", "logger=none", "sampler=certain")
     more = ("plugins=certain.py", "seed=0", "-m", "hydra/launcher=joblib", "hydra.launcher.n_jobs=2")

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 from conftest import Command
+from forking import process_of
 from starter import Starter
 
 import unix_exp
@@ -49,7 +50,7 @@ def listening() -> None:
     signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
-def test_an_interrupted_sweep_tells_what_is_done_and_leaves_nothing_behind(tmp_path: Path) -> None:
+def test_an_interrupted_sweep_tells_what_is_done_and_leaves_nothing_behind(forked: Path, tmp_path: Path) -> None:
     words = [sys.executable, "-W", "ignore", "-m", "unix_exp.train", *SMALL, "experiment=scratch,kd"]
     process = subprocess.Popen(
         [*words, "recipe.epochs=1,5000"], cwd=tmp_path, env=HERE, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
@@ -75,28 +76,28 @@ def test_an_interrupted_sweep_tells_what_is_done_and_leaves_nothing_behind(tmp_p
     assert not list(tmp_path.glob("runs/.sweeps/*"))
 
 
-def test_two_sweeps_at_once_share_their_runs(tmp_path: Path) -> None:
+def test_two_sweeps_at_once_share_their_runs(forked: Path, tmp_path: Path) -> None:
     words = [sys.executable, "-W", "ignore", "-u", "-m", "unix_exp.train", *SMALL, "experiment=scratch",
              "recipe.epochs=30"]  # fmt: skip
     first = subprocess.Popen(words, cwd=tmp_path, env=HERE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
     try:
         while first.poll() is None and not list(tmp_path.glob("runs/*/config.yaml")):
             time.sleep(0.005)
-        first.send_signal(signal.SIGSTOP)  # it holds the run's folder
+        os.kill(process_of(forked, first.pid), signal.SIGSTOP)  # it holds the run's folder
         second = subprocess.Popen(
             words, cwd=tmp_path, env=HERE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
         )
         assert second.stdout is not None
         assert any("waiting for the process at work in runs/" in line for line in second.stdout)
     finally:
-        first.send_signal(signal.SIGCONT)
+        os.kill(process_of(forked, first.pid), signal.SIGCONT)
     ours, theirs = first.communicate()[0], second.communicate()[0]
     assert (first.returncode, second.returncode) == (0, 0), ours + theirs
     assert " is finished: " in theirs
     assert theirs.count("resnet8  scratch") == 1
 
 
-def test_two_jobs_at_once_share_a_teacher_that_one_of_them_trained(tmp_path: Path) -> None:
+def test_two_jobs_at_once_share_a_teacher_that_one_of_them_trained(forked: Path, tmp_path: Path) -> None:
     words = (*SMALL, "experiment=kd,unix", "hydra/launcher=joblib", "hydra.launcher.n_jobs=2")
     done = subprocess.run(
         [sys.executable, "-W", "ignore", "-m", "unix_exp.train", *words], cwd=tmp_path, env=HERE,

@@ -1,4 +1,7 @@
-"""torchrun -m unix_exp.train: several processes, one run; killed and continued, by any number of processes."""
+"""torchrun -m unix_exp.train: several processes, one run; killed and continued, by any number of processes.
+
+Launchers and workers are forks of a process that has imported PyTorch, but for one command that is started as typed.
+"""
 
 from __future__ import annotations
 
@@ -13,13 +16,22 @@ from pathlib import Path
 
 import pytest
 from conftest import TINY, Command
+from forking import process_of
 from PIL import Image
-
-TORCHRUN = (sys.executable, "-m", "torch.distributed.run")
 
 
 def torchrun(count: int, *words: str, options: tuple[str, ...] = ()) -> subprocess.Popen[str]:
-    line = [*TORCHRUN, f"--nproc-per-node={count}", "--standalone", *options, "-m", "unix_exp.train", *words]
+    line = [
+        sys.executable,
+        "-m",
+        "torch.distributed.run",
+        f"--nproc-per-node={count}",
+        "--standalone",
+        *options,
+        "-m",
+        "unix_exp.train",
+        *words,
+    ]
     return subprocess.Popen(line, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
                             env=os.environ | {"OMP_NUM_THREADS": "1"})  # fmt: skip
 
@@ -36,7 +48,7 @@ def losses(folder: Path) -> list[float]:
 def test_two_processes_are_one_run(tiny: Command) -> None:
     assert tiny("runs=one").code == 0
     two = torchrun(2, *TINY, "runs=two")
-    out, err = two.communicate(timeout=120)
+    out, err = two.communicate(timeout=240)
     assert two.returncode == 0, err
     one, both = the_run("one"), the_run("two")
     assert both.name == one.name, "the number of processes is no part of the identity"
@@ -47,13 +59,14 @@ def test_two_processes_are_one_run(tiny: Command) -> None:
     assert tiny("runs=two").out.count("is finished") == 1
 
 
-def test_a_process_that_dies_is_replaced_and_any_number_of_processes_continues(tiny: Command) -> None:
+def test_a_process_that_dies_is_replaced_and_any_number_of_processes_continues(forked: Path, tiny: Command) -> None:
     """One start again is allowed; the second death ends the command, and one process does the rest."""
-    words = ("recipe.epochs=9",)
+    words = ("recipe.epochs=9", "student=resnet8")
     assert tiny(*words, "runs=one").code == 0
     two = torchrun(2, *TINY, *words, "runs=two", options=("--max-restarts=1",))
-    first = kill_a_worker_after_an_epoch(two.pid)
-    kill_a_worker_after_an_epoch(two.pid, dead=first)
+    launcher = process_of(forked, two.pid)
+    first = kill_a_worker_after_an_epoch(launcher)
+    kill_a_worker_after_an_epoch(launcher, dead=first)
     _, err = two.communicate(timeout=240)
     assert two.returncode != 0 and not (the_run("two") / "result.json").exists(), err
 
@@ -64,8 +77,8 @@ def test_a_process_that_dies_is_replaced_and_any_number_of_processes_continues(t
     assert losses(the_run("two")) == pytest.approx(losses(the_run("one")), rel=0.1)
 
 
-def test_a_signal_ends_all_after_the_same_step_with_everything_saved(tiny: Command) -> None:
-    words = (*TINY, "recipe.epochs=40", "runs=two")
+def test_a_signal_ends_all_after_the_same_step_with_everything_saved(forked: Path, tiny: Command) -> None:
+    words = (*TINY, "student=resnet8", "recipe.epochs=40", "runs=two")
     two = torchrun(2, *words)
     after_an_epoch()
     two.send_signal(signal.SIGTERM)
@@ -104,14 +117,16 @@ def after_an_epoch() -> None:
     until(lambda: saved_at() > before, "an epoch ended")
 
 
-def test_a_mistake_is_printed_once(tiny: Command) -> None:
+def test_a_mistake_is_printed_once(forked: Path, tiny: Command) -> None:
     two = torchrun(2, *TINY, "recipe.batch=1000")
-    _, err = two.communicate(timeout=120)
+    _, err = two.communicate(timeout=240)
     assert two.returncode != 0
     assert err.count("error: recipe.batch is 1000") == 1
 
 
-def test_images_read_from_the_disk_are_read_once_and_seen_by_all(command: Command, tmp_path: Path) -> None:
+def test_images_read_from_the_disk_are_read_once_and_seen_by_all(
+    forked: Path, command: Command, tmp_path: Path
+) -> None:
     """The miniature of an image set that is too large to hold, with uneven batches of test and validation images."""
     colours = {"red": (200, 30, 30), "green": (30, 200, 30), "blue": (30, 30, 200)}
     for half, count in (("train", 11), ("val", 5)):
@@ -124,10 +139,10 @@ def test_images_read_from_the_disk_are_read_once_and_seen_by_all(command: Comman
                 )
     words = tuple(word for word in TINY if not word.startswith("dataset"))
     words += ("dataset=folder", "dataset.path=images", "dataset.stream=true", "dataset.size=32", "dataset.workers=0",
-              "dataset.val=0.3", "experiment=random")  # fmt: skip
+              "dataset.val=0.3", "experiment=random", "student=resnet8")  # fmt: skip
     assert command(*words, "runs=one").code == 0
     two = torchrun(2, *words, "runs=two")
-    _, err = two.communicate(timeout=120)
+    _, err = two.communicate(timeout=240)
     assert two.returncode == 0, err
     assert losses(the_run("two")) == pytest.approx(losses(the_run("one")), rel=1e-3)
     results = [json.loads((the_run(runs) / "result.json").read_text()) for runs in ("one", "two")]

@@ -86,14 +86,15 @@ def command() -> None:
         print(f"unix_exp {__version__}")  # Hydra would print its own version
         return
     # Hydra's parser wants flags such as -m before all overrides, and its grammar has no ~ for home.
-    sys.argv[1:] = sorted((at_home(word) for word in sys.argv[1:]), key=is_override)
+    typed = sys.argv[1:]
+    sys.argv[1:] = sorted(map(at_home, typed), key=is_override)
     os.environ.pop(VARIABLE, None)  # the command may have been started by another sweep
     words: list[str] = []
     config_dir = None
     try:
         with stopping.kept():
             stopping.check()
-            flags = given()
+            flags = given(typed)
             words, config_dir = flags.overrides, Path(flags.config_dir) if flags.config_dir else None
             compose.prepare(words, config_dir)
             if {"--help", "-h"} & set(sys.argv[1:]):

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import argparse
 import os
 import sys
 import webbrowser
 from pathlib import Path
 from typing import NamedTuple
 
+from unix_exp.cli.arguments import Parser
 from unix_exp.cli.ending import ending
 from unix_exp.plots.charts import standalone
 from unix_exp.report import contents, every_run, repeating, run_page
@@ -24,7 +24,7 @@ from unix_exp.words import as_line
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog="python -m unix_exp.report",
         description="Tables beside the paper's, figures and curves of finished runs, as one HTML page, Markdown and "
         "CSV. Reads run folders only: no W&B, no GPU, no network.",
@@ -38,10 +38,10 @@ def main() -> None:
                         "copied unchanged before the tables")  # fmt: skip
     parser.add_argument("--fill", type=path, metavar="PAGE.md", help="with --markdown: another page, whose parts "
                         "between <!-- report: ANCHOR --> and <!-- end of report --> are written anew")  # fmt: skip
-    parser.add_argument("--repeat", type=path, metavar="FILE.md", help="with --markdown: also write a page of all rows "
-                        "with the line that repeats each")  # fmt: skip
     parser.add_argument("--run-pages", type=int, default=MOST_PAGES, metavar="N", help="how many runs get a page of "
                         f"their own, the first ones of more ({MOST_PAGES})")  # fmt: skip
+    parser.add_argument("--repeat", type=path, metavar="FILE.md", help="with --markdown: also write a page of all rows "
+                        "with the line that repeats each")  # fmt: skip
     parser.add_argument("--open", action="store_true", help="show the page in a browser")
     parser.add_argument("--plugins", action="append", default=[], metavar="MODULE_OR_FILE",
                         help="import this module or Python file first; may be given several times")  # fmt: skip

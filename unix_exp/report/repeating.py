@@ -42,7 +42,7 @@ def of_teachers(runs: Sequence[Run]) -> list[Section]:
         return []
     rows = [[run.result["student"], run.result["dataset"], f"{run.top1:.2f}", epochs([run]), str(run.result["seed"]),
              str(run.path)] for run in runs]  # fmt: skip
-    head = ["network", "data", "top-1 %", "epochs", "seed", "lies in"]
+    head = ["network", "data", "top-1 %", "epochs", "seed", "kept in"]
     table = Table("Trained on labels only, for the students above.", head, rows, "cite-teachers", texts=2)
     return [Section("Teachers", "repeat-teachers", [table])]
 
