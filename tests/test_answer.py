@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from browser import Seen
 from conftest import Command
 from made_runs import changed, made, table
 
@@ -123,20 +122,3 @@ def test_a_long_list_keeps_kd_the_student_alone_and_the_best_that_costs_less(rep
     assert {"kd", "student alone: scratch", "random k=32"} <= {row["method"] for row in rows}
     with Path("report/tables/arms-cifar100-vgg13-vgg8.csv").open() as file:
         assert len(list(csv.DictReader(file))) == 15
-
-
-@pytest.mark.parametrize(("width", "height"), [(1400, 900), (400, 860)])
-def test_the_answer_is_above_the_fold(browser: Any, report: Command, width: int, height: int) -> None:
-    results = Path(__file__).parent.parent / "results"
-    assert report(str(results)).code == 0
-    seen = Seen(browser, Path("report/index.html").absolute(), width)
-    text, rows, cells, wide = seen.ask("""
-        const section = document.querySelector('section');
-        const pane = section.querySelector('.window'), rows = all('tr', pane);
-        return [box(section.querySelector('p')), rows.map(box), all('th, td', rows[1]).map(box),
-                document.documentElement.scrollWidth];""")
-    assert 0 < text[1] < text[3] < rows[0][1], "the sentences come first"
-    assert rows[-1][3] <= height, "the table ends above the fold"
-    assert len(rows) <= 10 and wide <= width
-    assert all(cell[2] <= width for cell in cells[:4]), "method, top-1, difference and compute"
-    assert seen.complaints == []

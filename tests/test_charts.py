@@ -115,9 +115,11 @@ def test_every_name_is_beside_its_point_or_below_the_plot_under_its_number() -> 
 
 def test_where_names_are_too_many_the_chart_says_how_many_it_lacks() -> None:
     crowd = [Point(number % 7, number % 5, "a", f"arm {number}", named=True) for number in range(100)]
-    chart = scatter(crowd, "x", "y", title="t")
-    shown = len(set(re.findall(r">(arm \d+)</tspan>", chart)))
-    assert f"{100 - shown} marks have no name here" in chart and shown <= 24
+    crowd.append(Point(9, 9, "a", "the best", named=True))
+    chart = scatter(crowd, "x", "y", title="t", fronts=[Front("best", crowd)])
+    shown = set(re.findall(r'class="halo name"><tspan[^>]*>(.*?)</tspan>', chart))
+    assert "the best" in shown and len(shown) <= 24
+    assert f"{101 - len(shown)} marks have no name here" in chart
 
 
 def test_eight_lines_are_coloured_and_the_rest_is_grey_and_counted() -> None:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import importlib
 import shlex
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import cache
 from pathlib import Path
 
 import pytest
 from checked import said_of
+from conftest import Command
 from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf
 
@@ -93,7 +95,6 @@ criterion=[kd, at]     | without spaces and in quotes it is one word: 'criterion
 epochs 3               | 'epochs' has no value; did you mean 'recipe.epochs=3'?
 unix                   | 'unix' has no value; did you mean 'experiment=unix' or 'sampler=unix'?
 sampler                | 'sampler' chooses nothing; write sampler=NAME (--help sampler lists them)
-optimizer=adamw        | there is no setting 'optimizer'; did you mean 'recipe.optimiser=adamw'?
 """
 
 
@@ -164,9 +165,8 @@ def test_what_the_table_of_other_programs_words_suggests_exists() -> None:
 
 def test_no_word_of_another_program_is_a_setting_or_a_group_here() -> None:
     """It would never be looked up."""
-    table = hints.table()
-    for name in (*table.same, *table.switches, *table.advice):
-        assert name not in usual() and name not in {*groups()} - {"model"}, name
+    table, known = hints.table(), {*usual(), *groups()} - {"model"}
+    assert not known & {*table.same, *table.switches, *table.advice}
 
 
 @pytest.mark.parametrize(
@@ -181,3 +181,41 @@ def test_no_word_of_another_program_is_a_setting_or_a_group_here() -> None:
 )
 def test_the_closest_name_is_found_whatever_its_case(typed: str, known: Sequence[str], near: str | None) -> None:
     assert closest(typed, known) == near
+
+
+OTHERS = """
+sweeps pln demo                  | there is no command 'pln'; did you mean 'plan'?
+sweeps plan demo --spede 3       | there is no flag '--spede'; did you mean '--speed'?
+sweeps plan tabel1               | sweep 'tabel1' does not exist; did you mean 'table1'?
+sweeps                           | is missing; python -m unix_exp.sweeps --help lists what there is
+report                           | RUNS is missing; python -m unix_exp.report --help lists what there is
+report nowhere                   | nowhere is not a folder; give run folders, or folders that hold them, such as runs
+report photo                     | photo is not a folder; did you mean photos?
+report photos --markdwn x.md     | there is no flag '--markdwn'; did you mean '--markdown'?
+export photos                    | photos is not a finished run: it has no result.json
+export photo                     | there is no run folder photo; did you mean photos?
+predict a.png photos             | a.png is an image; the network comes first: python -m unix_exp.predict RUN a.png
+predict a.png net.onnx           | the network comes first: python -m unix_exp.predict net.onnx a.png
+predict photos net.onnx          | the network comes first: python -m unix_exp.predict net.onnx photos
+predict net.onxn a.png           | net.onxn does not exist; did you mean net.onnx?
+predict net.onnx                 | image is missing; python -m unix_exp.predict --help lists what there is
+catalogue --pair nonsense        | pair 'nonsense' does not exist; choose one of resnet110_resnet32
+cost --of resnet9000             | no model 'resnet9000' is registered; did you mean
+cost --off resnet20              | there is no flag '--off'; did you mean '--of'?
+bench epochs=3                   | there is no setting 'epochs'; did you mean 'recipe.epochs=3'?
+bench --stepz 3                  | there is no flag '--stepz'; did you mean '--steps'?
+runs lst                         | there is no command 'lst'; did you mean 'list'?
+"""
+
+
+@pytest.mark.parametrize(("typed_words", "said"), rows(OTHERS))
+def test_another_command_ends_in_one_line_too(
+    typed: Callable[[Callable[[], None]], Command], typed_words: str, said: str
+) -> None:
+    Path("photos").mkdir()
+    for name in ("a.png", "net.onnx"):
+        Path(name).write_bytes(b"")
+    command, *words = shlex.split(typed_words)
+    ended = typed(importlib.import_module(f"unix_exp.{command}.__main__").main)(*words)
+    assert ended.code == 2 and len(ended.err.splitlines()) == 1 and said in ended.err
+    assert {path.name for path in Path().iterdir()} == {"photos", "a.png", "net.onnx"}

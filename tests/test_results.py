@@ -182,6 +182,17 @@ def test_the_origin_of_every_run_is_shown(report: Command) -> None:
     assert (row["commit"], row["Python"], row["runs"], row["hours"]) == ("0123456789ab", "3.11.7", "3", "3.00")
 
 
+def test_one_thread_is_one_machine_however_older_records_say_it(report: Command) -> None:
+    for seed, words in enumerate(("a chip, 1 threads", "a chip, 1 thread", "a chip, 11 threads")):
+        changed(made(Path("runs"), "kd", seed=seed), hardware=words)
+    report("runs")
+    assert "Hardware: a chip, 1 thread (2), a chip, 11 threads (1)." in Path("report/report.md").read_text()
+    with Path("report/tables/origins-table.csv").open() as file:
+        assert [(row["hardware"], row["runs"]) for row in csv.DictReader(file)] == [
+            ("a chip, 1 thread", "2"), ("a chip, 11 threads", "1"),
+        ]  # fmt: skip
+
+
 def test_markdown_is_one_file_with_notes_and_its_figures_beside_it(report: Command) -> None:
     several("kd", KD)
     Path("notes.md").write_text("## In short\n\nNothing *surprising*.\n")

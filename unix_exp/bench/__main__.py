@@ -43,7 +43,7 @@ def main() -> None:
     parser.add_argument("--together", type=counts, metavar="N,N", help="time several runs at once on the device "
                         "instead, such as 1,2,4: images per second in all")  # fmt: skip
     given = parser.parse_intermixed_args()
-    with ending():
+    with ending(given.words, given.config_dir):
         sys.exit(bench(given))
 
 

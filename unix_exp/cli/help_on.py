@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -14,12 +14,20 @@ from unix_exp.cli import explained
 from unix_exp.cli.about import body_of, comment_of, docstring_of, file_of
 from unix_exp.cli.explained import REQUIRED, Setting, registry_of
 from unix_exp.cli.help import composed, groups
+from unix_exp.cli.hints import Typed, hint
 from unix_exp.config import compose
-from unix_exp.registry import Registry, criteria
+from unix_exp.registry import Registry, augmentations, criteria, optimisers, probes, sinks
 from unix_exp.types import Mistake
-from unix_exp.words import as_line, nearest
+from unix_exp.words import as_line, closest, nearest
 
 WIDTH = 100
+BESIDE: Mapping[
+    Registry | None, tuple[str, str]
+] = {  # components that have no group: how one is typed, and what comes before its settings
+    augmentations: ("'dataset.augment={{name: {name}}}'", ""),
+    optimisers: ("recipe.optimiser={name}", "recipe"),
+    probes: ("python -m unix_exp.probes RUN {name}", ""),
+}
 OF_TEACHER = "teacher_"  # a group of this kind has the settings of the one without it
 
 
@@ -40,7 +48,11 @@ class Asked:
     def __init__(self, words: Sequence[str], config_dir: Path | None) -> None:
         self.words, self.config_dir = words, config_dir
         self.folders = compose.folders(words, config_dir)
-        self.groups = groups(self.folders)
+        own = {path for folder in self.folders for path in folder.glob("hydra/*/*.yaml")}  # launchers and sweepers
+        inner = {
+            f"hydra/{path.parent.name}": sorted(one.stem for one in own if one.parent == path.parent) for path in own
+        }
+        self.groups = groups(self.folders) | inner
 
     @cached_property
     def whole(self) -> DictConfig:
@@ -73,7 +85,8 @@ def of_word(word: str, asked: Asked) -> Iterator[str]:
 
 def listing(group: str, names: Sequence[str], folders: Sequence[Path]) -> Iterator[str]:
     """Every choice of a group with what its file says of it; asking the components would import PyTorch."""
-    yield f"{group}=NAME; --help {group}=NAME explains one and its settings\n"
+    typed, _ = BESIDE.get(registry_of(group), (f"{group}={{name}}", ""))
+    yield f"{typed.format(name='NAME')}; --help {group}=NAME explains one and its settings\n"
     width = max(map(len, names), default=0)
     for name in names:
         yield filled(brief(group, name, folders), f"  {name:{width}}  ", " " * (width + 4))
@@ -87,34 +100,36 @@ def brief(group: str, name: str, folders: Sequence[Path]) -> str:
 
 
 def of_choice(group: str, name: str, asked: Asked) -> Iterator[str]:
-    yield f"{group}={name}\n"
+    typed, prefix = BESIDE.get(registry_of(group), (f"{group}={name}", group))
+    yield typed.format(name=name) + "\n"
     path = file_of(group, name, asked.folders)
     if path is not None and (said := comment_of(path)):
         yield filled(as_line(said), "  ") + "\n"
     node = asked.of(group, name)
-    if isinstance(node, DictConfig) and (found := list(of_node(group, node, registry_of(group)))):
+    if isinstance(node, DictConfig) and (found := list(of_node(group, node, registry_of(group), prefix))):
         yield from found
     elif path is not None:
         yield "  It chooses and sets:\n"
         yield textwrap.indent(body_of(path), "    ") + "\n"
 
 
-def of_node(group: str, node: DictConfig, registry: Registry | None) -> Iterator[str]:
+def of_node(group: str, node: DictConfig, registry: Registry | None, before: str) -> Iterator[str]:
     """Each component of a choice and its settings."""
-    for prefix, name, values in components_in(group, group, node):
+    for prefix, name, values in components_in(before, group, node):
         if registry is not None:
             yield textwrap.indent(docstring_of(registry, name), "  ") + "\n"
         for one in explained.settings_of(group, name):
-            yield from lines_of(f"{prefix}.{one.name}", one, plain(values, one))
+            yield from lines_of(f"{prefix}.{one.name}".lstrip("."), one, plain(values, one))
 
 
 def components_in(key: str, group: str, node: DictConfig) -> Iterator[tuple[str, str, DictConfig]]:
-    """Where each component's settings lie, its name, and they themselves; only of criteria there may be several."""
-    if registry_of(group) is criteria:
-        yield from (
-            (f"{key}.{name}", name, node[name]) for name in map(str, node) if isinstance(node[name], DictConfig)
-        )
-    elif registry_of(group) is None or node.get("name"):
+    """Where each component's settings lie, its name, and they themselves; of criteria and sinks several."""
+    registry, names = registry_of(group), [str(name) for name in node]
+    if registry is criteria:
+        yield from ((f"{key}.{name}", name, node[name]) for name in names if isinstance(node[name], DictConfig))
+    elif registry is sinks:
+        yield from ((key, name, node) for name in names if name in sinks.names() and node[name] is True)
+    elif registry is None or node.get("name"):
         yield key, str(node.get("name") or ""), node
 
 
@@ -123,7 +138,9 @@ def of_setting(word: str, asked: Asked) -> Iterator[str]:
     key = word.partition(".")[0]
     found = {path: (one, value) for path, one, value in settings_in(asked.whole, key)}
     if word not in found:
-        raise Mistake(f"there is no group and no setting '{word}'; {nearest(word, found)}")
+        near = closest(word, found, 0.75)
+        said = None if near else hint(Typed(word, "..."), asked.whole, asked.folders)
+        raise Mistake(f"there is no group and no setting '{word}'; {said or nearest(word, found)}")
     yield from lines_of(word, *found[word])
 
 

@@ -18,6 +18,7 @@ from unix_exp.data.preprocessing import Preprocessing
 from unix_exp.deploy.answering import Answering
 from unix_exp.deploy.records import check_recorded
 from unix_exp.run.description import Description
+from unix_exp.run.foreign import beside
 from unix_exp.types import Mistake
 
 # By a file's ending, the module here that opens it: imported when it is needed, as each takes a second.
@@ -96,7 +97,7 @@ def opened(path: str | Path, threads: int | None = None, device: str = "cpu") ->
         return Loaded(file, given.resolve().name, "run", file.stat().st_size, answering)
     known = f"give a run's folder or a file ({', '.join(KINDS)})"
     if not given.exists():
-        raise Mistake(f"{given} does not exist; {known}")
+        raise Mistake(f"{given} does not exist{beside(given) or f'; {known}'}")
     if given.suffix.lower() not in KINDS or not given.is_file():
         raise Mistake(f"{given} is of no known kind; {known}")
     try:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from unix_exp.plots.heatmap import colour_bar
 from unix_exp.plots.markup import Markup, tag
 from unix_exp.plots.style import DARK_INK, LIGHT_INK, RAMP_LEVELS, contrast, ramp
-from unix_exp.plots.svg import LINE, SIZE, WIDTH, Box, Value, drawing, finite, number, shortened, span, text_at, wrapped
+from unix_exp.plots.svg import LINE, SIZE, WIDTH, Box, Value, drawing, finite, number, span, text_at, wrapped
 from unix_exp.plots.svg import width as width_of
 
 TALL = 34.0  # of a cell, in units
@@ -30,11 +30,13 @@ def matrix(
             height=box.bottom - box.top),
     ]  # fmt: skip
     for place, name in enumerate(rows):
-        middle = top + TALL * (place + 0.5) + SIZE * 0.36
-        drawn.append(text_at(left - 7, middle, shortened(name, left - 10), "end", "quiet"))
-    for place, name in enumerate(columns):
+        lines = wrapped(name, left - 10)
+        middle = top + TALL * (place + 0.5) + SIZE * 0.36 - LINE * (len(lines) - 1) / 2
+        drawn.append(text_at(left - 7, middle, lines, "end", "quiet"))
+    names = [wrapped(name, wide - 4) for name in columns]
+    for place, lines in enumerate(names):
         middle = left + wide * (place + 0.5)
-        drawn.append(text_at(middle, box.bottom + 5 + SIZE, shortened(name, wide - 4), "middle", "quiet"))
+        drawn.append(text_at(middle, box.bottom + 5 + SIZE, lines, "middle", "quiet"))
     colours = ramp()
     for row, (of_row, values) in enumerate(zip(rows, cells, strict=True)):
         for column, (of_column, value) in enumerate(zip(columns, values, strict=True)):
@@ -49,7 +51,7 @@ def matrix(
                     tag("text", f"{value:.1f}", x=round(x + wide / 2, 1), y=round(y + TALL / 2 + SIZE * 0.36, 1),
                         text_anchor="middle", style=f"fill:{ink}"),  # inline: stronger than the theme's colour
                 ))  # fmt: skip
-    below = box.bottom + 9 + SIZE + LINE
+    below = box.bottom + 9 + SIZE + LINE * max(map(len, names), default=1)
     drawn.append(text_at((box.left + box.right) / 2, below, x_title, "middle", "title"))
     bar, height = colour_bar(low, high, scale_title, box, below + 10)
     known = finite(value for row in cells for value in row)

@@ -14,7 +14,7 @@ from unix_exp.plots.svg import SIZE, Box, Value, finite, log_span, number, span,
 
 CROWD = 80  # more points than this are drawn lighter, as they overlap
 FEW_NAMES, LOW, TALL = 8, 230.0, 310.0  # units: names need room
-MOST_NAMES = 24  # in one plot, those on a front first; where there are more, the chart says how many it lacks
+MOST_NAMES = 24  # in one plot; where there are more, those on a front, and the chart says how many it lacks
 
 
 @dataclass(frozen=True)
@@ -95,22 +95,24 @@ def named(
                      key=lambda point: (point.x, point.y, point.label) not in ahead)  # fmt: skip
     written: list[Markup] = []
     listed: list[Entry] = []
-    left = ordered[MOST_NAMES:]
-    waiting = ordered[:MOST_NAMES]
+    crowded = len(ordered) > MOST_NAMES  # then only the best have names, as numbers on numbers help nobody
+    on_fronts = sum((point.x, point.y, point.label) in ahead for point in ordered)
+    most = min(on_fronts, MOST_NAMES) if crowded else MOST_NAMES
+    left, waiting = ordered[most:], ordered[:most]
     for place in (names.beside, names.led_to):
         placed = [place(plot.x(point.x), plot.y(point.y), point.label) for point in waiting]
         written += [one for one in placed if one is not None]
         waiting = [point for point, one in zip(waiting, placed, strict=True) if one is None]
     for point in waiting:
         number = len(listed) + 1
-        drawn = names.numbered(plot.x(point.x), plot.y(point.y), number)
+        drawn = None if crowded else names.numbered(plot.x(point.x), plot.y(point.y), number)
         if drawn is None:
             left.append(point)
         else:
             written.append(drawn)
             listed.append(Entry(text_at(0.0, SIZE * 0.36, str(number), "middle", "quiet"), 15, point.label))
-    names_of = "1 mark has" if len(left) == 1 else f"{len(left)} marks have"
-    return written, listed, f"{names_of} no name here: point at it, or see the table of all arms." if left else ""
+    marks = "1 mark has" if len(left) == 1 else f"{len(left)} marks have"
+    return written, listed, f"{marks} no name here: point at a mark, or see the table of all arms." if left else ""
 
 
 def mark(point: Point, style: Style, plot: Frame, x_title: str, y_title: str) -> Markup:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from unix_exp.cli.arguments import Parser
 from unix_exp.cli.ending import ending
-from unix_exp.predict.finding import images_in
+from unix_exp.predict.finding import check_order, images_in
 from unix_exp.types import Mistake
 from unix_exp.words import as_line
 
@@ -47,6 +47,7 @@ def predict(given: argparse.Namespace) -> int:
     for name in ("top", "batch"):
         if getattr(given, name) < 1:
             raise Mistake(f"--{name} is {getattr(given, name)}; give 1 or more")
+    check_order(given.network, given.images)
     paths = images_in(given.images)
     from unix_exp.deploy.loaded import opened  # here, so that a path that does not exist is named at once
 

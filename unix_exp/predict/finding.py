@@ -5,9 +5,25 @@ from __future__ import annotations
 import glob
 import os
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 
 from unix_exp.data.files import ENDINGS
 from unix_exp.types import Mistake
+
+
+def check_order(network: Path, images: Sequence[str]) -> None:
+    """Refuse an image in the network's place, or a network among the images: they were given the other way round."""
+    swapped = next((one for one in images if is_network(Path(one).expanduser())), None)
+    if swapped is not None and not is_network(network.expanduser()):
+        rest = " ".join([str(network), *(one for one in images if one != swapped)])
+        raise Mistake(f"the network comes first: python -m unix_exp.predict {swapped} {rest}")
+    if network.suffix.lower() in ENDINGS:
+        raise Mistake(f"{network} is an image; the network comes first: python -m unix_exp.predict RUN {network}")
+
+
+def is_network(path: Path) -> bool:
+    """A run's folder, or a file that is no image and no pattern."""
+    return (path / "result.json").is_file() or (path.is_file() and path.suffix.lower() not in ENDINGS)
 
 
 def images_in(given: Sequence[str]) -> list[str]:

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 from unix_exp.config import Settings
 from unix_exp.report.gaps import flaw_of_records
 from unix_exp.report.page_of_run import page_name
-from unix_exp.run.foreign import json_of, parsed, text_of, yaml_of
+from unix_exp.run.foreign import beside, json_of, parsed, text_of, yaml_of
 from unix_exp.run.looks import NAME, Looks, looks_of
 from unix_exp.run.record import FILES, Result, check, check_analysis, check_settings
 from unix_exp.run.seal import verify
@@ -154,7 +154,8 @@ def found(paths: Iterable[Path]) -> Iterator[Path]:
     """Run folders, and folders without any run in them."""
     for path in paths:
         if not path.is_dir():
-            raise Mistake(f"{path} is not a folder; give run folders, or folders that hold them, such as runs")
+            advice = beside(path) or "; give run folders, or folders that hold them, such as runs"
+            raise Mistake(f"{path} is not a folder{advice}")
         yield from below(path) or [path]
 
 

@@ -18,6 +18,7 @@ from unix_exp.plots.markers import SHAPES, Style
 from unix_exp.plots.style import HUES
 from unix_exp.report.arms import STORED, Arm, Group
 
+KD = 0  # the colour of the first family, which is in every figure and so is the last to be shared
 ADDED = re.compile(r"\+|, ")  # between a method and what is added to it
 
 
@@ -39,16 +40,25 @@ def of_families(names: Iterable[str], others: Iterable[str] = ()) -> dict[str, S
     """A style for each of the paper's, then for those that were run, by name, then for others."""
     names = [name.removesuffix(STORED) for name in names]
     known = families.in_order()
-    shown = Counter(known.index(base) for base in {ADDED.split(name)[0] for name in names} if base in known)
+    colours = Counter(known.index(base) for base in {ADDED.split(name)[0] for name in names} if base in known)
+    shapes = colours.copy()  # the paper's families have a colour and a marker of the same number
     styles: dict[str, Style] = {}
     bases: dict[str, list[Style]] = {}  # the styles of a method with all that is added to it, its own first
-    for stem in [*fixed(), *sorted(set(names)), *sorted({name.removesuffix(STORED) for name in others})]:
-        if stem not in styles:
-            same = bases.setdefault(ADDED.split(stem)[0], [])
-            colour = same[0].colour if same else free_colour(len(bases) - 1, shown)
-            shown[colour] += not same and stem not in known
-            styles[stem] = Style(colour, free_shape(colour, styles.values()), len(same))
-            same.append(styles[stem])
+    always = list(fixed())
+    for stem in [*always, *sorted(set(names)), *sorted({name.removesuffix(STORED) for name in others})]:
+        if stem in styles:
+            continue
+        same = bases.setdefault(ADDED.split(stem)[0], [])
+        if stem in always:
+            colour = same[0].colour if same else len(bases) - 1
+            shape = free_shape(colour, styles.values(), Counter())
+        else:
+            colour = same[0].colour if same else min(range(HUES), key=lambda one: (colours[one], one == KD, one))
+            shape = free_shape(colour, styles.values(), shapes)
+            colours[colour] += not same
+            shapes[shape] += 1
+        styles[stem] = Style(colour, shape, len(same))
+        same.append(styles[stem])
     return {**styles, **{stem + STORED: style._replace(open=True) for stem, style in styles.items()}}
 
 
@@ -60,13 +70,8 @@ def fixed() -> Iterator[str]:
         yield from (family + added for added in paper.published()["objectives"].values() if added)
 
 
-def free_colour(number: int, shown: Mapping[int, int]) -> int:
-    """Of one of the paper's families its own; of others the one that fewest methods have that the report shows."""
-    return number if number < len(families.in_order()) else min(range(HUES), key=lambda one: (shown[one], one))
-
-
-def free_shape(colour: int, styles: Iterable[Style]) -> int:
-    """The marker that is least used in a colour; of several the first, counted from the colour's own number."""
+def free_shape(colour: int, styles: Iterable[Style], elsewhere: Mapping[int, int]) -> int:
+    """The marker that is least used in a colour and then elsewhere; of several the first, from the colour's number."""
     taken = [style.shape for style in styles if style.colour == colour]
     order = [(colour + step) % len(SHAPES) for step in range(len(SHAPES))]
-    return min(order, key=lambda shape: (taken.count(shape), order.index(shape)))
+    return min(order, key=lambda shape: (taken.count(shape), elsewhere.get(shape, 0), order.index(shape)))

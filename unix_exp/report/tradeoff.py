@@ -15,6 +15,7 @@ from unix_exp.report.blocks import Figure, slug
 from unix_exp.report.origins import origin_of
 from unix_exp.report.published import comparable_with_paper
 
+NEAR = 5.0  # points: a teacher farther from all arms would press them into one line
 FRONT = "joins the arms that no other arm beats with less"
 
 
@@ -80,7 +81,7 @@ def point(arm: Arm, x: float, group: Group) -> Point:
 def against(cost: str, group: Group, points: Sequence[Point], axis: str, published: Sequence[Point] = ()) -> str:
     results = [run.result for arm in group.arms for run in arm.runs]
     teachers = sorted({teacher["top1"] for one in results if (teacher := one["teacher"])})
-    near = max(point.y for point in points) + 5
+    low, high = min(point.y for point in points) - NEAR, max(point.y for point in points) + NEAR
     log = decades(one.x for one in (*points, *published))
     return scatter(
         [*points, *published],
@@ -88,7 +89,7 @@ def against(cost: str, group: Group, points: Sequence[Point], axis: str, publish
         "test accuracy, top-1 %",
         title=f"Accuracy against {cost}, {group.title}",
         fronts=[Front(f"best for its {cost}", points)],
-        rules=[Rule(f"teacher {teacher:.2f}", y=teacher) for teacher in teachers if teacher <= near],
+        rules=[Rule(f"teacher {teacher:.2f}", y=teacher) for teacher in teachers if low <= teacher <= high],
         styles=group.styles,
         log_x=log,
     )

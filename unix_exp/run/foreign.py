@@ -9,6 +9,8 @@ from typing import Any
 
 import yaml
 
+from unix_exp.words import closest
+
 LIMIT = 256 * 2**20  # bytes; a run's records are far below
 YAML_LIMIT = 2**20  # bytes; YAML is read slowly, and settings are short
 
@@ -52,3 +54,12 @@ def yaml_of(path: Path) -> Any:
         raise ValueError("it is nested too deeply") from None
     except yaml.YAMLError as error:
         raise ValueError(" ".join(str(error).split())) from None
+
+
+def beside(path: Path) -> str:
+    """A hint at what lies beside a path that does not exist and has nearly its name; nothing where there is none."""
+    try:
+        near = closest(path.name, (one.name for one in path.expanduser().absolute().parent.iterdir()), 0.8)
+    except OSError:
+        return ""
+    return "" if near is None else f"; did you mean {path.parent / near}?"

@@ -14,7 +14,7 @@ from unix_exp.registry import models
 from unix_exp.run.checkpoint import Differences, content_hash, load_weights, weights_in
 from unix_exp.run.description import described
 from unix_exp.run.extending import EXTENDED, built_again
-from unix_exp.run.foreign import json_of
+from unix_exp.run.foreign import beside, json_of
 from unix_exp.run.networks import STUDENT, chosen_for
 from unix_exp.run.seal import verify
 from unix_exp.run.sources import checkpoint_path
@@ -73,7 +73,7 @@ def read_result(path: Path) -> dict[str, Any]:
         verify(result)
     except (FileNotFoundError, NotADirectoryError):
         if not path.is_dir():
-            raise Mistake(f"there is no run folder {path}") from None
+            raise Mistake(f"there is no run folder {path}{beside(path)}") from None
         raise Mistake(
             f"{path} is not a finished run: it has no result.json; the command that began it, typed again, continues it"
         ) from None

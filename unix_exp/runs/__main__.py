@@ -9,6 +9,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from unix_exp.cli.arguments import Parser
 from unix_exp.cli.ending import ending
 from unix_exp.types import Mistake
 
@@ -19,7 +20,7 @@ name, or a part of the name or of the identity that no other run shares."""
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog="python -m unix_exp.runs",
         description="Runs at hand, finished or not: list them, show one, compare two, tag and remove them.",
         epilog=FILTERS,
