@@ -65,6 +65,7 @@ def main(site: Path) -> int:
         print(f"error: {one}", file=sys.stderr)
     if not found:
         print(f"{len(list(site.rglob('*.html')))} pages, no dead link, no request to another host -> {site}/index.html")
+        print(f"search needs a server: python -m http.server -d {site}, then http://localhost:8000")
     return 1 if found else 0
 
 

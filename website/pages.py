@@ -20,6 +20,7 @@ LINK = re.compile(r"\[(?P<text>[^\[\]]*)\]\((?!https?:|data:|#)(?P<target>[^)\s#
 FENCE = re.compile(r"^ *(```|~~~)")
 STYLE = "site.css"
 LANGUAGES = {".py": "python", ".yaml": "yaml", ".toml": "toml", ".json": "json", ".cfg": "ini"}
+CODE = {".py", ".ipynb"}
 TEXTS = {*LANGUAGES, ".md", ".ipynb", ".cff", ".txt", ""}
 
 
@@ -60,8 +61,7 @@ class Site:
     def text(self, source: Path) -> str:
         name = source.relative_to(self.root).as_posix()
         if source.is_dir():
-            shown = [one for one in sorted(source.iterdir()) if one.suffix in TEXTS - {""} and one.is_file()]
-            lines = [f"- [{one.name}]({one.name})" for one in shown]
+            lines = [f"- [{one.name}]({one.name}){about(one)}" for one in listed(source)]
             return "\n".join([f"# {name}/", "", f"The files of `{name}/` in the repository:", "", *lines, ""])
         text = source.read_text(encoding="utf-8")
         if source.suffix == ".md":
@@ -80,6 +80,21 @@ class Site:
             return f"[{title_of(source) if named_so else match['text']}]({target}"
 
         return "".join(line if fenced else LINK.sub(within, line) for fenced, line in by_fence(text))
+
+
+def listed(folder: Path) -> list[Path]:
+    """The files that can be shown, and the folders that hold code; what runs have left beside it is none."""
+    return [
+        one
+        for one in sorted(folder.iterdir())
+        if (one.suffix in TEXTS - {""} if one.is_file() else any(two.suffix in CODE for two in one.iterdir()))
+    ]
+
+
+def about(source: Path) -> str:
+    """The first line of a module's docstring."""
+    found = re.match(r'"""(.*?)(?:"""|\n)', source.read_text(encoding="utf-8")) if source.suffix == ".py" else None
+    return f": {found[1].rstrip('.')}" if found else ""
 
 
 def title_of(page: Path) -> str:
