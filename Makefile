@@ -36,8 +36,9 @@ catalogue: $(VENV)/.ready ## write docs/settings.md, the table of all components
 	$(BIN)/python -m unix_exp.catalogue --fill docs/methods.md
 	$(BIN)/python -m unix_exp.catalogue --prices unix_exp/paper/field_prices.yaml
 
-results: $(VENV)/.ready ## write docs/results.md and the README's results anew from the records in results/
-	$(BIN)/python -m unix_exp.report results --markdown docs/results.md --notes results/notes.md --fill README.md
+results: $(VENV)/.ready ## write docs/results.md, docs/reproduce.md and the README's figure anew from the records in results/
+	$(BIN)/python -m unix_exp.report results --markdown docs/results.md --notes results/notes.md --fill README.md \
+	  --repeat docs/reproduce.md
 
 docs: $(VENV)/.docs ## the documentation as a site, site/index.html; a dead link or a request to another host is an error
 	$(BIN)/python -m website.pages build/pages

@@ -123,7 +123,7 @@ def tiny(command: Command) -> Command:
 @pytest.fixture
 def no_key(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """A machine that has never heard of W&B."""
-    for name in ("WANDB_API_KEY", "WANDB_MODE", "WANDB_CACHE_DIR"):
+    for name in ("WANDB_API_KEY", "WANDB_MODE", "WANDB_CACHE_DIR", "WANDB_DATA_DIR"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.setenv("NETRC", str(tmp_path / "netrc"))

@@ -53,6 +53,9 @@ def test_a_checkout_without_links_gives_networks_their_own_pace(tmp_path: Path) 
         ("experiment=kd sampler.name=random", "random"),
         ("experiment=unix_at ~criterion.at", "unix"),
         ("experiment=scratch sampler=random", "supervised-random"),
+        ("experiment=kd criterion=reviewkd", "everything-reviewkd"),
+        ("experiment=takd ~assistant", "everything-ce"),
+        ("experiment=ema teacher.checkpoint=auto", "everything-ce"),
     ],
 )
 def test_another_component_than_the_experiments_changes_its_name(words: str, name: str) -> None:
@@ -69,6 +72,9 @@ def test_another_component_than_the_experiments_changes_its_name(words: str, nam
         ("experiment=unix_w1 sampler=unix", "unix_w1"),
         ("experiment=unix criterion.kd.tau=2", "unix"),
         ("experiment=unix sampler=random method=mine", "mine"),
+        ("experiment=kd teacher.checkpoint=average", "kd"),
+        ("experiment=takd assistant=resnet20", "takd"),
+        ("experiment=takd teacher=resnet14 teacher.checkpoint=auto", "takd"),
         ("sampler=random", "random"),
         ("distiller=supervised", "supervised"),
     ],

@@ -96,7 +96,7 @@ def test_help_and_config_import_nothing_heavy(words: tuple[str, ...], tmp_path: 
         ("samplre=unix", "there is no setting 'samplre'; did you mean 'sampler'?"),
         ("sampler.uncertanty=margin", "sampler 'unix' has no setting 'uncertanty'; did you mean 'uncertainty'?"),
         ("+sampler.uncertanty=margin", "sampler 'unix' has no setting 'uncertanty'; did you mean 'uncertainty'?"),
-        ("epochs=3", "there is no setting 'epochs'; did you mean 'recipe.epochs'?"),
+        ("epochs=3", "there is no setting 'epochs'; did you mean 'recipe.epochs=3'?"),
         ("+sede=1", "there is no setting 'sede'; did you mean 'seed'?"),
         ("+recipe.epohcs=1", "recipe has no setting 'epohcs'; did you mean 'epochs'?"),
         ("criterion.kd.taau=4", "criterion.kd has no setting 'taau'; did you mean 'tau'?"),

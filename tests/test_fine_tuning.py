@@ -11,10 +11,8 @@ from typing import Any
 import pytest
 import torch
 from conftest import TINY, Command, only
-from omegaconf import DictConfig, OmegaConf
 from safetensors.torch import load_file, save_file
 
-from unix_exp.cli.errors import in_a_group
 from unix_exp.models import published
 from unix_exp.registry import models
 from unix_exp.run.load import built
@@ -138,13 +136,3 @@ def test_trained_weights_with_a_schedule_for_fresh_ones_are_remarked_on_once(
     assert first.startswith("teacher squeezenet1_1 begins from trained weights, and teacher_recipe is a schedule for")
     assert first.endswith("(1 epochs, learning rate 0.05); for fine-tuning there is recipe@teacher_recipe=finetune")
     assert second.startswith("student squeezenet1_1 begins from") and second.endswith("there is recipe=finetune")
-
-
-def test_a_choice_of_an_optimiser_that_is_misspelt_is_named(command: Command) -> None:
-    said = command(*TINY, "optimizer=adamw")
-    assert (said.code, len(said.err.splitlines())) == (2, 1)
-    assert "there is no setting 'optimizer'; did you mean 'recipe.optimiser'?" in said.err
-    whole = OmegaConf.create({"teacher": {"seed": 1}, "recipe": {"optimiser": "sgd"}, "seed": 0})
-    assert isinstance(whole, DictConfig)
-    found = [in_a_group(key, whole) for key in ("optimiser", "optimizer", "seeds", "nothing")]
-    assert found == ["recipe.optimiser", "recipe.optimiser", None, None], "a seed needs no group"

@@ -14,7 +14,7 @@ import pytest
 from conftest import Command
 
 from unix_exp.report import __main__ as report
-from unix_exp.report.arms import labelled
+from unix_exp.report.naming import labelled
 from unix_exp.sweeps import __main__ as sweeps
 
 COUNT = 50

@@ -135,7 +135,7 @@ def test_records_go_to_a_sink_of_ones_own(tiny: Command) -> None:
 def test_a_sink_hears_of_a_failure_and_its_settings_are_checked(tiny: Command) -> None:
     Path("diary.py").write_text(SINK)
     words = ("plugins=diary.py", "logger=diary", "experiment=scratch")
-    assert "logger 'diary' has no setting 'evry'; did you mean 'every'?" in tiny(*words, "logger.evry=2").err
+    assert "logger has no setting 'evry'; did you mean 'every'?" in tiny(*words, "logger.evry=2").err
     assert "logger.every is 'x'; it must be a whole number" in tiny(*words, "logger.every=x").err
     said = tiny(*words, "logger.fail=true")
     assert said.code == 1 and "OSError: the disk is full" in said.err

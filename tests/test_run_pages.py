@@ -30,7 +30,7 @@ def pages() -> dict[str, str]:
 
 
 def test_every_run_has_a_page_and_no_link_leads_nowhere(report: Command) -> None:
-    names = ("花", "a b", "..x", "x.html", "a" * 200, "<img src=x>", "A", "a")
+    names = ("花", "a b", "x..", "x.html", "a" * 200, "<img src=x>", "A", "a")
     for number, name in enumerate(names):
         made(Path("runs"), seed=number).rename(Path("runs") / name)
     changed(made(Path("runs"), "kd"), method="teacher", teacher=None)
@@ -45,7 +45,7 @@ def test_every_run_has_a_page_and_no_link_leads_nowhere(report: Command) -> None
     assert set(re.findall(r'href="runs/([^"]+)"', table)) == found.keys()
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(st.text(min_size=1).filter(lambda one: "/" not in one and "\0" not in one), st.text(), st.text())
 def test_a_page_s_name_is_a_plain_file_s_and_the_identity_s_own(folder: str, one: str, other: str) -> None:
     name = page_name(Path("runs") / folder, one)
@@ -56,7 +56,7 @@ def test_a_page_s_name_is_a_plain_file_s_and_the_identity_s_own(folder: str, one
 def test_a_page_shows_what_the_run_recorded(report: Command) -> None:
     run = looking(made(Path("runs"), "unix", seed=3))
     line = "python -m unix_exp.train teacher=vgg13 student=vgg8 sampler=unix seed=3"
-    changed(run, command=line, cost__gflops__scout_gflops=1e6, cost__gflops__teacher_gflops=2e6, commit="abc123")
+    changed(run, command=line, cost__gflops__scout_gflops=1e5, cost__gflops__teacher_gflops=1.5e5, commit="abc123")
     made(Path("runs"), "unix", seed=3, k=24)
     made(Path("runs"), "unix", seed=4)
     report("runs")
@@ -71,7 +71,7 @@ def test_a_page_shows_what_the_run_recorded(report: Command) -> None:
     assert rows == {"sampler.k": "48"}, "the setting in which the runs of the pair differ, apart from the seed"
     costs = re.findall(r'<span>([^<]*)</span></th><td class="number"><span>([\d,.]+)</span></td>'
                        r'<td class="number"><span>([\d.]+)', page)  # fmt: skip
-    assert ("teacher, forward", "2,000,000.0", "52.6") in costs
+    assert ("teacher, forward", "150,000.0", "52.6") in costs
 
 
 def test_a_run_without_records_of_its_images_says_so_in_one_line(report: Command) -> None:

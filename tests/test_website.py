@@ -55,10 +55,10 @@ def test_a_file_that_is_linked_becomes_a_page(tmp_path: Path) -> None:
     (tmp_path / "docs").mkdir()
     (tmp_path / "code").mkdir()
     (tmp_path / "code/a.py").write_text("# [not a link](nowhere.md)\n")
-    (tmp_path / "README.md").write_text("[code](code) [docs](docs/b.md#there) [away](https://example.org)\n")
+    (tmp_path / "README.md").write_text("[code](code) [docs/b.md](docs/b.md#there) [away](https://example.org)\n")
     (tmp_path / "docs/b.md").write_text("# There\n[up](../README.md) [one](../code/a.py)\n```\n[kept](x.md)\n```\n")
     texts = collected(tmp_path).texts
-    assert texts["index.md"] == ("[code](repository/code/index.md) [docs](b.md#there) [away](https://example.org)\n")
+    assert texts["index.md"] == "[code](repository/code/index.md) [There](b.md#there) [away](https://example.org)\n"
     assert texts["b.md"] == "# There\n[up](index.md) [one](repository/code/a.py.md)\n```\n[kept](x.md)\n```\n"
     assert "- [a.py](a.py.md)" in texts["repository/code/index.md"]
     assert "````python\n# [not a link](nowhere.md)\n````" in texts["repository/code/a.py.md"]

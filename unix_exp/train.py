@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import traceback
+import warnings
 from contextlib import suppress
 from pathlib import Path
 
@@ -22,6 +23,7 @@ from unix_exp.cli.flags import given
 from unix_exp.cli.help import help_text
 from unix_exp.cli.help_on import help_on
 from unix_exp.cli.outcomes import OF_A_SWEEP, VARIABLE, Outcomes, of_this_process_alone
+from unix_exp.cli.search import directions, objective
 from unix_exp.cluster.launcher import offer
 from unix_exp.config import compose
 from unix_exp.config.choices import checked
@@ -35,7 +37,8 @@ SHOWING = {"--help", "-h", "--cfg", "-c", "--info", "-i"}  # flags that show som
 
 
 @hydra.main(version_base="1.3", config_path=str(config.choices_folder()), config_name="config")
-def run(whole: DictConfig) -> None:
+def run(whole: DictConfig) -> float | list[float] | None:
+    """One run; what it returns is what a search by one of Hydra's sweepers goes by, None where it failed."""
     from unix_exp.engine.world import World  # here, because torch takes seconds to import and --help does not need it
     from unix_exp.run.perform import perform
 
@@ -45,15 +48,19 @@ def run(whole: DictConfig) -> None:
         with Outcomes.deferring_errors():  # Hydra would print its own remarks
             check_choices(job, whole)
             perform(whole, wait=OF_A_SWEEP in os.environ)
-        return
+        return None
     words = " ".join(job.overrides.task)
     if whole.get("fail_fast") is True and outcomes.one_failed():
         outcomes.note_left(job.job.num, words)
-        return
+        return None
     print(f"\njob {job.job.num + 1}: {words}", flush=True)
     with outcomes.noting(job.job.num, words) as note:
         World.here().in_turn(lambda: check_choices(job, whole))
-        note(perform(whole, wait=True))  # another sweep may have the same job
+        outcome = perform(whole, wait=True)  # another sweep may have the same job
+        value = objective(outcome.result, job.sweeper)
+        note(outcome, value if directions(job.sweeper) else None)
+        return value
+    return None
 
 
 def check_choices(job: HydraConf, whole: DictConfig) -> None:
@@ -79,14 +86,15 @@ def command() -> None:
         print(f"unix_exp {__version__}")  # Hydra would print its own version
         return
     # Hydra's parser wants flags such as -m before all overrides, and its grammar has no ~ for home.
-    sys.argv[1:] = sorted((at_home(word) for word in sys.argv[1:]), key=is_override)
+    typed = sys.argv[1:]
+    sys.argv[1:] = sorted(map(at_home, typed), key=is_override)
     os.environ.pop(VARIABLE, None)  # the command may have been started by another sweep
     words: list[str] = []
     config_dir = None
     try:
         with stopping.kept():
             stopping.check()
-            flags = given()
+            flags = given(typed)
             words, config_dir = flags.overrides, Path(flags.config_dir) if flags.config_dir else None
             compose.prepare(words, config_dir)
             if {"--help", "-h"} & set(sys.argv[1:]):
@@ -127,6 +135,8 @@ def command() -> None:
 
 def launch(words: list[str], config_dir: Path | None) -> None:
     """Run Hydra; the jobs' errors are recorded, so an error that is raised here is Hydra's or the launcher's."""
+    # Of what the sweeper that searches uses of its library; a user can do nothing about it.
+    warnings.filterwarnings("ignore", category=FutureWarning, module="optuna|hydra_plugins")
     try:
         with composed_once():
             start(words, config_dir)

@@ -3,15 +3,30 @@
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Iterable
+
+
+def alike(name: str) -> str:
+    """A name as it is compared with others: ResNet-8x4 is resnet8x4."""
+    return re.sub(r"[-_ ]", "", name).lower()
+
+
+def closest(name: str, known: Iterable[str], cutoff: float = 0.5) -> str | None:
+    """The known name closest to a misspelt one, whatever its case; None where none is close."""
+    known = sorted(known)
+    if same := [one for one in known if alike(one) == alike(name)]:
+        return same[0]
+    by_case = {one.lower(): one for one in known}
+    close = difflib.get_close_matches(name.lower(), by_case, n=1, cutoff=cutoff)
+    return by_case[close[0]] if close else None
 
 
 def nearest(name: str, known: Iterable[str]) -> str:
     """The known name closest to a misspelt one, or all of them where none is close."""
     known = sorted(known)
-    close = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
-    if close:
-        return f"did you mean '{close[0]}'?"
+    if (close := closest(name, known)) is not None:
+        return f"did you mean '{close}'?"
     if not known:
         return "it takes none"
     return "choose one of " + ", ".join(known)

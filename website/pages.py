@@ -16,8 +16,9 @@ from pathlib import Path
 from website.notebook import as_markdown
 
 ROOT = Path(__file__).parents[1]
-LINK = re.compile(r"(?<=\]\()(?!https?:|#)([^)\s#]+)(?=[)#])")
+LINK = re.compile(r"\[(?P<text>[^\[\]]*)\]\((?!https?:|data:|#)(?P<target>[^)\s#]+)(?=[)#])")
 FENCE = re.compile(r"^ *(```|~~~)")
+STYLE = "site.css"
 LANGUAGES = {".py": "python", ".yaml": "yaml", ".toml": "toml", ".json": "json", ".cfg": "ini"}
 TEXTS = {*LANGUAGES, ".md", ".ipynb", ".cff", ".txt", ""}
 
@@ -70,13 +71,20 @@ class Site:
         return f"# {name}\n\n````{LANGUAGES.get(source.suffix, 'text')}\n{text}````\n"
 
     def linked(self, text: str, folder: Path, place: str) -> str:
-        """The text with every link to the repository made one within the site."""
+        """The text with every link to the repository made one within the site, a page's file name its title."""
 
         def within(match: re.Match[str]) -> str:
-            target = self.add(Path(os.path.normpath(folder / match[1])))
-            return os.path.relpath(target, Path(place).parent).replace(os.sep, "/")
+            source = Path(os.path.normpath(folder / match["target"]))
+            target = os.path.relpath(self.add(source), Path(place).parent).replace(os.sep, "/")
+            named_so = match["text"].endswith(".md") and match["text"].endswith(source.name)
+            return f"[{title_of(source) if named_so else match['text']}]({target}"
 
         return "".join(line if fenced else LINK.sub(within, line) for fenced, line in by_fence(text))
+
+
+def title_of(page: Path) -> str:
+    lines = page.read_text(encoding="utf-8").splitlines()
+    return next((line.removeprefix("# ") for line in lines if line.startswith("# ")), page.name)
 
 
 def by_fence(text: str) -> Iterator[tuple[bool, str]]:
@@ -107,6 +115,7 @@ def write(out: Path) -> None:
     for place, source in site.files.items():
         (out / place).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(source, out / place)
+    shutil.copy(Path(__file__).with_name(STYLE), out / STYLE)
 
 
 if __name__ == "__main__":

@@ -6,13 +6,14 @@ import argparse
 from pathlib import Path
 
 from unix_exp import stopping
+from unix_exp.cli.arguments import Parser
 from unix_exp.cli.ending import ending
 from unix_exp.types import Mistake
 from unix_exp.words import counted, size_in_words
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog="python -m unix_exp.answers",
         description="A teacher's answers are stored once for a few views of every image and serve every student, seed "
         "and method: python -m unix_exp.train answers=stored answers.views=24. This command lists them, makes them "

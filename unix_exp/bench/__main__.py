@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from unix_exp.cli.arguments import Parser
 from unix_exp.cli.ending import ending
 from unix_exp.types import Mistake
 
@@ -23,7 +24,7 @@ WORKERS = {"cpu": 0, "cuda": 4}  # that load images for the plain loop; on a CPU
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog="python -m unix_exp.bench",
         description="Time our step in turns with the networks alone, conventional KD and a plain loop. "
         "Random weights on drawn shapes: nothing is downloaded, no teacher is trained.",

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from unix_exp.cli.arguments import Parser
 from unix_exp.cli.ending import ending
 from unix_exp.types import Mistake
 
@@ -20,7 +21,7 @@ PAIR = "vgg13_vgg8"
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog="python -m unix_exp.catalogue",
         description="List every criterion, sampler, distiller and experiment: the paper that it comes from, its "
         "settings with their defaults, what it needs and its compute in per cent of conventional distillation of a "

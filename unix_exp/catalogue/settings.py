@@ -19,8 +19,8 @@ from unix_exp.types import Mistake
 TITLE = "Every setting"
 LEAD = """Written by `make catalogue` from the code: what a constructor declares and what `conf/` chooses. Any setting
 can be changed on the command line as `GROUP.SETTING=VALUE`, such as `sampler.k=48`. `python -m unix_exp.train --help
-GROUP=NAME` shows the same in a terminal. A default is that of the choice; where it says *computed*, the choice's file in
-`conf/` makes it of other settings. What each method does and costs is in [methods.md](methods.md), how groups work
+GROUP=NAME` shows the same in a terminal. A default is that of the choice; where it says *computed*, the choice's file
+in `conf/` makes it of other settings. What each method does and costs is in [methods.md](methods.md), how groups work
 together in [command.md](command.md)."""
 COMPUTED = "${"  # how a file of choices begins a value that it makes of other settings
 NETWORKS = ("teacher", "student", "assistant")  # chosen from the same folder

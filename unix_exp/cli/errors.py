@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import re
 from collections.abc import Sequence
 from pathlib import Path
@@ -13,13 +12,16 @@ from omegaconf.errors import OmegaConfBaseException
 from yaml import YAMLError
 
 from unix_exp.cli.help import composed, groups
+from unix_exp.cli.hints import Typed, hint, is_others
+from unix_exp.cli.unread import without_value
 from unix_exp.config import compose
 from unix_exp.run.foreign import yaml_of
 from unix_exp.types import Mistake
-from unix_exp.words import as_line, first_line, nearest
+from unix_exp.words import as_line, closest, first_line, nearest
 
+SURE = 0.75  # how close a name has to be to one of its own group, for no other group to be asked
 LONGEST = 2000  # characters of a line: what is typed and what could be chosen may be longer
-EXTRAS = {"joblib": "joblib"}  # which launcher comes with which
+EXTRAS = {"hydra/launcher/joblib": "joblib", "hydra/sweeper/optuna": "search"}  # by choice, what it is installed with
 
 
 def in_one_line(error: BaseException, words: Sequence[str] = (), config_dir: Path | None = None) -> str | None:
@@ -34,6 +36,8 @@ def message_of(error: BaseException, words: Sequence[str], config_dir: Path | No
     if isinstance(error, Mistake):
         return str(error)
     if isinstance(error, OverrideParseException):
+        if (meant := without_value(error.override, words, config_dir)) is not None:
+            return meant
         return f"cannot read '{error.override}'; write key=value, and quote a value with brackets, commas or spaces"
     # OmegaConf's own error, of a number or a list; Hydra's of a choice that does not exist is an OSError too.
     loaded_no_mapping = isinstance(error, OSError) and error.errno is None and not isinstance(error, HydraException)
@@ -83,6 +87,8 @@ def of_job(error: HydraException | OmegaConfBaseException, words: Sequence[str],
         return f"{cause.full_key}: {first_line(cause)}"
     if group := without_choice(str(error)):
         return f"{group} takes one choice: write {group}=NAME, or {group}=NAME,NAME with -m to run each of several"
+    if unknown := re.match(r"Could not override '([\w.]+)'", str(error)):  # a group that no configuration chooses from
+        return unknown_setting(unknown[1], words, config_dir)
     if str(error).startswith("Ambiguous value"):
         if any(word.startswith("sweep=") for word in words):
             return f"{first_line(error)}; this command makes one run, so give one value"
@@ -101,8 +107,8 @@ def without_choice(said: str) -> str | None:
 
 def unknown_choice(error: MissingConfigException, words: Sequence[str] = (), config_dir: Path | None = None) -> str:
     group, _, name = (error.missing_cfg_file or "").rpartition("/")
-    if group == "hydra/launcher" and name in EXTRAS:
-        return f"{group} '{name}' is not installed; pip install 'unix_exp[{EXTRAS[name]}]'"
+    if (extra := EXTRAS.get(error.missing_cfg_file or "")) is not None:
+        return f"{group} '{name}' is not installed; pip install 'unix_exp[{extra}]'"
     known = error.options or groups(compose.folders(words, config_dir)).get(group, [])  # Hydra has none for a list
     return f"{group or 'configuration'} '{name}' does not exist; {nearest(name, known)}"
 
@@ -111,6 +117,7 @@ def unknown_setting(full_key: str, words: Sequence[str], config_dir: Path | None
     """Look up what could have been set there, with the same groups chosen."""
     owner_path, _, key = full_key.rpartition(".")
     whole = node = composed(words, config_dir)
+    folders = compose.folders(words, config_dir)
     for part in owner_path.split(".") if owner_path else ():
         node = node.get(part) if isinstance(node, DictConfig) else None
     known = [str(name) for name in node if name != "hydra"] if isinstance(node, DictConfig) else []
@@ -118,18 +125,20 @@ def unknown_setting(full_key: str, words: Sequence[str], config_dir: Path | None
     if isinstance(node, DictConfig) and isinstance(name := node.get("name"), str):
         owner = f"{owner_path} '{name}' has"
         known = [one for one in known if one not in ("name", "pace")]
+    known += [] if owner_path else [one for one in groups(folders) if one not in known]
     if key in known:  # it is there without the word that removes it
         return f"{full_key} is left out with ~{full_key}, and another word or setting needs it; choose one instead"
-    if not owner_path and (meant := in_a_group(key, whole)) is not None:
-        return f"{owner} no setting '{key}'; did you mean '{meant}'?"
-    return f"{owner} no setting '{key}'; {nearest(key, known)}"
+    said = f"{owner} no setting '{key}'"
+    word = typed(full_key, words)
+    misspelt = closest(key, known, SURE) is not None and not is_others(word)
+    meant = None if misspelt or full_key.startswith("hydra.") else hint(word, whole, folders)
+    return f"{said}; {meant or nearest(key, known)}"
 
 
-def in_a_group(key: str, whole: DictConfig) -> str | None:
-    """The setting that was typed without its group, or nearly so: recipe.optimiser for optimizer."""
-    groups = {str(group): list(map(str, node)) for group in whole if isinstance(node := whole.get(group), DictConfig)}
-    by_key = {one: f"{group}.{one}" for group in reversed(groups) for one in groups[group]}
-    if key not in by_key and difflib.get_close_matches(key, map(str, whole), cutoff=0.85):
-        return None  # it needs no group
-    near = difflib.get_close_matches(key, by_key, n=1, cutoff=0.85)
-    return by_key[near[0]] if near else None
+def typed(full_key: str, words: Sequence[str]) -> Typed:
+    """The word that sets a key that there is not; of wandb.project the whole, though wandb is what there is not."""
+    for word in words:
+        key, _, value = word.lstrip("+~").partition("=")
+        if key == full_key or key.startswith(f"{full_key}."):
+            return Typed(key, value)
+    return Typed(full_key, "...")

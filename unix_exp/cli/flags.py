@@ -3,21 +3,27 @@
 from __future__ import annotations
 
 from argparse import Namespace
+from collections.abc import Sequence
 from typing import NoReturn
 
 from hydra._internal.utils import get_args_parser
 
-from unix_exp.ranges import shown
+from unix_exp.cli.unread import check_spaces, of_flag
 from unix_exp.types import Mistake
 
 
-def given() -> Namespace:
-    """What the command line says beside its overrides, and these; a flag that does not exist is a mistake."""
+def given(words: Sequence[str]) -> Namespace:
+    """What the command line says beside its overrides, and these; a flag that does not exist is a mistake.
+
+    `words` are the command line as it was typed.
+    """
+    check_spaces(words)
     parser = get_args_parser()
     parser.error = refuse  # type: ignore[method-assign]
+    parser.allow_abbrev = False  # --config is no half of --config-dir, but what other programs call a file of settings
     found, unknown = parser.parse_known_args()
     if unknown:
-        raise Mistake(f"there is no flag {shown(unknown[0])}; --help lists what there is")
+        raise Mistake(of_flag(unknown[0], words))
     check(found)
     return found
 

@@ -18,6 +18,7 @@ from omegaconf import DictConfig
 
 from unix_exp import stopping
 from unix_exp.cli.errors import in_one_line
+from unix_exp.cli.search import Value, best
 from unix_exp.run.foreign import parsed, text_of
 from unix_exp.types import Relayed
 
@@ -65,12 +66,12 @@ class Outcomes:
         return cls(Path(os.environ[VARIABLE])) if VARIABLE in os.environ else None
 
     @contextmanager
-    def noting(self, job: int, words: str) -> Iterator[Callable[[Outcome], None]]:
+    def noting(self, job: int, words: str) -> Iterator[Callable[[Outcome, Value | None], None]]:
         """Record how a job ends; an error is printed and recorded, and does not stop the other jobs."""
         try:
             self._append({"job": job, "words": words})
             with stopping.kept():
-                yield lambda outcome: self.note_done(job, words, outcome.folder)
+                yield lambda outcome, value: self.note_done(job, words, outcome.folder, value)
         except Exception as error:
             if of_this_process_alone(error):
                 raise  # the other processes still wait for this one, and torchrun ends them
@@ -82,8 +83,10 @@ class Outcomes:
             with suppress(OSError):  # the folder of the runs cannot be written to, and the error says so
                 self.note_failed(job, words, message or named(error))
 
-    def note_done(self, job: int, words: str, folder: Path) -> None:
-        self._append({"job": job, "words": words, "folder": str(folder)})
+    def note_done(self, job: int, words: str, folder: Path, value: Value | None = None) -> None:
+        """`value` is what a search goes by."""
+        searched = {"value": value} if value is not None else {}
+        self._append({"job": job, "words": words, "folder": str(folder), **searched})
 
     def note_failed(self, job: int, words: str, why: str) -> None:
         self._append({"job": job, "words": words, "error": why})
@@ -148,6 +151,8 @@ class Outcomes:
                 done.setdefault(job["folder"], job["words"])
         if done:
             print("\n" + table([Path(folder) for folder in done], list(done.values())))
+        if searched := [job for job in ended if "value" in job]:
+            print("\n" + "\n".join(best([job["words"] for job in searched], [job["value"] for job in searched])))
         others = [job for job in ended if not {"folder", "submitted", "left"} & job.keys()]
         for job in others:
             name = f"job {job['job'] + 1} ({job['words']})"

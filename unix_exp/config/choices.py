@@ -13,8 +13,9 @@ from omegaconf import DictConfig
 from unix_exp.config.settings import OF_WEIGHTS
 from unix_exp.types import Mistake
 
-SINGLE = ("teacher", "assistant", "student", "sampler", "dataset", "distiller", "recipe", "runtime", "logger")
+SINGLE = ("teacher", "assistant", "student", "sampler", "dataset", "distiller", "recipe", "runtime")
 METHOD = ("sampler", "criterion", "distiller")  # what a method's name stands for
+TEACHING = ("assistant", "teacher.checkpoint")  # and this, where its experiment says who teaches
 
 
 def checked(choices: Mapping[str, Any], whole: DictConfig, words: Iterable[str]) -> str | None:
@@ -24,7 +25,7 @@ def checked(choices: Mapping[str, Any], whole: DictConfig, words: Iterable[str])
 
 
 def check_single(choices: Mapping[str, Any], whole: DictConfig) -> None:
-    """Only criteria add up; Hydra would merge the settings of two samplers into one."""
+    """Only criteria and loggers add up; Hydra would merge the settings of two samplers into one."""
     for group in SINGLE:
         chosen = set(whole.get(group) or {}) - set(OF_WEIGHTS)
         if chosen and group not in choices:  # Hydra leaves out what was given as a list
@@ -37,15 +38,18 @@ def name_by_parts(choices: Mapping[str, Any], whole: DictConfig, words: Iterable
     Settings of the experiment's own components keep its name, and so does method=NAME. Hydra must be ready to compose.
     """
     words = list(words)
-    own = [word for word in words if owner(word) not in METHOD]
+    own = [word for word in words if owner(word) not in METHOD and not on_teaching(word)]
     named = whole.get("method")
     if not choices.get("experiment") or named is None or own == words or any(owner(word) == "method" for word in own):
         return None
-    try:
-        without = components(compose("config", overrides=own))
-    except HydraException:
-        without = {}  # the experiment needs what the command adds, so its name says too little
-    replaced = [part for part, names in components(whole).items() if names != without.get(part)]
+    without = composed(own)
+    found = components(without) if without is not None else {}  # where it needs what the command adds, all is replaced
+    replaced = [part for part, names in components(whole).items() if names != found.get(part)]
+    if without is not None and any(map(on_teaching, words)):
+        plain = composed([word for word in own if owner(word) != "experiment"])
+        before, after = teaching(without), teaching(whole)
+        chosen = {part for part in TEACHING if plain is not None and before[part] != teaching(plain)[part]}
+        replaced += [part for part in TEACHING if part in chosen and after[part] != before[part]]
     if not replaced:
         return None
     whole.method = None
@@ -53,6 +57,25 @@ def name_by_parts(choices: Mapping[str, Any], whole: DictConfig, words: Iterable
         f"{' and '.join(replaced)} changed: this run is named after its parts and not '{named}', "
         f"as experiment={choices['experiment']} is (method=NAME gives it a name)"
     )
+
+
+def composed(words: list[str]) -> DictConfig | None:
+    """None where these words need others."""
+    try:
+        return compose("config", overrides=words)
+    except HydraException:
+        return None
+
+
+def teaching(whole: DictConfig) -> dict[str, Any]:
+    """Whether an assistant stands between teacher and student, and where the teacher's weights come from."""
+    teacher = whole.get("teacher")
+    found = teacher.get("checkpoint") if isinstance(teacher, DictConfig) else None
+    return dict(zip(TEACHING, (whole.get("assistant") is not None, found), strict=True))
+
+
+def on_teaching(word: str) -> bool:
+    return owner(word) == "assistant" or word.partition("=")[0].lstrip("+~") == "teacher.checkpoint"
 
 
 def owner(word: str) -> str:

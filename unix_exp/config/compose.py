@@ -66,8 +66,13 @@ def jobs_of(words: Iterable[str]) -> list[tuple[str, ...]]:
     """The jobs of a command, which may choose a sweep, also one from a folder of its own."""
     words = list(words)
     chosen = [word for word in words if word.startswith(("sweep=", "hydra.searchpath="))]
-    sweeper = compose("config", overrides=chosen, return_hydra_config=True).hydra.sweeper
-    return expanded([*typed(sweeper.get("params") or {}), *words])
+    return expanded([*typed(sweeper_of(chosen).get("params") or {}), *words])
+
+
+def sweeper_of(words: list[str]) -> DictConfig:
+    """The settings of Hydra's sweeper, by the words that choose them."""
+    sweeper: DictConfig = compose("config", overrides=words, return_hydra_config=True).hydra.sweeper
+    return sweeper
 
 
 def expanded(words: list[str]) -> list[tuple[str, ...]]:

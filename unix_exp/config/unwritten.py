@@ -81,6 +81,8 @@ def choice(registry: Registry, group: str, name: str) -> tuple[Any, str | None] 
     settings = settings_of(registry[name], {*registry.supplied, *roles})
     if registry is criteria:
         return {name: {"weight": 1.0, **settings}}, None
+    if registry is sinks:
+        return {name: True, **settings}, None  # several may be chosen, and their settings lie side by side
     if registry is models:
         return {"name": name, "pace": "full", **settings}, None
     return {"name": name, **settings}, None

@@ -7,6 +7,7 @@ import itertools
 import json
 
 from unix_exp import paper
+from unix_exp.cli.arguments import Parser
 from unix_exp.cli.ending import ending
 from unix_exp.cost import show
 from unix_exp.cost.columns import Cell, cells
@@ -15,7 +16,7 @@ from unix_exp.types import Mistake
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog="python -m unix_exp.cost",
         description="With --of, print what one image costs in a network, by kind of operation. Without, print the cost "
         "columns of Tables 1 and 2 of the UNIX paper, counted on our networks, beside the printed ones: per cent of "

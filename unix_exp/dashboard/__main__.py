@@ -7,6 +7,7 @@ import os
 from pathlib import Path
 from typing import Any
 
+from unix_exp.cli.arguments import Parser
 from unix_exp.cli.ending import ending
 from unix_exp.sinks.wandb import PROJECT, has_key
 from unix_exp.types import Mistake
@@ -19,7 +20,7 @@ def main() -> None:
 
 
 def arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog="python -m unix_exp.dashboard",
         description="Save a workspace in a W&B project: accuracy against compute, learning curves, cost by part, "
         "pairs and methods side by side, the images that were kept and left out, speed. Every call saves a new one.",

@@ -7,6 +7,7 @@ import os
 from pathlib import Path
 
 from unix_exp import stopping
+from unix_exp.cli.arguments import Parser
 from unix_exp.cli.ending import ending
 from unix_exp.types import Mistake
 
@@ -14,7 +15,7 @@ OPSETS = (18, 25)
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog="python -m unix_exp.export",
         description="Write a finished run's student as student.onnx, student.pt2 (torch.export) and student-int8.onnx, "
         "each with its classes and preprocessing in its metadata, so that python -m unix_exp.predict needs the file "

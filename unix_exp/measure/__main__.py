@@ -9,13 +9,14 @@ import sys
 from functools import partial
 from pathlib import Path
 
+from unix_exp.cli.arguments import Parser
 from unix_exp.cli.ending import ending
 from unix_exp.types import Mistake
 from unix_exp.words import as_line
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog="python -m unix_exp.measure",
         description="Measure a run's teacher, its student and each exported file, on the run's test images and on this "
         "machine. What is found is printed, kept in RUN/measured.json, where reports find it, and written into the "

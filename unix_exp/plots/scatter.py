@@ -29,6 +29,7 @@ class Point:
     published: bool = False
     named: bool = False
     about: Mapping[str, str] = field(default_factory=dict)
+    details: str = ""  # one more line for whoever points at it
 
 
 @dataclass(frozen=True)
@@ -92,7 +93,8 @@ def named(
     ahead = [(point.x, point.y, point.label) for front in fronts for point in best(front.points)]
     ordered = sorted((point for point in points if point.named and point.label),
                      key=lambda point: (point.x, point.y, point.label) not in ahead)  # fmt: skip
-    written, listed = [], []
+    written: list[Markup] = []
+    listed: list[Entry] = []
     left = ordered[MOST_NAMES:]
     waiting = ordered[:MOST_NAMES]
     for place in (names.beside, names.led_to):
@@ -126,7 +128,8 @@ def mark(point: Point, style: Style, plot: Frame, x_title: str, y_title: str) ->
     name = f"{point.series}: {point.label}" if point.label and point.label != point.series else point.series
     spread = f" ± {number(point.error)}" if ends and point.error is not None else ""
     name += " (paper)" * point.published
-    tooltip = f"{name}\n{y_title}: {number(point.y)}{spread}\n{x_title}: {number(point.x)}"
+    details = f"{point.details}\n" * bool(point.details)
+    tooltip = f"{name}\n{details}{y_title}: {number(point.y)}{spread}\n{x_title}: {number(point.x)}"
     return tag("g", tag("title", tooltip), *parts, class_=f"point {style.kind}", **data(point.about))
 
 

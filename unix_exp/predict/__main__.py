@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from unix_exp.cli.arguments import Parser
 from unix_exp.cli.ending import ending
 from unix_exp.predict.finding import images_in
 from unix_exp.types import Mistake
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog="python -m unix_exp.predict",
         description="Print the most probable classes of images, a line each. The network is a finished run's folder, "
         "or a file that python -m unix_exp.export wrote, which needs nothing else.",

@@ -9,12 +9,13 @@ from typing import Any
 
 import yaml
 
+from unix_exp.cli.arguments import Parser
 from unix_exp.cli.ending import ending
 from unix_exp.types import Mistake
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog="python -m unix_exp.probes",
         description="Measure something about a finished run with its networks and its test images. What a probe finds "
         "is printed and kept in RUN/probes/NAME.json.",

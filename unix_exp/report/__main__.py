@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import argparse
 import os
 import sys
 import webbrowser
 from pathlib import Path
 from typing import NamedTuple
 
+from unix_exp.cli.arguments import Parser
 from unix_exp.cli.ending import ending
 from unix_exp.plots.charts import standalone
-from unix_exp.report import contents, every_run, run_page
+from unix_exp.report import contents, every_run, repeating, run_page
 from unix_exp.report.blocks import Section, csv_of, figures_in
 from unix_exp.report.every_run import MOST_PAGES
 from unix_exp.report.filling import filled
@@ -24,7 +24,7 @@ from unix_exp.words import as_line
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog="python -m unix_exp.report",
         description="Tables beside the paper's, figures and curves of finished runs, as one HTML page, Markdown and "
         "CSV. Reads run folders only: no W&B, no GPU, no network.",
@@ -40,6 +40,8 @@ def main() -> None:
                         "between <!-- report: ANCHOR --> and <!-- end of report --> are written anew")  # fmt: skip
     parser.add_argument("--run-pages", type=int, default=MOST_PAGES, metavar="N", help="how many runs get a page of "
                         f"their own, the first ones of more ({MOST_PAGES})")  # fmt: skip
+    parser.add_argument("--repeat", type=path, metavar="FILE.md", help="with --markdown: also write a page of all rows "
+                        "with the line that repeats each")  # fmt: skip
     parser.add_argument("--open", action="store_true", help="show the page in a browser")
     parser.add_argument("--plugins", action="append", default=[], metavar="MODULE_OR_FILE",
                         help="import this module or Python file first; may be given several times")  # fmt: skip
@@ -47,11 +49,13 @@ def main() -> None:
     with ending():
         load_plugins(given.plugins)
         if given.markdown is not None:
-            write_markdown(given.runs, given.markdown, given.notes, given.fill)
+            write_markdown(given.runs, given.markdown, given.notes, given.fill, given.repeat)
         elif given.notes is not None:
             raise Mistake("--notes needs --markdown FILE.md, the file that the notes are copied into")
         elif given.fill is not None:
             raise Mistake("--fill needs --markdown FILE.md, whose figures the page shows")
+        elif given.repeat is not None:
+            raise Mistake("--repeat needs --markdown FILE.md, the report that the page belongs to")
         else:
             write(given.runs, given.out, max(given.run_pages, 0))
     if given.open:
@@ -78,29 +82,31 @@ class Content(NamedTuple):
 
 
 def write(paths: list[Path], out: Path, run_pages: int = MOST_PAGES) -> None:
-    count, content = content_of(paths, out, run_pages)
+    runs, content = content_of(paths, out, run_pages)
     files = {out / "index.html": page(*content[:3], Links(content.pages)), out / "report.md": markdown(*content[:3])}
     files |= {out / f"runs/{name}.html": text for name, text in content.pages.items()}
     files |= {out / f"figures/{figure.anchor}.svg": standalone(figure.chart) for figure in figures_in(content.sections)}
     files |= {out / f"tables/{table.anchor}.csv": csv_of(table) for table in contents.tables_in(content.sections)}
     write_files(files, "--out")
-    print(f"{count} runs -> {out / 'index.html'}, {out / 'report.md'}, {out / 'tables'}/*.csv")
+    print(f"{len(runs)} runs -> {out / 'index.html'}, {out / 'report.md'}, {out / 'tables'}/*.csv")
 
 
-def write_markdown(paths: list[Path], target: Path, notes: Path | None, page: Path | None) -> None:
+def write_markdown(paths: list[Path], target: Path, notes: Path | None, page: Path | None, repeat: Path | None) -> None:
     if not target.suffix or target.is_dir():
         raise Mistake(f"--markdown is {target}; give a file with a suffix, such as results.md")
     if notes is not None and notes.resolve() == target.resolve():
         raise Mistake(f"--notes and --markdown are both {target}; the notes would be overwritten")
     beside = target.with_suffix("")
-    count, content = content_of(paths, beside)
+    runs, content = content_of(paths, beside)
     files = {target: markdown(*content[:3], notes=text_of(notes), figures=beside.name)}
     if page is not None:
         seen = os.path.relpath(beside, page.parent)
         files[page] = filled(text_of(page), content.sections, Path(seen).as_posix(), str(page))
+    if repeat is not None:
+        files[repeat] = markdown(*repeating.content(runs))
     files |= {beside / f"{figure.anchor}.svg": standalone(figure.chart) for figure in figures_in(content.sections)}
     write_files(files, "--markdown")
-    print(f"{count} runs -> {target}, {beside}/*.svg")
+    print(f"{len(runs)} runs -> {target}, {beside}/*.svg")
 
 
 def text_of(file: Path | None) -> str:
@@ -112,8 +118,8 @@ def text_of(file: Path | None) -> str:
         raise Mistake(f"cannot read {file}: it is not UTF-8") from None
 
 
-def content_of(paths: list[Path], out: Path, run_pages: int | None = None) -> tuple[int, Content]:
-    """How many runs were read, and what is written about them; with single runs unless `run_pages` is None."""
+def content_of(paths: list[Path], out: Path, run_pages: int | None = None) -> tuple[list[Run], Content]:
+    """The runs that were read, and what is written about them; with single runs unless `run_pages` is None."""
     runs, skipped = read(paths, out)
     try:
         content = content_from(runs, skipped, run_pages)
@@ -132,7 +138,7 @@ def content_of(paths: list[Path], out: Path, run_pages: int | None = None) -> tu
             print(as_line(f"not whole {run.path}: {flaw}"), file=sys.stderr)
     if content is None:
         raise Mistake(f"no finished run in {', '.join(map(str, paths))}")
-    return len(runs), content
+    return runs, content
 
 
 def content_from(runs: list[Run], skipped: list[Skipped], run_pages: int | None) -> Content:

@@ -8,9 +8,10 @@ from typing import Any
 
 from unix_exp.plots.charts import Line, lines
 from unix_exp.plots.svg import decades
-from unix_exp.report.arms import Arm, Group, short
+from unix_exp.report.arms import Arm, Group
 from unix_exp.report.blocks import Figure, slug
 from unix_exp.report.learning import band_around
+from unix_exp.report.naming import short
 
 
 def over_settings(group: Group) -> list[Figure]:

@@ -162,7 +162,7 @@ def row(arm: Arm, contest: Contest) -> Entry:
     shown, _, seeds = str(arm.top1).partition(" ")
     label = arm.label if arm is not contest.alone else f"student alone: {arm.label}"
     cells: list[str | Cell] = [
-        Cell(label, strong=arm is contest.kd),
+        Cell(label, strong=arm is contest.kd, hint=arm.details if arm.details != arm.label else ""),
         Cell(shown, strong=len(contest.arms) > 1 and arm is contest.arms[0], aside=seeds),
         difference(arm, contest),
         "" if share is None else f"{share:.1f}",

@@ -14,6 +14,7 @@ from unix_exp.config import Settings
 from unix_exp.paper import families
 from unix_exp.plots.markers import PLAIN, Style
 from unix_exp.report.blocks import RUNS
+from unix_exp.report.naming import detailed, labelled
 from unix_exp.report.runs import Run
 from unix_exp.report.stats import Summary
 from unix_exp.report.table import compute_share
@@ -28,6 +29,7 @@ class Arm:
     label: str  # unique in its group
     settings: Settings
     runs: tuple[Run, ...]
+    details: str = ""  # all settings in which others of its method differ
     look: Style = PLAIN  # in figures
 
     @property
@@ -195,8 +197,11 @@ def arms(runs: Sequence[Run]) -> list[Arm]:
     for run in runs:
         by_key.setdefault(json.dumps(determining_settings(run), sort_keys=True, default=str), []).append(run)
     members = [sorted(same, key=lambda run: run.result["seed"]) for same in by_key.values()]
-    labels = labelled([(same[0].result["method"], determining_settings(same[0])) for same in members])
-    made = [Arm(label, same[0].settings, tuple(same)) for label, same in zip(labels, members, strict=True)]
+    named = [(same[0].result["method"], determining_settings(same[0])) for same in members]
+    made = [
+        Arm(label, same[0].settings, tuple(same), details)
+        for label, details, same in zip(labelled(named), detailed(named), members, strict=True)
+    ]
     return sorted(made, key=rank)
 
 
@@ -226,32 +231,6 @@ def determining_settings(run: Run) -> dict[str, Any]:
     code = {f"plugin {name}": content for name, content in run.result.get("plugins", {}).items()}
     whole = {**flat(chosen), **networks, **code, "teacher": teacher and teacher["identity"]}
     return dict(config.alike(whole))  # 15 and 15.0 are one arm
-
-
-def labelled(members: Sequence[tuple[str, Mapping[str, Any]]]) -> list[str]:
-    """The method's name, with the settings in which others of that name differ."""
-    same: dict[str, list[Mapping[str, Any]]] = {}
-    for method, settings in members:
-        same.setdefault(method, []).append(settings)
-    varied = {method: differing_in(those) for method, those in same.items()}
-    labels = []
-    for method, settings in members:
-        differing = [key for key in settings if key in varied[method]]
-        named = ", ".join(f"{short(key)}={'null' if settings[key] is None else settings[key]}" for key in differing)
-        labels.append(f"{method} {named}".strip())
-    return labels
-
-
-def differing_in(settings: Sequence[Mapping[str, Any]]) -> set[str]:
-    """The settings that are not alike in all; each is held against the first, because pairs of thousands take hours."""
-    first = settings[0]
-    return {key for one in settings for key in one.keys() | first.keys() if one.get(key) != first.get(key)}
-
-
-def short(key: str) -> str:
-    """sampler.k -> k, recipe.epochs -> epochs; a name that is unclear without its group keeps the group."""
-    group, _, name = key.rpartition(".")
-    return key if group.startswith("criterion") or name in ("name", "weight") else name
 
 
 def flat(settings: Mapping[str, Any], path: str = "") -> dict[str, Any]:

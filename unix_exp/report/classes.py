@@ -18,7 +18,7 @@ from unix_exp.report.blocks import Figure, slug
 from unix_exp.report.runs import Run
 from unix_exp.report.selection import figure_name, of_each_family
 
-MOST_CLASSES = 12  # that lines show one by one
+MOST_CLASSES, CLASS_GROUPS = 20, 10  # that lines show one by one, and into how many groups more of them are put
 EVEN = 0.03  # of the largest number of images drawn: smaller differences are of batches that were left out
 Member: TypeAlias = "tuple[Arm, list[float], list[float]]"  # images drawn and accuracy, class by class
 
@@ -92,7 +92,7 @@ def drawn_and_accuracy(group: Group, members: Sequence[Member]) -> Figure:
 def sorted_accuracies(group: Group, members: Sequence[Member], leader: Member) -> Figure:
     """The classes in one order for all methods; many of them by tens, say, because single ones are noise on noise."""
     order = easiest_first(leader[2])
-    together = math.ceil(len(order) / MOST_CLASSES)
+    together = math.ceil(len(order) / CLASS_GROUPS) if len(order) > MOST_CLASSES else 1
     curves = [
         Line(arm.label, *by_groups([accuracy[number] for number in order], together), about=group.about(arm))
         for arm, _, accuracy in members

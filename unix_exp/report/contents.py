@@ -71,8 +71,7 @@ def grouped(runs: Sequence[Run]) -> list[Group]:
 
 def sections(runs: Sequence[Run], found: Sequence[Group]) -> list[Section]:
     """`found` are the groups of these runs."""
-    students = students_of(runs)
-    made = []
+    students, made = students_of(runs), []
     if (opening := answer.section(found)) is not None:
         made.append(opening)
     told = {block.anchor for section in made for block in section.blocks if isinstance(block, Figure)}

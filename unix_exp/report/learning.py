@@ -51,8 +51,12 @@ def learning_curves(group: Group) -> list[Figure]:
 
 
 def most_telling(arms: Sequence[Arm]) -> list[Arm]:
-    """KD and the student alone, the best of each method, then the others by accuracy."""
-    ranked = sorted(arms, key=lambda arm: (not arm.conventional, arm.taught, -arm.top1.mean, arm.label))
+    """KD and the student alone, the best of each method, the paper's first, then the others by accuracy."""
+    known = families.in_order()
+    ranked = sorted(
+        arms,
+        key=lambda arm: (not arm.conventional, arm.taught, arm.family not in known, -arm.top1.mean, arm.label),
+    )
     first: dict[str, Arm] = {}
     for arm in ranked:
         first.setdefault(arm.family, arm)

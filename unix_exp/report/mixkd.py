@@ -9,7 +9,7 @@ from typing import Any
 from unix_exp import config, paper
 from unix_exp.plots.charts import matrix
 from unix_exp.plots.svg import span
-from unix_exp.report.arms import Arm, arms, flat, groups, short
+from unix_exp.report.arms import Arm, arms, flat, groups
 from unix_exp.report.blocks import (
     MISSING,
     Block,
@@ -25,6 +25,7 @@ from unix_exp.report.blocks import (
     slug,
 )
 from unix_exp.report.chosen import notes_on
+from unix_exp.report.naming import short
 from unix_exp.report.runs import Run
 from unix_exp.report.setting import Setting
 

@@ -49,14 +49,15 @@ class Links(NamedTuple):
 
 
 def page(title: str, lead: str, sections: Sequence[Section], links: Links | None = None) -> str:
-    header = tag("header", tag("h1", title), *(tag("p", text) for text in Text(lead).paragraphs), contents(sections))
+    lines = (tag("p", text) for text in Text(lead).paragraphs)
+    header = tag("header", tag("h1", title), *lines, contents(sections, folded=True))
     return whole(title, header, sections, links or Links(), OF_REPORTS)
 
 
-def contents(sections: Sequence[Section]) -> Markup:
-    listed = [tag("li", tag("a", section.title, href=f"#{section.anchor}")) for section in sections]
-    folded = tag("details", tag("summary", "Contents"), tag("ul", *listed))
-    return tag("nav", folded, aria_label="Contents") if listed else Markup()
+def contents(sections: Sequence[Section], folded: bool = False) -> Markup:
+    links = tag("ul", *(tag("li", tag("a", section.title, href=f"#{section.anchor}")) for section in sections))
+    shown = tag("details", tag("summary", "Contents"), links) if folded else links
+    return tag("nav", shown, aria_label="Contents") if sections else Markup()
 
 
 def whole(title: str, header: Markup, sections: Sequence[Section], links: Links, parts: tuple[str, ...]) -> str:
@@ -75,8 +76,7 @@ def whole(title: str, header: Markup, sections: Sequence[Section], links: Links,
 
 
 def section_of(section: Section, links: Links) -> Markup:
-    kind = "opens" if section.opens else None
-    blocks = (drawn(one, links) for one in section.blocks)
+    kind, blocks = "opens" if section.opens else None, (drawn(one, links) for one in section.blocks)
     return tag("section", tag("h2", section.title), *blocks, id=section.anchor, class_=kind)
 
 

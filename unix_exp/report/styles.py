@@ -23,7 +23,7 @@ ADDED = re.compile(r"\+|, ")  # between a method and what is added to it
 
 def dressed(found: Sequence[Group], others: Iterable[str] = ()) -> list[Group]:
     """The groups with one style for each method of all of them, and of others that the report draws."""
-    styles = of_families([*(arm.family for group in found for arm in group.arms), *others])
+    styles = of_families((arm.family for group in found for arm in group.arms), others)
     return [replace(group, arms=tuple(in_style(group.arms, styles)), styles=styles) for group in found]
 
 
@@ -35,14 +35,18 @@ def in_style(arms: Sequence[Arm], styles: Mapping[str, Style]) -> Iterator[Arm]:
         seen[arm.family] += 1
 
 
-def of_families(names: Iterable[str]) -> dict[str, Style]:
-    """A style for each of these and for all of the paper's."""
+def of_families(names: Iterable[str], others: Iterable[str] = ()) -> dict[str, Style]:
+    """A style for each of the paper's, then for those that were run, by name, then for others."""
+    names = [name.removesuffix(STORED) for name in names]
+    known = families.in_order()
+    shown = Counter(known.index(base) for base in {ADDED.split(name)[0] for name in names} if base in known)
     styles: dict[str, Style] = {}
     bases: dict[str, list[Style]] = {}  # the styles of a method with all that is added to it, its own first
-    for stem in [*fixed(), *sorted({name.removesuffix(STORED) for name in names})]:
+    for stem in [*fixed(), *sorted(set(names)), *sorted({name.removesuffix(STORED) for name in others})]:
         if stem not in styles:
             same = bases.setdefault(ADDED.split(stem)[0], [])
-            colour = same[0].colour if same else (len(bases) - 1) % HUES
+            colour = same[0].colour if same else free_colour(len(bases) - 1, shown)
+            shown[colour] += not same and stem not in known
             styles[stem] = Style(colour, free_shape(colour, styles.values()), len(same))
             same.append(styles[stem])
     return {**styles, **{stem + STORED: style._replace(open=True) for stem, style in styles.items()}}
@@ -54,6 +58,11 @@ def fixed() -> Iterator[str]:
     yield from known
     for family in known[:-1]:  # the last has no teacher
         yield from (family + added for added in paper.published()["objectives"].values() if added)
+
+
+def free_colour(number: int, shown: Mapping[int, int]) -> int:
+    """Of one of the paper's families its own; of others the one that fewest methods have that the report shows."""
+    return number if number < len(families.in_order()) else min(range(HUES), key=lambda one: (shown[one], one))
 
 
 def free_shape(colour: int, styles: Iterable[Style]) -> int:

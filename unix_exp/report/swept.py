@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping, Sequence
 
 BETWEEN = re.compile(r" (?=[+~]*[\w.@/-]+=|~)")  # words; a value may have spaces in it
+LONG = re.compile(r"-?\d+\.\d{6,}(e-?\d+)?")
 ABSENT = "-"
 
 
@@ -22,7 +23,12 @@ def columns(known: Sequence[tuple[str, str]], words: Sequence[str]) -> tuple[lis
         for name in dict.fromkeys(name for job in jobs for name in job)
         if name != "seed" and not told(known, [job.get(name, ABSENT) for job in jobs])
     ]
-    return names, [[job.get(name, ABSENT) for name in names] for job in jobs]
+    return names, [[shorter(job.get(name, ABSENT)) for name in names] for job in jobs]
+
+
+def shorter(value: str) -> str:
+    """A search draws numbers of seventeen digits."""
+    return f"{float(value):.5g}" if LONG.fullmatch(value) else value
 
 
 def settings_in(words: str) -> Mapping[str, str]:

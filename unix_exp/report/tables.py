@@ -253,7 +253,7 @@ def schedule_notes(arms: Sequence[Arm]) -> list[str]:
 def arm_row(arm: Arm, group: Group, strong: bool) -> Entry:
     share, teacher = share_of_kd(arm, group), arm.runs[0].result["teacher"]
     cells: CellRow = [
-        arm.label,
+        Cell(arm.label, hint=arm.details if arm.details != arm.label else ""),
         Cell(str(arm.top1), strong=strong),
         f"{arm.best.mean:.2f}",
         f"{arm.top5.mean:.2f}",

@@ -74,7 +74,7 @@ def accuracy_against_time(group: Group, hardware: str, torch: str, elsewhere: Se
 
 def point(arm: Arm, x: float, group: Group) -> Point:
     return Point(x=x, y=arm.top1.mean, series=arm.family, label=arm.label, error=arm.top1.std, named=True,
-                 about=group.about(arm))  # fmt: skip
+                 about=group.about(arm), details=arm.details if arm.details != arm.label else "")  # fmt: skip
 
 
 def against(cost: str, group: Group, points: Sequence[Point], axis: str, published: Sequence[Point] = ()) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import traceback
 from collections.abc import Callable, Generator
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -22,6 +23,7 @@ from unix_exp.run.continuing import kept_state, load_state, state_of
 from unix_exp.run.folder import RunFolder
 from unix_exp.run.history import History
 from unix_exp.run.images import check_same, examined, recorded_of
+from unix_exp.run.leaving import left_by
 from unix_exp.run.looking import Looking
 from unix_exp.run.mishaps import in_words
 from unix_exp.run.networks import Network, setting_of
@@ -181,6 +183,7 @@ def carry_out(plan: Plan, console: Console, command: str | None, world: World) -
         result = result_of(plan, ready, run, reached, weights, command, recorded(views))
         result = checked(result | {"stretches": history.stretches, "files": hashes})
         chosen.summarise(result)
+        chosen.finished(partial(left_by, folder, located.data, result))
     folder.finish(result)
     console.say(f"{summary(result)}; {folder.path}")
     world.meet()

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from unix_exp.report.runs import lines_of
-from unix_exp.run.record import finite
+from unix_exp.run.shapes import finite
 from unix_exp.runs.entry import Entry
 
 BLOCKS = "▁▂▃▄▅▆▇█"

@@ -15,7 +15,7 @@ from typing import Any
 from unix_exp import config
 from unix_exp.run.foreign import json_of, parsed, text_of, yaml_of
 from unix_exp.run.held import held
-from unix_exp.run.record import finite
+from unix_exp.run.shapes import finite
 from unix_exp.run.tags import tags_of
 from unix_exp.words import as_line, first_line
 

@@ -9,8 +9,15 @@ from typing import Any, NamedTuple
 from unix_exp import config
 from unix_exp.runs.entry import flat, mapping
 
-CHOSEN = ("teacher", "student", "dataset", "distiller", "sampler", "logger")  # each by the name of a component
-ASIDE = ("runs", "teachers", "plugins", "method", "seed")  # say nothing of how it was trained, or are said elsewhere
+CHOSEN = ("teacher", "student", "dataset", "distiller", "sampler")  # each by the name of a component
+ASIDE = (
+    "runs",
+    "teachers",
+    "logger",
+    "plugins",
+    "method",
+    "seed",
+)  # say nothing of how it was trained, or are said elsewhere
 ABSENT = "-"  # in the place of a default that there is none of
 NAME = re.compile(r"\w+")
 

@@ -3,7 +3,7 @@ from __future__ import annotations
 import json
 import os
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from unix_exp.types import Record
 
@@ -20,6 +20,12 @@ class Jsonl:
             file.write(line_of(record, self.part))
             file.flush()
             os.fsync(file.fileno())  # on the disk before the checkpoint, which relies on it
+
+
+def lines_before(folder: Path) -> list[dict[str, Any]]:
+    """The epochs that a continued run has recorded before, for sinks that are written anew."""
+    path = folder / "metrics.jsonl"
+    return [json.loads(line) for line in path.read_text().splitlines()] if path.is_file() else []
 
 
 def line_of(record: Record, part: str) -> str:

@@ -5,10 +5,12 @@ from __future__ import annotations
 import netrc
 import os
 from collections.abc import Callable
+from io import BytesIO
 from typing import Annotated, Any, Literal
 
+from unix_exp.ranges import Range
 from unix_exp.registry import sinks
-from unix_exp.sinks.sink import RunInfo
+from unix_exp.sinks.sink import Left, RunInfo, stopped
 from unix_exp.types import Record
 
 PROJECT = "unix_exp"
@@ -26,14 +28,19 @@ class Wandb:
         entity: Annotated[str | None, "the user or team that it belongs to; null: your default"] = None,
         mode: Annotated[Literal["auto", "online", "offline"], "auto: online where a key is found"] = "auto",
         tags: Annotated[list[str] | None, "further tags of the run"] = None,
+        per_class: Annotated[bool, "add a table at the end: each class's accuracy, and how often it was drawn"] = False,
+        artifact: Annotated[bool, "add the student's weights at the end, as an artifact"] = False,
+        images: Annotated[int, Range(0, 64), "how many mixed images of the last batch to add at the end"] = 0,
     ) -> None:
         self.run: Any = None
+        self.per_class, self.artifact, self.images = per_class, artifact, images
         self.say = run.say
         if run.is_teacher and under_agent():
             return  # an agent has one run, and that is the student's
         chosen = chosen_mode(mode)
         if chosen == "offline":
-            os.environ.setdefault("WANDB_CACHE_DIR", str(run.folder / "wandb"))  # or its own logs go to the home folder
+            for name in ("WANDB_CACHE_DIR", "WANDB_DATA_DIR"):  # or its own logs, and what it will upload, go home
+                os.environ.setdefault(name, str(run.folder / "wandb"))
             if mode == "auto":
                 say_once(run.say, "W&B: no key found, logging offline (wandb login, or logger=none)")
         self._guard(self._start, run, project, entity, chosen, tags or [])
@@ -76,6 +83,26 @@ class Wandb:
                 known |= {f"test/{top}": known[f"last/{top}"] for top in ("top1", "top5")}
             self._guard(self.run.summary.update, known)
 
+    def finished(self, left: Callable[[], Left]) -> None:
+        if self.run is not None and (self.per_class or self.artifact or self.images):
+            self._guard(self._add, left)
+
+    def _add(self, make: Callable[[], Left]) -> None:
+        import wandb
+        from PIL import Image
+
+        left = make()
+        if self.per_class and left.classes:
+            rows = [list(one) for one in left.classes]
+            self.run.log({"per_class": wandb.Table(["class", "accuracy", "images drawn"], rows)})
+        if self.images and left.mixed:
+            opened = [(Image.open(BytesIO(one.content)), one.caption) for one in left.mixed[: self.images]]
+            self.run.log({"mixed": [wandb.Image(image, caption=caption) for image, caption in opened]})
+        if self.artifact:
+            student = wandb.Artifact(f"student-{self.run.id}", type="model")
+            student.add_file(str(left.weights), policy="immutable")  # or it is copied
+            self.run.log_artifact(student)
+
     def close(self, failed: bool) -> None:
         if self.run is not None:
             self._guard(self.run.finish, int(failed))
@@ -86,8 +113,7 @@ class Wandb:
             act(*arguments)
         except Exception as error:
             self.run = None
-            reason = (str(error).strip() or type(error).__name__).splitlines()[0]
-            self.say(f"W&B stopped ({reason}); the run goes on without it, its records are in its folder")
+            self.say(stopped("W&B", error))
 
 
 def flat(result: dict[str, Any], path: str = "") -> dict[str, Any]:

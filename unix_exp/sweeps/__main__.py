@@ -8,6 +8,7 @@ import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from unix_exp.cli.arguments import Parser
 from unix_exp.cli.ending import ending
 from unix_exp.config import compose
 from unix_exp.sweeps import grid
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog="python -m unix_exp.sweeps",
         description="List the sweeps, show how much of one is done, or print its grid for W&B's agents. "
         "A sweep is run with: python -m unix_exp.train sweep=NAME",
@@ -73,7 +74,8 @@ def check_words(words: list[str]) -> None:
 def list_sweeps(given: argparse.Namespace) -> None:
     for name in grid.names(folders_of(given)):
         sweep = grid.read(name, folders_of(given))
-        print(f"{name:22}{len(grid.jobs(sweep, given.words)):4} jobs  {sweep.about}")
+        jobs = f"{len(grid.jobs(sweep, given.words)):4} jobs" if grid.is_grid(given.words, sweep) else "  a search"
+        print(f"{name:22}{jobs}  {sweep.about}")
 
 
 def show_plan(given: argparse.Namespace) -> None:

@@ -15,6 +15,9 @@ from unix_exp.run.foreign import text_of, yaml_of
 from unix_exp.types import Mistake
 from unix_exp.words import nearest
 
+BASIC = "basic"  # Hydra's sweeper that runs every combination; others search, each job by what came of those before
+SWEEPER = "hydra/sweeper"
+
 
 class Sweep(NamedTuple):
     """A grid of runs, from its file."""
@@ -22,6 +25,7 @@ class Sweep(NamedTuple):
     name: str
     about: str  # its first comment
     parameters: dict[str, str]  # what varies: "seed": "0,1,2,3"
+    sweeper: str = BASIC  # who makes jobs of it
 
     @property
     def words(self) -> list[str]:
@@ -54,8 +58,11 @@ def read(name: str, folders: Sequence[Path] = ()) -> Sweep:
     try:
         lines = text_of(path).splitlines()
         comments = [line.lstrip("# ") for line in lines if line.startswith("#") and "@package" not in line]
-        parameters = yaml_of(path)["hydra"]["sweeper"]["params"]
-        return Sweep(name, " ".join(comments), {key: str(value) for key, value in parameters.items()})
+        content = yaml_of(path)
+        parameters = content["hydra"]["sweeper"]["params"]
+        chosen = [one.get(f"override /{SWEEPER}") for one in content.get("defaults", []) if isinstance(one, dict)]
+        sweeper = next((str(one) for one in chosen if one), BASIC)
+        return Sweep(name, " ".join(comments), {key: str(value) for key, value in parameters.items()}, sweeper)
     except OSError as error:
         raise Mistake(f"{path} cannot be read: {error.strerror or error}") from None
     except (ValueError, KeyError, TypeError, AttributeError):
@@ -73,7 +80,15 @@ def check_one_sweep(words: Iterable[str]) -> None:
 
 def jobs(sweep: Sweep, words: Iterable[str] = ()) -> list[tuple[str, ...]]:
     """The overrides of every job; `words` are those typed beside the sweep."""
+    if not is_grid(words, sweep):
+        raise Mistake(f"sweep '{sweep.name}' is a search: what its jobs are depends on what came of those before")
     return expanded([*sweep.words, f"sweep={sweep.name}", *words])
+
+
+def is_grid(words: Iterable[str], sweep: Sweep | None = None) -> bool:
+    """Whether all jobs of a command are known beforehand, by the sweeper that it or its sweep chooses."""
+    typed = [word.partition("=")[2] for word in words if word.startswith(f"{SWEEPER}=")]
+    return (typed[-1] if typed else sweep.sweeper if sweep is not None else BASIC) == BASIC
 
 
 def values(words: list[str]) -> dict[str, list[Any]]:

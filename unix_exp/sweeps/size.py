@@ -12,6 +12,7 @@ from hydra.core.override_parser.types import ChoiceSweep, Glob, Override, RangeS
 from hydra.errors import HydraException
 
 from unix_exp.cli.help import groups
+from unix_exp.cli.search import check_direction
 from unix_exp.config import compose
 from unix_exp.sweeps import grid
 from unix_exp.types import Mistake
@@ -22,16 +23,28 @@ MOST = 10_000  # jobs of one command; Hydra makes a list of all of them before t
 def check_size(words: Iterable[str], config_dir: Path | None = None) -> None:
     """Refuse a grid of more jobs than anybody means, or of none."""
     words = list(words)
-    typed = {override.get_key_element(): override for override in readable(words)}
     sweeps = [word.removeprefix("sweep=") for word in words if word.startswith("sweep=")]
     folders = compose.folders(words, config_dir)
-    if sweeps and sweeps[0] in grid.files(folders):
-        varied = readable(grid.read(sweeps[0], folders).words)
-        typed = {override.get_key_element(): override for override in varied} | typed
+    sweep = grid.read(sweeps[0], folders) if sweeps and sweeps[0] in grid.files(folders) else None
+    if not grid.is_grid(words, sweep):
+        check_search(words, config_dir)
+        return  # it takes intervals, too, and makes as many jobs as it is told to
+    typed = {override.get_key_element(): override for override in readable(words)}
+    if sweep is not None:
+        typed = {override.get_key_element(): override for override in readable(sweep.words)} | typed
     jobs = math.prod(values_of(override, folders) for override in typed.values())
     if jobs > MOST:
         many = f"{jobs:,}" if jobs < 10**12 else "far too many"
         raise Mistake(f"these words mean {many} jobs; a command makes {MOST:,} at most, so vary less at once")
+
+
+def check_search(words: Iterable[str], config_dir: Path | None) -> None:
+    """What a search would find out only with its first job."""
+    chosen = [
+        word for word in words if word.startswith(("hydra/sweeper", "hydra.sweeper.", "sweep=", "hydra.searchpath="))
+    ]
+    with compose.hydra_ready(config_dir):
+        check_direction(compose.sweeper_of(chosen))
 
 
 def readable(words: Iterable[str]) -> list[Override]:
