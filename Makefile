@@ -6,7 +6,7 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help demo deploy-demo catalogue results docs test check chaos fuzz clean
+.PHONY: help demo deploy-demo catalogue results docs test test-long check chaos fuzz clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 13
@@ -49,6 +49,11 @@ docs: $(VENV)/.docs ## the documentation as a site, site/index.html; a dead link
 test: $(VENV)/.ready ## the whole suite in two processes; no network, nothing written outside this folder
 	@mkdir -p .tmp
 	TMPDIR=$(CURDIR)/.tmp $(BIN)/python -m pytest
+	@rm -rf .tmp
+
+test-long: $(VENV)/.ready ## what make test leaves out, because it takes long and something shorter is promised there
+	@mkdir -p .tmp
+	TMPDIR=$(CURDIR)/.tmp $(BIN)/python -m pytest -m long
 	@rm -rf .tmp
 
 check: $(VENV)/.ready ## lint and type-check

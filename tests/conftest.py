@@ -187,7 +187,7 @@ def taught_short(store_of_short: Path, tmp_path: Path) -> None:
 
 
 @pytest.fixture(scope="session")
-def offline_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def offline_run(train: Starter, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder of three epochs, beside it the teacher's, mirrored offline by a process of its own."""
     base = tmp_path_factory.getbasetemp()
     place = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "mirrored"  # made once for all processes
@@ -197,7 +197,7 @@ def offline_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
             given = {name: value for name, value in os.environ.items() if not name.startswith("WANDB_")}
             own = {"HOME": str(place / "home"), "NETRC": str(place / "netrc"), "OMP_NUM_THREADS": "1"}
             words = (*MIRRORED, "recipe.epochs=3", "recipe.evaluate_every=2", "logger.tags=[first,second]")
-            subprocess.run([sys.executable, "-m", "unix_exp.train", *words], cwd=place, env=given | own, check=True)
+            subprocess.run([train.python, "-m", "unix_exp.train", *words], cwd=place, env=given | own, check=True)
     return only(place / "runs")
 
 

@@ -1,4 +1,4 @@
-"""Several processes that train every method together: python tests/processes.py OUT, once for each rank."""
+"""Several processes that train every method together: python -m processes OUT, once for each rank."""
 
 from __future__ import annotations
 
@@ -30,14 +30,14 @@ def trained(case: Case, recipe: Recipe = RECIPE) -> dict[str, Any]:
     return {"state": run.method.state(), "records": records, "steps": run.progress.steps}
 
 
-def together(count: int, script: Path, *words: str) -> None:
-    """Run a script in so many processes, as torchrun would."""
+def together(python: Path | str, count: int, *words: str) -> None:
+    """Run this, or another module of the tests, in so many processes, as torchrun would."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     world = {"WORLD_SIZE": str(count), "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port), "OMP_NUM_THREADS": "1"}
     running = [
-        subprocess.Popen([sys.executable, str(script), *words], text=True, stderr=subprocess.PIPE,
+        subprocess.Popen([str(python), "-m", *words], text=True, stderr=subprocess.PIPE,
                          env=os.environ | world | {"RANK": str(rank), "LOCAL_RANK": str(rank)})
         for rank in range(count)
     ]  # fmt: skip

@@ -100,7 +100,7 @@ def test_kd_is_not_compared_with_itself(bench: Command) -> None:
 
 
 def test_several_runs_at_once_are_timed_in_processes_of_their_own(
-    bench: Command, monkeypatch: pytest.MonkeyPatch
+    forked: Path, bench: Command, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(command_line, "TURNS", 2)
     monkeypatch.setattr(command_line, "SECONDS", 0.3)

@@ -112,7 +112,7 @@ def test_the_teachers_own_runs_are_left_out(view: dict[str, Any], offline_run: P
     assert mirrored.read(teacher).config["method"] == left_out["value"]
 
 
-def test_the_same_workspace_is_the_same_bytes(type_it: Callable[..., Said]) -> None:
+def test_the_same_workspace_is_the_same_bytes(forked: Path, type_it: Callable[..., Said]) -> None:
     words = ("--project", "mine", "--entity", "lab", "--name", "Ours", "--json")
     once = subprocess.run([sys.executable, "-m", "unix_exp.dashboard", *words], capture_output=True, check=True)
     assert type_it(*words).out.encode() == once.stdout

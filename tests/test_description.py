@@ -81,7 +81,7 @@ def test_a_run_says_how_to_use_its_student(tiny: Command) -> None:
 
 def test_a_teacher_that_saw_other_contrasts_answers_as_its_own_images_ask(tiny: Command) -> None:
     """Dividing by half the deviation doubles what the network sees, and halving its first weights undoes that."""
-    words = ("dataset.test_count=480", "teacher_recipe.epochs=2", "dataset.train_count=480")
+    words = ("dataset.test_count=240", "teacher_recipe.epochs=2", "dataset.train_count=240")
     assert tiny(*words).code == 0
     file = only(Path("teachers"), "*-s*") / "student.safetensors"
     own, weights = described(file), load_file(file)

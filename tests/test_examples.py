@@ -22,7 +22,7 @@ SHOWN = {  # what there must be an example of, and what its code cannot do witho
     "a network": ("@models.register", "Output("),
     "a data set": ("@datasets.register", "def fingerprint"),
 }
-FAST = (*TINY, "student=resnet8", "runtime.threads=1", "recipe.epochs=3")
+FAST = (*TINY, "student=resnet8", "dataset.train_count=48", "runtime.threads=1", "recipe.epochs=3")
 
 every_example = pytest.mark.parametrize("example", EXAMPLES, ids=lambda path: path.stem)
 

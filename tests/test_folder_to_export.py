@@ -19,7 +19,7 @@ import unix_exp
 from unix_exp.data.shapes import FIGURES, draw
 from unix_exp.export.__main__ import main as export
 
-CLASSES, EACH = 10, 60
+CLASSES = 10
 WORDS = (
     "experiment=kd", "dataset=folder", "dataset.path=photos", "dataset.val=0.1", "dataset.workers=0", "logger=none",
     "teacher=timm", "teacher.arch=test_resnet", "teacher.checkpoint=big.safetensors", "runtime.analysis=false",
@@ -28,8 +28,8 @@ WORDS = (
 )  # fmt: skip
 
 
-def photos(folder: Path, size: int) -> None:
-    images = draw(EACH * len(FIGURES), 0)
+def photos(folder: Path, size: int, each: int) -> None:
+    images = draw(each * len(FIGURES), 0)
     names = [name.replace(" ", "-") for name in FIGURES][:CLASSES]
     for number, (pixels, label) in enumerate(zip(images.pixels, images.labels.tolist(), strict=True)):
         if label < CLASSES:
@@ -38,9 +38,11 @@ def photos(folder: Path, size: int) -> None:
             Image.fromarray(pixels.numpy()).resize((size, size), Image.Resampling.BICUBIC).save(path)
 
 
-@pytest.mark.parametrize("size", [96, 224])
-def test_the_whole_way(command: Command, typed: Callable[..., Command], size: int) -> None:
-    photos(Path("photos"), size)
+@pytest.mark.parametrize(
+    ("size", "each", "chosen_on"), [(96, 24, 20), pytest.param(224, 12, 10, marks=pytest.mark.long)]
+)
+def test_the_whole_way(command: Command, typed: Callable[..., Command], size: int, each: int, chosen_on: int) -> None:
+    photos(Path("photos"), size, each)
     torch.manual_seed(0)
     save_file(timm.create_model("test_resnet", num_classes=1000).state_dict(), "big.safetensors")
     said = command(*WORDS)
@@ -48,12 +50,12 @@ def test_the_whole_way(command: Command, typed: Callable[..., Command], size: in
     assert "trained for 1000 classes and the data has 10: its classifier is fresh" in said.out
     run = only(Path("runs"))
     result = json.loads((run / "result.json").read_text())
-    assert result["val"]["images"] == CLASSES * 5 and len(result["test_per_class"]) == CLASSES
+    assert result["val"]["images"] == chosen_on and len(result["test_per_class"]) == CLASSES
 
     assert typed(export)(str(run), "--images", "32").code == 0
     student = unix_exp.load(run, logits=True)
     assert student.preprocess.size == size
-    tested = sorted(Path("photos").glob("*/*.jpg"))[:: EACH // 4]
+    tested = sorted(Path("photos").glob("*/*.jpg"))[:: each // 4]
     images = torch.stack([student.preprocess(path) for path in tested])
     labels = np.array([student.classes.index(path.parent.name) for path in tested])
     with torch.inference_mode():

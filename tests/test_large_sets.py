@@ -16,7 +16,9 @@ def results(runs: str = "runs") -> list[dict[str, object]]:
     return [json.loads(path.read_text()) for path in Path(runs).glob("*/result.json")]
 
 
-def test_imagenet_is_one_command_and_a_sweep_of_two_processes_speaks_once(tmp_path: Path, command: Command) -> None:
+def test_imagenet_is_one_command_and_a_sweep_of_two_processes_speaks_once(
+    forked: Path, tmp_path: Path, command: Command
+) -> None:
     """Streamed, KD with labels, two processes; a job of the sweep that cannot be done does not stop the next."""
     images = paint_imagenet(tmp_path / "images", train=4)
     two = torchrun(

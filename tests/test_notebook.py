@@ -3,22 +3,26 @@
 from __future__ import annotations
 
 import shutil
+import sys
 from pathlib import Path
 from typing import Any
 
 import nbformat
 import pytest
 from nbclient import NotebookClient
+from starter import Starter
 
 HERE = Path(__file__).parents[1] / "examples" / "deploy"
 
 
 @pytest.fixture(scope="module")
-def executed(tmp_path_factory: pytest.TempPathFactory) -> list[Any]:
+def executed(train: Starter, tmp_path_factory: pytest.TempPathFactory) -> list[Any]:
     folder = tmp_path_factory.mktemp("notebook")
     shutil.copy(HERE / "draw.py", folder)
     notebook = nbformat.read(HERE / "deploy.ipynb", as_version=4)
-    NotebookClient(notebook, timeout=600, resources={"metadata": {"path": str(folder)}}).execute()
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(sys, "executable", str(train.python))  # its kernel and its commands are forks; see forking.py
+        NotebookClient(notebook, timeout=600, resources={"metadata": {"path": str(folder)}}).execute()
     return [cell for cell in notebook.cells if cell.cell_type == "code"]
 
 

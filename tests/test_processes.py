@@ -3,21 +3,21 @@
 from __future__ import annotations
 
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
 from assembled import Case, once_each, plugged_in
 from processes import FINE_TUNED, FINE_TUNING, together, trained
+from starter import Starter
 
 __all__ = ["plugged_in"]
 
 
 @pytest.fixture(scope="module")
-def by_two(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+def by_two(train: Starter, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     out = tmp_path_factory.mktemp("two") / "trained.pt"
-    together(2, Path(__file__).with_name("processes.py"), str(out))
+    together(train.python, 2, "processes", str(out))
     return torch.load(out, weights_only=False)
 
 

@@ -139,7 +139,7 @@ def test_a_run_that_ended_before_its_result_was_written_is_finished_from_its_rec
     assert after["cost"] == before["cost"]
 
 
-def test_two_runs_that_need_a_teacher_train_it_once(tmp_path: Path) -> None:
+def test_two_runs_that_need_a_teacher_train_it_once(forked: Path, tmp_path: Path) -> None:
     tiny = [*TINY, "teacher_recipe.epochs=6", "runtime.threads=1"]  # two processes on two cores
     words = [sys.executable, "-W", "ignore", "-m", "unix_exp.train", *tiny]
     here = {**os.environ, "PYTHONPATH": str(Path(unix_exp.__file__).parents[1])}

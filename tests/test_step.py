@@ -162,23 +162,31 @@ def test_a_whole_step_never_asks_for_a_value(sampler: str) -> None:
 )
 def test_the_step_compiles_as_one_graph(scout_mode: str, precision: str) -> None:
     torch._dynamo.reset()
-    made = distiller("unix", Runtime(device="cpu", scout_precision=precision), scout_mode=scout_mode)
+    sampler = unix_exp.sampler("unix", scout_mode=scout_mode)
+    runtime = Runtime(device="cpu", scout_precision=precision)
+    networks = {"student": Small(), "teacher": Small()}
+    made = Offline(Parts(networks, sampler, weighted(kd=0.9, ce=0.1), runtime.scouting))
     compiled = torch.compile(made, fullgraph=True, backend="aot_eager")
     sum(compiled(some_batch()).terms.values()).backward()
     assert all(p.grad is not None and torch.isfinite(p.grad).all() for p in made.student.parameters())
     assert all(p.grad is None for p in made.teacher.parameters())
 
 
-def test_one_step_of_unix_runs_compiled() -> None:
-    """The real compiler, once: runtime.compile=true is this."""
+@pytest.mark.parametrize("backend", ["aot_eager", pytest.param("inductor", marks=pytest.mark.long)])
+def test_one_step_of_unix_runs_compiled(backend: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """runtime.compile=true is this; the C++ compiler behind PyTorch's own backend takes a minute."""
     torch._dynamo.reset()
     torch.manual_seed(0)
+    compile, asked = torch.compile, []
+    monkeypatch.setattr(
+        torch, "compile", lambda method, **how: asked.append(how) or compile(method, **how, backend=backend)
+    )
     networks = {"student": Small(), "teacher": Small()}
     made = Offline(Parts(networks, unix_exp.sampler("unix"), weighted(kd=1.0)))
     step = Step(made, optimiser_of(RECIPE, made.student.parameters()), Runtime(device="cpu", compile=True))
     before = made.student.fc.weight.clone()
     assert all(torch.isfinite(term) for term in step(some_batch()).terms.values())
-    assert not torch.equal(before, made.student.fc.weight)
+    assert not torch.equal(before, made.student.fc.weight) and asked == [{"fullgraph": True}]
 
 
 @pytest.mark.parametrize(("mode", "running_moves"), [("train", True), ("frozen", False), ("eval", False)])

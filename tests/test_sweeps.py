@@ -26,6 +26,7 @@ from unix_exp.report.runs import Run
 from unix_exp.run.record import TRAINED_HERE
 from unix_exp.sweeps import __main__ as command_line
 from unix_exp.sweeps import grid
+from unix_exp.sweeps.wandb import wandb_sweep
 
 SMALL = ("sweep=demo", "scale=smoke", "logger=none")
 HERE = {**os.environ, "PYTHONPATH": str(Path(unix_exp.__file__).parents[1]), "OMP_NUM_THREADS": "1"}
@@ -257,7 +258,7 @@ def test_words_beside_a_wandb_sweep_are_read_as_hydra_reads_them(sweeps: Sweeps)
     assert described["command"][4:] == ["sweep=demo", "hydra.mode=RUN", "recipe.lr=0.1", "${args_no_hyphens}"]
 
 
-def test_the_command_of_the_wandb_sweep_runs_as_it_is(sweeps: Sweeps, tmp_path: Path) -> None:
+def test_the_command_of_the_wandb_sweep_runs_as_it_is(forked: Path, sweeps: Sweeps, tmp_path: Path) -> None:
     said = sweeps("wandb", "demo", *SMALL[1:])
     described = yaml.safe_load(said.out)
     assert described["method"] == "grid"
@@ -274,11 +275,10 @@ def test_the_command_of_the_wandb_sweep_runs_as_it_is(sweeps: Sweeps, tmp_path: 
     assert (only(tmp_path / "runs") / "result.json").exists()
 
 
-def test_every_sweep_can_be_shared_and_loses_no_job(sweeps: Sweeps) -> None:
+def test_every_sweep_can_be_shared_and_loses_no_job(hydra: None) -> None:
     for name in grid.names():
-        grown = 1
-        for values in yaml.safe_load(sweeps("wandb", name).out)["parameters"].values():
+        sweep, grown = grid.read(name), 1
+        for values in yaml.safe_load(wandb_sweep(sweep, (), "unix_exp"))["parameters"].values():
             grown *= len(values["values"])
             assert all(isinstance(value, (str, int, float)) for value in values["values"])
-        with compose.hydra_ready():
-            assert grown == len(grid.jobs(grid.read(name)))
+        assert grown == len(grid.jobs(sweep))

@@ -8,13 +8,16 @@ from __future__ import annotations
 import os
 import pickle
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from hydra import version
+from hydra._internal.config_repository import CachingConfigRepository, IConfigRepository
 from hydra.core.config_search_path import ConfigSearchPath
 from hydra.core.config_store import ConfigStore
 from hydra.core.utils import JobRuntime
+from hydra.plugins.config_source import ConfigResult
 from hydra.types import RunMode
 from omegaconf import DictConfig
 
@@ -24,6 +27,7 @@ MOST = 256  # configurations, of 20 KB each
 
 Key = tuple[Any, ...]
 KEPT: dict[Key, bytes] = {}
+READ: dict[Key, bytes] = {}
 
 
 class Kept:
@@ -32,6 +36,7 @@ class Kept:
     def __init__(self, searched: ConfigSearchPath) -> None:
         self.searched = tuple((one.provider, one.path) for one in searched.get_path())
         self.own: dict[Key, bytes] = {}
+        self.read: dict[Key, bytes] = {}  # files, as Hydra reads them
         self.state: Key | None = None
 
     def find(self, name: str | None, words: tuple[str, ...], mode: RunMode) -> DictConfig | None:
@@ -64,6 +69,31 @@ class Kept:
             task = JobRuntime.instance().get("name")  # which is in what is composed
             self.state = (version.getbase(), task, self.searched, tuple(files(choices_folder())), offered)
         return self.state
+
+
+class Reading(CachingConfigRepository):
+    """The files and other choices that a command reads, each of them once."""
+
+    def __init__(self, delegate: IConfigRepository, kept: Kept) -> None:
+        super().__init__(delegate)
+        self.kept = kept
+
+    def load_config(self, config_path: str) -> ConfigResult | None:
+        if (known := f"config_path={config_path}") in self.cache:
+            return self.cache[known]
+        sources = self.get_sources()
+        ours = all(one.scheme() != "file" or Path(one.path) == choices_folder() for one in sources)
+        key = (*self.kept.choices(), *((one.provider, one.path) for one in sources), config_path)
+        read = READ if ours else self.kept.read
+        if len(read) >= 16 * MOST:
+            read.clear()
+        if key not in read:
+            found = super().load_config(config_path)
+            with suppress(Exception):  # what cannot be copied
+                read[key] = pickle.dumps(found, pickle.HIGHEST_PROTOCOL)
+            return found
+        self.cache[known] = pickle.loads(read[key])  # what is composed changes it
+        return self.cache[known]
 
 
 def only_ours(whole: DictConfig) -> bool:

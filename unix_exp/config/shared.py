@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 
 from hydra._internal.config_loader_impl import ConfigLoaderImpl, get_overrides_dirname
+from hydra._internal.config_repository import CachingConfigRepository
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override
 from hydra.errors import ConfigCompositionException
@@ -12,7 +13,7 @@ from hydra.types import RunMode
 from omegaconf import DictConfig
 from omegaconf.errors import OmegaConfBaseException
 
-from unix_exp.config.kept import Kept
+from unix_exp.config.kept import Kept, Reading
 
 PLAIN = ("seed", "method", "runs", "teachers", "hydra.mode")  # no group's, and many commands differ in them
 
@@ -44,6 +45,14 @@ class Sharing(ConfigLoaderImpl):
             return self.with_values(whole, parsed, values)
         except OmegaConfBaseException as error:
             raise ConfigCompositionException().with_traceback(sys.exc_info()[2]) from error
+
+    def _parse_overrides_and_create_caching_repo(
+        self, config_name: str | None, overrides: list[str]
+    ) -> tuple[list[Override], CachingConfigRepository]:
+        parsed = OverridesParser.create().parse_overrides(overrides)
+        reading = Reading(self.repository, self.kept)
+        self._process_config_searchpath(config_name, parsed, reading)
+        return parsed, reading
 
     def with_values(self, whole: DictConfig, parsed: list[Override], values: list[str]) -> DictConfig:
         given = [one for one in parsed if one.input_line in values and not one.is_sweep_override()]
