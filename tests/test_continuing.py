@@ -50,6 +50,10 @@ def centres_of_another_network(state: dict[str, Any]) -> None:
     state["analysis"]["centres"]["uncle"] = state["analysis"]["centres"]["student"]
 
 
+def counts_of_other_images(state: dict[str, Any]) -> None:
+    state["analysis"]["trained_on"]["times"] = torch.zeros(3, dtype=torch.int32)
+
+
 def test_what_is_not_spoiled_is_loaded(begun: tuple[Training, dict[str, Any]], tmp_path: Path) -> None:
     run, state = begun
     load_state(run, copy.deepcopy(state), RunFolder(tmp_path))
@@ -58,8 +62,11 @@ def test_what_is_not_spoiled_is_loaded(begun: tuple[Training, dict[str, Any]], t
 
 @pytest.mark.parametrize(
     "spoil",
-    [short_randomness, no_randomness, accuracy_of_nothing, centres_of_other_classes, centres_of_another_network],
-)
+    [
+        short_randomness, no_randomness, accuracy_of_nothing, centres_of_other_classes, centres_of_another_network,
+        counts_of_other_images,
+    ],
+)  # fmt: skip
 def test_what_would_fail_later_is_refused(
     spoil: Callable[[dict[str, Any]], None], begun: tuple[Training, dict[str, Any]], tmp_path: Path
 ) -> None:

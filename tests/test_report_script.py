@@ -10,8 +10,9 @@ import pytest
 from browser import Seen
 from made_runs import changed, made
 
+from unix_exp.plots.charts import Line, lines
 from unix_exp.report.__main__ import write
-from unix_exp.report.blocks import MISSING, Heading, Section, Table
+from unix_exp.report.blocks import MISSING, Figure, Heading, Section, Table
 from unix_exp.report.page import page
 
 HOSTILE = "<script>document.title='taken'</script>"
@@ -102,6 +103,46 @@ def test_a_point_says_what_it_is_when_it_is_near_and_by_the_arrow_keys(seen: See
     assert seen.ask("return document.querySelector('.tip.on').textContent;") != one
     seen.page.keyboard.press("Escape")
     assert seen.ask("return document.querySelector('.tip.on');") is None
+
+
+def test_a_line_says_its_numbers_and_a_grey_one_comes_to_the_front(browser: Any, tmp_path: Path) -> None:
+    curves = [Line(f"line {number}", [1, 10, 100], [number, number + 0.5, number]) for number in range(10)]
+    chart = lines(curves, "GFLOPs", "accuracy, %", title="t", log_x=True)
+    path = tmp_path / "index.html"
+    path.write_text(page("t", "l", [Section("s", "s", [Figure(chart, "c", "f")])]))
+    seen = Seen(browser, path, 800)
+    box = seen.ask("return box(all('.curve.grey .line').at(-1));")  # of line 9, the highest
+    seen.page.mouse.move((box[0] + box[2]) / 2 + 3, box[1] + 4)
+    said, last, colours = seen.ask("""
+        const over = document.querySelector('.over');
+        return [document.querySelector('.tip').textContent, over === over.parentNode.lastElementChild,
+                [getComputedStyle(over).color, getComputedStyle(document.body).color]];""")
+    assert said == "line 9\naccuracy, %: 9.5\nGFLOPs: 10"
+    assert last and colours[0] == colours[1]
+    seen.page.mouse.move(1, 1)
+    assert seen.ask("return all('.curve').map(one => one.textContent)[0];") == "line 8", "put back where it was"
+    assert seen.complaints == []
+    seen.context.close()
+
+
+def test_a_point_leads_to_the_page_of_its_run(seen: Seen) -> None:
+    box = seen.ask("return box(document.querySelector('.point[data-method=kd] .mark'));")
+    seen.page.mouse.click((box[0] + box[2]) / 2, (box[1] + box[3]) / 2)
+    seen.page.wait_for_selector(".facts")
+    assert "kd, seed 0" in seen.page.title()
+
+
+def test_no_other_script_could_run_in_the_page(browser: Any, tmp_path: Path) -> None:
+    """As if a name had not been escaped: the policy holds where the escaping fails."""
+    html = page("t", "l", [Section("s", "s", [Table("t", ["name"], [["a"], ["b"]], "t")])])
+    taken = "document.title='taken'"
+    path = tmp_path / "index.html"
+    path.write_text(html.replace("</main>", f"<script>{taken}</script><img src=data:, onerror={taken}></main>"))
+    seen = Seen(browser, path, 800)
+    assert seen.page.title() == "t"
+    assert len(seen.complaints) == 2 and all("Content Security Policy" in one for one in seen.complaints)
+    assert seen.ask("return all('.sort').length;") == 1, "ours did"
+    seen.context.close()
 
 
 def test_without_javascript_everything_shows_and_no_control_does(browser: Any, report: Path) -> None:

@@ -14,6 +14,7 @@ import wandb
 from conftest import MIRRORED, Command, only
 from made_looks import picture
 
+from unix_exp.cli.help_on import Asked, of_word
 from unix_exp.registry import sinks
 from unix_exp.sinks import sink
 from unix_exp.sinks.jsonl import line_of
@@ -82,6 +83,8 @@ def test_a_table_holds_every_epoch_once_after_a_kill(tmp_path: Path) -> None:
     first = sinks["csv"](run_in(tmp_path))
     for epoch in (1, 2, 3):
         first(record(epoch))  # the third one's checkpoint was not written
+    recorded(tmp_path, 3)
+    assert table(tmp_path) == lines(tmp_path), "values that come later have their column from the beginning"
     recorded(tmp_path, 2)
     again = sinks["csv"](run_in(tmp_path))
     for epoch in (3, 4):
@@ -188,3 +191,8 @@ def test_several_loggers_of_one_run_and_what_wandb_may_take_at_its_end(command: 
     assert [one.count(" % ") for one in shown["mixed/captions"]] == 3 * [2]
     assert any(b"student.safetensors" in path.read_bytes() for path in made.glob("*.wandb")), "the artifact"
     assert not list(Path(".local").rglob("*")), "nothing lands in the home folder"
+
+
+def test_help_lists_the_settings_of_each_logger_that_is_named() -> None:
+    said = "\n".join(of_word("logger=[wandb,csv]", Asked([], None)))
+    assert [said.count(one) for one in ("logger=wandb", "logger.per_class=false", "logger=csv")] == [1, 1, 1]

@@ -26,6 +26,7 @@ from unix_exp.engine.evaluate import Evaluation, evaluate
 from unix_exp.engine.loop import Training, train
 from unix_exp.run.continuing import load_state, state_of
 from unix_exp.run.folder import RunFolder
+from unix_exp.run.looks import looks_of
 from unix_exp.run.record import check
 from unix_exp.run.trial import Trial, tried
 from unix_exp.stopping import Stopped
@@ -116,11 +117,17 @@ def test_the_best_epoch_on_validation_images_is_what_the_run_ends_with(made: tup
     data.load("cpu")
     ((images, labels),) = data.test_batches(48)
     with torch.no_grad():
-        right = (unix_exp.load(run)(images).logits.argmax(1) == labels).float()
+        guesses = unix_exp.load(run)(images).logits.argmax(1)
+    right = (guesses == labels).float()
     assert result["last"] == result["best"] and result["last"]["epoch"] == CHOSEN
     assert result["last"]["top1"] == pytest.approx(100 * float(right.mean()))
     of_classes = [100 * float(right[labels == number].mean()) for number in range(24)]
     assert result["test_per_class"] == pytest.approx(of_classes)
+    looks, _ = looks_of(run)
+    assert looks is not None and len(looks["confused"]) == 20
+    for one in looks["confused"]:  # of the test images, by the weights that are kept
+        true, guessed = (data.classes.index(one[name]) for name in ("true", "guessed"))
+        assert one["count"] == int(((labels == true) & (guesses == guessed)).sum())
     assert (result["val"]["epoch"], result["val"]["top1"], result["val"]["images"]) == (CHOSEN, 30.0, 24)
     assert check(result) is None
     assert json.loads((run / "student.json").read_text())["accuracy"] == result["last"]

@@ -49,7 +49,8 @@ def frame(
     axes = [
         text_at(0.0, SIZE, heading, kind="title"),
         tag("path", class_="grid", d="".join(lines)) if lines else "",
-        tag("rect", class_="plot frame", x=left, y=top, width=x.end - left, height=height),
+        tag("rect", class_="plot frame", x=left, y=top, width=x.end - left, height=height, data_x=ends_of(x),
+            data_y=ends_of(y), data_x_title=x_title, data_y_title=y_title),
         tag("path", class_="frame", d=stubs),
         *(text_at(left - 7, y(tick) + SIZE * 0.36, label, "end", "quiet y-tick")
           for tick, label in zip(y_ticks, y_labels, strict=True)),
@@ -58,6 +59,11 @@ def frame(
         text_at(middle, bottom + 9 + SIZE + LINE, footing, "middle", "title"),
     ]  # fmt: skip
     return Frame(x, y, join(axes), bottom + 9 + SIZE + LINE * len(footing) + 10)
+
+
+def ends_of(scale: Scale) -> str:
+    """For the page's script, which says the numbers of what is pointed at."""
+    return f"{scale.low:.9g} {scale.high:.9g}" + " log" * scale.log
 
 
 def x_axis(x: Scale, whole: bool) -> tuple[list[float], list[str], list[float]]:

@@ -31,9 +31,12 @@ from unix_exp.plots.svg import WIDTH
 __all__ = ["Front", "Line", "Point", "Rule", "heatmap", "lines", "matrix", "scatter", "standalone"]
 
 
+FOR_SCRIPT = ' data-(?:runs|[xy]|[xy]-title)="[^"]*"'  # what the page's script reads, which a picture has no use for
+
+
 def standalone(chart: str) -> str:
     """The chart as an .svg file, with a fixed size and its style inside."""
     height = chart.split('viewBox="', 1)[1].split('"', 1)[0].split()[-1]
-    opening, rest = re.sub(' data-runs="[^"]*"', "", chart).split(">", 1)  # the pages of runs lie elsewhere
+    opening, rest = re.sub(FOR_SCRIPT, "", chart).split(">", 1)
     opening = opening.replace('width="100%"', f'width="{WIDTH:g}" height="{height}"')
     return f"{opening}>{tag('style', Markup(CHART))}{rest}\n"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -41,36 +42,35 @@ def lines(
         (log_span if log_y else span)([*values, *(rule.y for rule in rules)], 0.06), x_title, y_title,
         whole_x=whole(x for line in series for x in line.xs), log_x=log_x, log_y=log_y,
     )  # fmt: skip
-    drawn = [tag("g", tag("title", line.label), path_of(line, plot), class_="curve grey", **data(line.about))
+    drawn = [tag("g", tag("title", line.label), path_of(unbroken(line, plot)), class_="curve grey", **data(line.about))
              for line in others]  # fmt: skip
     drawn += [tag("g", *band(line, plot), class_=looks[line.like or line.label].hue) for line in told]
-    entries = []
+    entries, names = [], Names(plot)
     for index, line in enumerate(told):
         style = looks[line.like or line.label]
         dashes = style.dashes if line.dashed is None else "6 4" if line.dashed else None
-        positions = [position for run in unbroken(line, plot) for position in run]
+        runs = unbroken(line, plot)
+        positions = [position for run in runs for position in run]
         every = max(len(positions) // 7, 1)
         begin = every * (index + 1) // (len(told) + 1)  # so that markers of neighbouring curves do not coincide
         marks = [style.mark(x, y, 3.0) for x, y in positions[begin::every]]
-        drawn.append(tag("g", tag("title", line.label), path_of(line, plot, dashes), *marks,
+        drawn.append(tag("g", tag("title", line.label), path_of(runs, dashes), *marks,
                          class_=f"curve {style.kind}", **data(line.about)))  # fmt: skip
         sample = tag("path", class_="line", d="M-13 0H13", stroke_dasharray=dashes)
         entries.append(Entry(tag("g", sample, style.mark(0, 0, 3.0), class_=style.kind), 26, line.label))
+        for x, y in positions if rules else ():
+            names.avoid(x, y, 1.5)
     if others:
         sample = tag("g", tag("path", class_="line", d="M-13 0H13"), class_="grey")
         entries.append(Entry(sample, 26, f"{len(others)} more, named when pointed at"))
-    names = Names(plot)
-    for x, y in (position for line in told for run in unbroken(line, plot) for position in run):
-        names.avoid(x, y, 1.5)
     drawn = [plot.axes, *drawn, *across(rules, plot, names), *nothing_yet(plot, finite(values))]
     labels = ", ".join(line.label for line in told) + f" and {len(others)} more" * bool(others)
     return finished(plot, drawn, entries, title, f"{y_title} against {x_title}: {labels or 'no curves yet'}.")
 
 
-def path_of(line: Line, plot: Frame, dashes: str | None = None) -> Markup:
+def path_of(runs: Sequence[Sequence[tuple[float, float]]], dashes: str | None = None) -> Markup:
     # h0 draws a dot as wide as the line, so that a single value between two gaps shows.
-    runs = ("M" + "L".join(f"{x:.1f} {y:.1f}" for x, y in run) + "h0" * (len(run) == 1) for run in unbroken(line, plot))
-    path = "".join(runs)
+    path = "".join("M" + "L".join([f"{x:.1f} {y:.1f}" for x, y in run]) + "h0" * (len(run) == 1) for run in runs)
     return tag("path", class_="line", d=path, stroke_dasharray=dashes) if path else Markup()
 
 
@@ -78,8 +78,8 @@ def unbroken(line: Line, plot: Frame) -> list[list[tuple[float, float]]]:
     """The parts of the curve between gaps, as positions in the drawing."""
     runs: list[list[tuple[float, float]]] = [[]]
     for x, y in zip(line.xs, line.ys, strict=True):
-        if finite([x, y]) == [x, y]:
-            runs[-1].append((plot.x(x), plot.y(y or 0)))
+        if y is not None and math.isfinite(x) and math.isfinite(y):
+            runs[-1].append((plot.x(x), plot.y(y)))
         elif runs[-1]:
             runs.append([])
     return [run for run in runs if run]

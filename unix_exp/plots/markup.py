@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
+from functools import cache
 
 
 class Markup(str):
@@ -12,6 +13,7 @@ class Markup(str):
 
 # XML forbids these, and half a surrogate (from a file name that is not UTF-8) cannot be written at all.
 FORBIDDEN = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]")
+UNSAFE = re.compile("[&<>\"'" + FORBIDDEN.pattern[1:])
 ENTITIES = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;", "'": "&#39;"})
 
 
@@ -21,7 +23,10 @@ def clean(text: str) -> str:
 
 
 def escape(text: object) -> Markup:
-    return text if isinstance(text, Markup) else Markup(clean(str(text)).translate(ENTITIES))
+    if isinstance(text, Markup):
+        return text
+    text = str(text)
+    return Markup(clean(text).translate(ENTITIES) if UNSAFE.search(text) else text)
 
 
 def join(parts: Iterable[object]) -> Markup:
@@ -31,11 +36,14 @@ def join(parts: Iterable[object]) -> Markup:
 def tag(name: str, *children: object, **attributes: object) -> Markup:
     """An element; `class_` is class, `font_size` is font-size, and an attribute that is None is left out."""
     written = "".join(
-        f' {key.rstrip("_").replace("_", "-")}="{escape(compact(value))}"'
-        for key, value in attributes.items()
-        if value is not None
+        [f' {named(key)}="{escape(compact(value))}"' for key, value in attributes.items() if value is not None]
     )
     return Markup(f"<{name}{written}>{join(children)}</{name}>" if children else f"<{name}{written}/>")
+
+
+@cache
+def named(key: str) -> str:
+    return key.rstrip("_").replace("_", "-")
 
 
 def data(about: Mapping[str, str]) -> dict[str, str]:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Sequence
+from functools import lru_cache
 from typing import NamedTuple
 
 from unix_exp.plots.markup import Markup, tag
@@ -135,6 +136,7 @@ def minus(text: str) -> str:
     return text.replace(",", "\N{NARROW NO-BREAK SPACE}").replace("-", "\N{MINUS SIGN}")
 
 
+@lru_cache(maxsize=2**12)  # most words stand in many charts
 def width(text: str) -> float:
     """An upper bound on the width of the text, by the widest usual font: the reader's own is unknown."""
     return sum(map(advance, text)) * SIZE

@@ -8,7 +8,7 @@ from statistics import fmean
 
 from unix_exp import paper
 from unix_exp.report.arms import Arm, Group, share_of_kd
-from unix_exp.report.blocks import MISSING, Cell, Column, Table, slug
+from unix_exp.report.blocks import MISSING, Cell, Column, Entry, Table, slug
 from unix_exp.report.chosen import notes_on_arms
 from unix_exp.report.published import matches
 from unix_exp.report.stats import welch
@@ -26,10 +26,10 @@ THEIRS = (
 
 def against_others(group: Group) -> Table | None:
     """Every arm that has a counterpart: KD, or for an arm in another precision the same arm in float32."""
-    rows = [compared(arm, other, group) for arm, other in pairs(group)]
-    if not rows:
+    known = [(arm, compared(arm, other, group)) for arm, other in pairs(group)]
+    if not known:
         return None
-    printed = any(row[-1] for row in rows)
+    printed = any(row[-1] for _, row in known)
     head: list[str | Column] = [
         "comparison",
         Column("difference", "top-1 %", "of the means over seeds, last epoch"),
@@ -47,7 +47,7 @@ def against_others(group: Group) -> Table | None:
     return Table(
         f"{group.title}: arm by arm against KD.",
         head,
-        [row if printed else row[:-3] for row in rows],
+        [Entry(row if printed else row[:-3], group.about(arm)) for arm, row in known],
         slug(f"against {group.dataset} {group.pair}"),
         notes=[NOTE, *[THEIRS] * printed, *notes_on_arms(group.arms)],
     )

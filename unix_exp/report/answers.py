@@ -7,7 +7,7 @@ from statistics import fmean
 
 from unix_exp import config
 from unix_exp.report.arms import Arm, Group, by_length
-from unix_exp.report.blocks import MISSING, Cell, Column, Section, Table, slug
+from unix_exp.report.blocks import MISSING, Cell, Column, Entry, Section, Table, slug
 from unix_exp.report.chosen import notes_on_arms
 from unix_exp.report.stats import welch
 from unix_exp.report.tables import UNCORRECTED, number, signed, spread_of
@@ -48,7 +48,10 @@ def table(group: Group) -> Table:
             Column("shared", "compute %", "each look divided among the runs here that use it"),
             "time",
         ],
-        [row(arm, usual, results) for arm in sorted(taught, key=lambda arm: -(arm.percent or 0.0))],
+        [
+            Entry(row(arm, usual, results), group.about(arm))
+            for arm in sorted(taught, key=lambda arm: -(arm.percent or 0.0))
+        ],
         slug(f"stored answers {group.dataset} {group.pair} {group.length}"),
         notes=[*NOTES, *notes_on_arms(group.arms)],
     )

@@ -115,7 +115,7 @@ class Group:
     length: str = ""  # how long they were trained, where arms of another length stand apart
     styles: Mapping[str, Style] = field(default_factory=dict)  # of all families of the report
 
-    @property
+    @cached_property
     def title(self) -> str:
         details = "".join(f" ({one})" for one in (self.images, self.length) if one)
         return f"{networks_of(self.arms)} on {self.dataset}{details}"

@@ -11,7 +11,7 @@ from typing import Any
 from unix_exp.plots.charts import Line, lines
 from unix_exp.plots.pictures import Picture, pictures
 from unix_exp.report.arms import Arm, Group, same_length, share_of_kd
-from unix_exp.report.blocks import Block, Cell, Column, Figure, Figures, Table, Text, slug
+from unix_exp.report.blocks import Block, Cell, Column, Entry, Figure, Figures, Table, Text, slug
 from unix_exp.report.chosen import notes_on_arms
 from unix_exp.report.tables import number, schedule_notes
 from unix_exp.run.foreign import bytes_of, json_of
@@ -43,13 +43,16 @@ def methods_table(
             Column("published", "top-1 %"),
         ],
         [
-            [
-                arm.label,
-                Cell(str(arm.top1), strong=strong and arm.top1.mean == top),
-                f"{arm.best.mean:.2f}",
-                number(share_of_kd(arm, group)) or "unknown",
-                published.get(arm.label, NONE_AT_HAND),
-            ]
+            Entry(
+                [
+                    arm.label,
+                    Cell(str(arm.top1), strong=strong and arm.top1.mean == top),
+                    f"{arm.best.mean:.2f}",
+                    number(share_of_kd(arm, group)) or "unknown",
+                    published.get(arm.label, NONE_AT_HAND),
+                ],
+                group.about(arm),
+            )
             for arm in arms
         ],
         anchor,

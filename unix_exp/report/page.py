@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from functools import lru_cache
-from itertools import groupby
+from itertools import groupby, zip_longest
 from typing import NamedTuple
 
 from unix_exp.plots.markup import Markup, data, tag
@@ -156,7 +156,7 @@ def runs_with_pages(seeds: str, names: str, links: Links) -> list[tuple[str, str
     """Seeds and addresses, for those runs of a row that have a page."""
     return [
         (seed, f"{links.base}{name}.html")
-        for seed, name in zip(seeds.split(" "), names.split(" "), strict=False)
+        for seed, name in zip_longest(seeds.split(" "), names.split(" "), fillvalue="")
         if name in links.pages
     ]
 

@@ -8,7 +8,7 @@ from typing import Any, TypeAlias
 from unix_exp import paper
 from unix_exp.paper import families
 from unix_exp.report.arms import Arm, Group, same_length, schedule_of, share_of_kd
-from unix_exp.report.blocks import MISSING, Block, Cell, Column, Entry, Heading, Notice, Table, slug
+from unix_exp.report.blocks import MISSING, RUNS, Block, Cell, Column, Entry, Heading, Notice, Table, slug
 from unix_exp.report.chosen import notes_on, notes_on_arms
 from unix_exp.report.published import PaperCell, PaperTable
 from unix_exp.report.runs import Run, Skipped
@@ -276,11 +276,11 @@ def flaws_notice(flawed: Sequence[tuple[Run, str]]) -> Notice:
 
 def teacher_table(runs: Sequence[Run]) -> Table:
     rows = [
-        [
+        Entry([
             run.result["student"], run.result["dataset"], f"{run.top1:.2f}", f"{run.result['best']['top1']:.2f}",
             f"{run.result['last']['top5']:.2f}", str(run.planned_epochs), f"{run.gflops:,.0f}",
             duration(run.result["time"]["train_seconds"]),
-        ]
+        ], {RUNS: run.page})
         for run in runs
     ]  # fmt: skip
     head = ["teacher", "dataset", "top-1 %", "best %", "top-5 %", "epochs", "GFLOPs", "time"]

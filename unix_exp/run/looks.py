@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, TypedDict
 
 from unix_exp.run.foreign import bytes_of, parsed
-from unix_exp.run.record import mismatch
+from unix_exp.run.shapes import mismatch
 from unix_exp.words import first_line
 
 NAME = "looks.json"

@@ -11,9 +11,9 @@ from typing import Any, Union, get_args, get_origin, get_type_hints, is_typeddic
 
 def mismatch(value: Any, kind: Any, name: str) -> str | None:
     """Where a value does not fit its declared type, in words."""
-    if kind is Any or (kind == list[float] and all_finite(value)):
+    origin, arguments, of_keys, of_numbers = parts_of(kind)
+    if kind is Any or (of_numbers and all_finite(value)):
         return None
-    origin, arguments, of_keys = parts_of(kind)
     if of_keys:
         return mismatch_of_keys(value, kind, name)
     if origin in (Union, UnionType):
@@ -38,8 +38,8 @@ def mismatch_of_keys(value: Any, kind: Any, name: str) -> str | None:
 
 
 @cache
-def parts_of(kind: Any) -> tuple[Any, tuple[Any, ...], bool]:
-    return get_origin(kind), get_args(kind), is_typeddict(kind)
+def parts_of(kind: Any) -> tuple[Any, tuple[Any, ...], bool, bool]:
+    return get_origin(kind), get_args(kind), is_typeddict(kind), kind in (list[float], list[float | None])
 
 
 @cache

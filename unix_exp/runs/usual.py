@@ -10,14 +10,7 @@ from unix_exp import config
 from unix_exp.runs.entry import flat, mapping
 
 CHOSEN = ("teacher", "student", "dataset", "distiller", "sampler")  # each by the name of a component
-ASIDE = (
-    "runs",
-    "teachers",
-    "logger",
-    "plugins",
-    "method",
-    "seed",
-)  # say nothing of how it was trained, or are said elsewhere
+ASIDE = ("runs", "teachers", "logger", "plugins", "method", "seed")  # of no training, or said elsewhere
 ABSENT = "-"  # in the place of a default that there is none of
 NAME = re.compile(r"\w+")
 

@@ -63,6 +63,7 @@ const hide = () => {
   if (shown.front) shown.home.insertBefore(element, shown.next);
   shown = null;
   tip.classList.remove('on');
+  document.querySelectorAll('.leads').forEach(chart => chart.classList.remove('leads'));
 };
 
 const show = (chart, thing, x, y, at) => {
@@ -77,7 +78,9 @@ const show = (chart, thing, x, y, at) => {
       element.parentNode.append(element);
     }
   }
-  tip.textContent = thing.title.textContent + valuesAt(chart, thing, at);
+  const leads = pageOf(thing) !== null;
+  chart.classList.toggle('leads', leads);
+  tip.textContent = thing.title.textContent + valuesAt(chart, thing, at) + (leads ? '\nIts page: click, or Enter.' : '');
   tip.classList.add('on');
   const {width, height} = tip.getBoundingClientRect();
   const left = Math.min(x + 14, document.documentElement.clientWidth - width - 6);
@@ -86,19 +89,28 @@ const show = (chart, thing, x, y, at) => {
   tip.style.top = (above < 6 ? y + 18 : above) + 'px';
 };
 
-// Of a line's corner: the numbers that the axes say, where the plot tells their ends.
+// Of a line's corner: the numbers that the axes say. A corner is drawn to a tenth of a unit, so no digit more is said.
 const valuesAt = (chart, thing, at) => {
   const plot = chart.querySelector('.plot');
-  if (!thing.line || !at || !plot || !plot.dataset.x || !thing.element.matches('.curve')) return '';
+  if (!at || !plot || !plot.dataset.x || !thing.element.matches('.curve')) return '';
   const number = name => Number(plot.getAttribute(name));
-  const value = (ends, share) => {
-    const [low, high] = ends.split(' ').map(Number);
-    return ends.endsWith(' log') ? low * (high / low) ** share : low + share * (high - low);
+  const said = (axis, place, length) => {
+    const ends = plot.dataset[axis], [low, high] = ends.split(' ').map(Number), share = place / length;
+    const log = ends.endsWith(' log');
+    const value = log ? low * (high / low) ** share : low + share * (high - low);
+    const unsure = 0.1 * (log ? value * Math.log(high / low) : high - low) / length;
+    const digits = Math.min(Math.floor(-Math.log10(unsure)), 12), unit = 10 ** -digits;
+    const written = (Math.round(value / unit) * unit).toLocaleString('en', {maximumFractionDigits: Math.max(digits, 0)});
+    return `\n${plot.dataset[axis + 'Title']}: ${written}`;
   };
-  const shares = {x: (at.x - number('x')) / number('width'), y: 1 - (at.y - number('y')) / number('height')};
-  const written = one => Number(one.toPrecision(4)).toLocaleString('en', {maximumSignificantDigits: 4});
-  return ['y', 'x'].map(axis =>
-    `\n${plot.dataset[axis + 'Title']}: ${written(value(plot.dataset[axis], shares[axis]))}`).join('');
+  return said('y', number('y') + number('height') - at.y, number('height')) + said('x', at.x - number('x'), number('width'));
+};
+
+// The page of a thing's first run, where a row of the report leads to it.
+const pageOf = thing => {
+  const [name] = (thing.element.dataset.runs || '').split(' ');
+  const link = name && document.querySelector(`a[href="runs/${CSS.escape(name)}.html"]`);
+  return link ? link.href : null;
 };
 
 const inDrawing = (chart, event) => {
@@ -123,6 +135,7 @@ const pointed = event => {
 const moved = event => {
   const chart = event.target.closest && event.target.closest('svg.chart');
   if (event.key === 'Escape') return hide();
+  if (event.key === 'Enter' && chart) return opened(event);
   const step = {ArrowRight: 1, ArrowDown: 1, ArrowLeft: -1, ArrowUp: -1}[event.key];
   const members = chart ? thingsOf(chart) : [];
   if (!step || !members.length) return;
@@ -135,12 +148,26 @@ const moved = event => {
   show(chart, thing, place.x, place.y, at);
 };
 
+// A finger that first comes to a thing asks what it is; the next touch opens its page.
+let asked = false;
+const touched = event => {
+  const before = shown && shown.thing;
+  pointed(event);
+  asked = event.pointerType === 'touch' && !(shown && shown.thing === before);
+};
+
+const opened = event => {
+  if (asked && event.type === 'click') return;
+  if (shown && event.target.closest('svg.chart') && pageOf(shown.thing) !== null) location.href = pageOf(shown.thing);
+};
+
 document.body.append(tip);
 all('svg.chart').forEach(chart => {
   if (thingsOf(chart).length) chart.setAttribute('tabindex', '0');
   chart.addEventListener('blur', hide);
 });
 document.addEventListener('pointermove', pointed);
-document.addEventListener('pointerdown', pointed);
+document.addEventListener('pointerdown', touched);
+document.addEventListener('click', opened);
 document.addEventListener('scroll', hide, {passive: true, capture: true});
 document.addEventListener('keydown', moved);
