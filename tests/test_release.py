@@ -47,3 +47,8 @@ def test_targets_that_the_guide_names_exist() -> None:
     for page in ("CONTRIBUTING.md", "README.md"):
         for target in re.findall(r"make ([a-z-]+)(?=`| {2,}|$)", (ROOT / page).read_text(), re.MULTILINE):
             assert re.search(rf"^{target}:", makefile, re.MULTILINE), target
+
+
+def test_no_page_holds_what_a_merge_left_over() -> None:
+    pages = [*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"), ROOT / "results/notes.md"]
+    assert [page.name for page in pages if re.search("^(<{7} |={7}$|>{7} )", page.read_text(), re.MULTILINE)] == []
