@@ -35,9 +35,11 @@ def test_every_run_has_a_page_and_no_link_leads_nowhere(report: Command) -> None
         made(Path("runs"), seed=number).rename(Path("runs") / name)
     changed(made(Path("runs"), "kd"), method="teacher", teacher=None)
     changed(made(Path("runs"), "kd", seed=1), identity="../../x")
-    assert report("runs").out.startswith("10 runs")
+    for number, place in enumerate(("one", "other")):
+        made(Path("runs") / place, seed=20 + number).rename(Path("runs") / place / "same-0123456789ab")
+    assert report("runs").out.startswith("12 runs")
     found = pages()
-    assert len({name.lower() for name in found}) == 10, "on a disk that takes A for a, too"
+    assert len({name.lower() for name in found}) == 12, "on a disk that takes A for a, too"
     for place in [Path("report/index.html"), *Path("report/runs").iterdir()]:
         for address in re.findall(r'<a href="([^"#]+)', place.read_text()):
             assert (place.parent / address).is_file(), address

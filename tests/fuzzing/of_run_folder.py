@@ -122,7 +122,7 @@ class RunFolderFiles:
 def is_formula(cell: str) -> bool:
     """Whether a spreadsheet might compute it: what begins as a number does may only be figures."""
     if cell.startswith(("+", "-")):
-        return re.search(r"[A-Za-z|!]", cell.replace("to", "").replace("pp", "")) is not None
+        return re.search(r"[A-Za-z|!]", re.sub("to|pp|seed|no spread", "", cell)) is not None
     return cell.startswith(("=", "@", "\t", "\r"))
 
 

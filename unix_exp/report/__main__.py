@@ -148,7 +148,7 @@ def content_from(runs: list[Run], skipped: list[Skipped], run_pages: int | None)
     made, pages = contents.sections(runs, found), dict[str, str]()
     if run_pages is not None:
         places = every_run.places(runs, found)
-        made.append(every_run.section(places, run_pages))
+        made.insert(contents.before_origins(made), every_run.section(places, run_pages))
         pages = run_page.pages(places, run_pages)
     made += contents.warnings(runs, skipped)
     return Content(contents.TITLE, contents.lead(runs, skipped), made, pages)

@@ -102,6 +102,11 @@ def sections(runs: Sequence[Run], found: Sequence[Group]) -> list[Section]:
     return with_unique_anchors([section for section in made if section.blocks])
 
 
+def before_origins(made: Sequence[Section]) -> int:
+    """Where a section about all runs belongs: before where they come from."""
+    return next(number for number, section in enumerate(made) if section.anchor == "origins")
+
+
 def warnings(runs: Sequence[Run], skipped: Sequence[Skipped]) -> list[Section]:
     """What could not be shown, or not wholly; asked for last, when all records were read."""
     made = []
