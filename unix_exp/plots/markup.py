@@ -35,10 +35,15 @@ def join(parts: Iterable[object]) -> Markup:
 
 def tag(name: str, *children: object, **attributes: object) -> Markup:
     """An element; `class_` is class, `font_size` is font-size, and an attribute that is None is left out."""
-    written = "".join(
-        [f' {named(key)}="{escape(compact(value))}"' for key, value in attributes.items() if value is not None]
-    )
-    return Markup(f"<{name}{written}>{join(children)}</{name}>" if children else f"<{name}{written}/>")
+    written = "".join([
+        f' {named(key)}="{escape(value if type(value) is str else compact(value))}"'
+        for key, value in attributes.items()
+        if value is not None
+    ])  # fmt: skip
+    if not children:
+        return Markup(f"<{name}{written}/>")
+    inside = "".join([child if type(child) is Markup else escape(child) for child in children])
+    return Markup(f"<{name}{written}>{inside}</{name}>")
 
 
 @cache
