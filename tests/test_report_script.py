@@ -32,7 +32,7 @@ def report(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return place / "report"
 
 
-@pytest.mark.parametrize("width", [400, 1400])
+@pytest.mark.parametrize("width", [400, 800, 1400])
 def test_a_run_s_page_never_scrolls_sideways(browser: Any, report: Path, width: int) -> None:
     seen = Seen(browser, min((report / "runs").iterdir()), width, "dark")
     wide, small = seen.ask("""
