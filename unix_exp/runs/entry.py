@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import calendar
-import os
 import re
 import time
 from collections.abc import Mapping
@@ -13,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from unix_exp import config
-from unix_exp.run.foreign import json_of, parsed, text_of, yaml_of
+from unix_exp.run.foreign import json_of, last_lines, parsed, text_of, yaml_of
 from unix_exp.run.held import held
 from unix_exp.run.shapes import finite
 from unix_exp.run.tags import tags_of
@@ -23,7 +22,6 @@ FINISHED, RUNNING, FAILED, UNFINISHED, DAMAGED = "finished", "running", "failed"
 STATES = (FINISHED, RUNNING, FAILED, UNFINISHED, DAMAGED)
 RECORDED = "%Y-%m-%dT%H:%M:%S%z"
 ENDING = re.compile(r"(?P<front>.+)-s(?P<seed>\d+)-(?P<identity>[0-9a-f]{12})")
-TAIL = 2**16  # bytes that hold the last record of many
 
 
 @dataclass(frozen=True)
@@ -86,14 +84,12 @@ class Entry:
     def epochs(self) -> int:
         """How many have been recorded."""
         try:
-            with (self.path / "metrics.jsonl").open("rb") as file:
-                file.seek(max(0, file.seek(0, os.SEEK_END) - TAIL))
-                lines = file.read().splitlines()
+            lines = last_lines(self.path / "metrics.jsonl")
         except OSError:
             return 0
         for line in reversed(lines):
             try:
-                epoch = mapping(parsed(line.decode(errors="replace"))).get("epoch")
+                epoch = mapping(parsed(line)).get("epoch")
             except ValueError:
                 continue  # cut short by a kill
             if isinstance(epoch, int):

@@ -1,0 +1,45 @@
+"""python -m unix_exp.runs on folders that no run leaves behind, and on runs that were begun in other ways."""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from conftest import Command
+from test_runs_at_hand import begun
+
+from unix_exp.runs.__main__ import main
+
+
+@pytest.fixture
+def runs(typed: Callable[[Callable[[], None]], Command]) -> Command:
+    return typed(main)
+
+
+@pytest.fixture
+def at_most_20_seconds() -> Iterator[None]:
+    def end(*_: object) -> None:
+        raise TimeoutError("it did not end")
+
+    before = signal.signal(signal.SIGALRM, end)
+    signal.alarm(20)
+    yield
+    signal.alarm(0)
+    signal.signal(signal.SIGALRM, before)
+
+
+def test_records_that_are_no_files_hold_no_epochs_and_a_list_ends(runs: Command, at_most_20_seconds: None) -> None:
+    for number, name in enumerate(("metrics.jsonl", "tags.json", "config.yaml", "result.json", ".lock")):
+        folder = begun(Path("runs"), f"{number}" * 12, epochs=3)
+        (folder / name).unlink(missing_ok=True)
+        os.mkfifo(folder / name)
+    lines = {one.split()[0]: one.split() for one in runs("list").lines[1:]}
+    assert lines["0" * 12][6] == "0" and lines["1" * 12][6] == "3" and len(lines) == 5
+
+
+def test_the_last_epoch_of_a_long_record_is_found_at_its_end(runs: Command) -> None:
+    folder = begun(Path("runs"), "a" * 12, epochs=3000)
+    assert (folder / "metrics.jsonl").stat().st_size > 2**16 and runs("list").lines[1].split()[6] == "3000"
