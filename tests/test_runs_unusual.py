@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from conftest import Command
+from made_runs import made
 from test_runs_at_hand import begun
 
 from unix_exp.runs.__main__ import main
@@ -43,3 +44,18 @@ def test_records_that_are_no_files_hold_no_epochs_and_a_list_ends(runs: Command,
 def test_the_last_epoch_of_a_long_record_is_found_at_its_end(runs: Command) -> None:
     folder = begun(Path("runs"), "a" * 12, epochs=3000)
     assert (folder / "metrics.jsonl").stat().st_size > 2**16 and runs("list").lines[1].split()[6] == "3000"
+
+
+@pytest.mark.parametrize("absolute", [False, True])
+def test_a_run_is_not_removed_through_a_link(runs: Command, absolute: bool) -> None:
+    run = made(Path("runs"), "kd")
+    Path("bad").mkdir()
+    Path("bad/link").symlink_to(Path("runs").absolute(), target_is_directory=True)
+    here = Path.cwd() if absolute else Path()
+    for words in ([str(here / "bad/link" / run.name)], ["--in", str(here / "bad/link"), "method=kd"]):
+        said = runs("remove", *words, "--yes")
+        assert (
+            said.code == 2 and f"bad/link is a link, and links are not followed; the run is {run.resolve()}" in said.err
+        )
+    assert (run / "result.json").exists()
+    assert runs("remove", str(run.resolve()), "--yes").out == "removed 1 run\n"

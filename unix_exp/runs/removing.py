@@ -28,6 +28,8 @@ def checked(run: Entry) -> None:
     path = run.path
     if path.is_symlink():
         raise Mistake(f"{path} is a link, and links are not followed; remove the link yourself")
+    if (link := link_in(path)) is not None:
+        raise Mistake(f"{link} is a link, and links are not followed; the run is {path.resolve()}: remove it by that")
     if not is_surely_a_run(run):
         raise Mistake(f"{path} does not look like a run's folder: its records are no run's; remove it yourself")
     whole = path.resolve()
@@ -37,6 +39,15 @@ def checked(run: Entry) -> None:
         raise Mistake(f"{path} holds other runs, such as {inner[0]}; move them away first")
     if ".git" in run.names:
         raise Mistake(f"{path} is a repository; remove it yourself")
+
+
+def link_in(path: Path) -> Path | None:
+    """The first folder above the run that is a link, of those that its path names.
+
+    What stands directly below the root may be one: the system made it, as /tmp on some.
+    """
+    of_the_system = Path(*path.parts[:2]) if path.is_absolute() else None
+    return next((one for one in reversed(path.parents) if one != of_the_system and one.is_symlink()), None)
 
 
 def is_surely_a_run(run: Entry) -> bool:
