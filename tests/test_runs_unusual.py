@@ -59,3 +59,29 @@ def test_a_run_is_not_removed_through_a_link(runs: Command, absolute: bool) -> N
         )
     assert (run / "result.json").exists()
     assert runs("remove", str(run.resolve()), "--yes").out == "removed 1 run\n"
+
+
+def test_a_removal_that_was_interrupted_is_named_and_ended(runs: Command) -> None:
+    gone, kept = made(Path("runs/deeper"), "kd"), made(Path("runs"), "unix")
+    gone.rename("aside")
+    for words in ([], [gone.name], [str(gone)], ["method=random"], [kept.name]):
+        left = gone.with_name(f".{gone.name}.removing")
+        left.mkdir()
+        (left / "student.safetensors").touch()
+        assert f"a removal was interrupted and left {left}; python -m unix_exp.runs remove" in runs("list").err
+        said = runs("remove", *words, "--yes")
+        assert f"removed what an interrupted removal left of {gone.name}\n" in said.out and not left.exists()
+        assert said.code == (0 if words != ["method=random"] else 2), "no other run fits"
+    assert not kept.exists() and list(Path("runs").rglob("*")) == [Path("runs/deeper")]
+
+
+def test_a_hidden_folder_that_was_no_run_stays(runs: Command) -> None:
+    for name in ("notes", made(Path("elsewhere/runs"), "kd").name):
+        folder = Path(f"runs/.{name}.removing")
+        folder.mkdir(parents=True)
+        (folder / "thesis.tex").touch()
+    Path("elsewhere/.notes.removing").mkdir()
+    runs("remove", "--yes")
+    runs("remove", "elsewhere/runs", "elsewhere/notes", "--yes")
+    assert sorted(Path("runs").iterdir()) == [Path("runs/.notes.removing")]
+    assert Path("elsewhere/.notes.removing").exists()

@@ -11,11 +11,9 @@ from typing import NamedTuple
 
 from unix_exp.run.record import check_settings
 from unix_exp.runs.entry import ENDING, RUNNING, Entry, mapping
-from unix_exp.runs.finding import below
+from unix_exp.runs.finding import GOING, below, entries, is_going, name_before
 from unix_exp.types import Mistake
 from unix_exp.words import counted, listed
-
-GOING = ".removing"  # the ending of a hidden folder on its way out: if the removal is interrupted, no half run is left
 
 
 class Size(NamedTuple):
@@ -99,11 +97,34 @@ def remove(runs: Sequence[Entry]) -> None:
             take_away(run.path)
 
 
+def end_interrupted(words: Sequence[str], folders: Sequence[Path]) -> list[str]:
+    """Remove what removals that did not end left of the runs in some folders, and of those named by a path."""
+    going: list[Path] = []
+    for _ in entries([one for one in folders if one.is_dir()], going):
+        pass
+    named = [Path(word).expanduser() for word in words if os.sep in word and Path(word).name]
+    going += [one for path in named if is_folder(one := hidden_of(path)) and is_going(one)]
+    return [finish(one) for one in {one.resolve(): one for one in going}.values()]
+
+
+def finish(hidden: Path) -> str:
+    """The name that the run had; that it goes was agreed to."""
+    if not hidden.is_symlink():
+        shutil.rmtree(hidden, ignore_errors=True)  # another process may be removing it, too
+    if hidden.exists():
+        raise Mistake(f"cannot remove all of {hidden}, which an interrupted removal left; remove it yourself")
+    return name_before(hidden)
+
+
+def hidden_of(path: Path) -> Path:
+    return path.with_name(f".{path.name}{GOING}")
+
+
 def take_away(path: Path) -> None:
-    hidden = path.with_name(f".{path.name}{GOING}")
+    hidden = hidden_of(path)
+    if hidden.exists():
+        finish(hidden)
     try:
-        if hidden.exists():  # of a removal that was interrupted
-            shutil.rmtree(hidden)
         path.rename(hidden)
         shutil.rmtree(hidden)
     except OSError as error:
