@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 from collections.abc import Callable, Iterator
@@ -9,9 +10,12 @@ from pathlib import Path
 
 import pytest
 from conftest import Command
-from made_runs import made
+from made_runs import changed, made
 from test_runs_at_hand import begun
 
+from unix_exp.report.blocks import Code
+from unix_exp.report.run_page import command
+from unix_exp.report.runs import Run
 from unix_exp.runs.__main__ import main
 
 
@@ -85,3 +89,11 @@ def test_a_hidden_folder_that_was_no_run_stays(runs: Command) -> None:
     runs("remove", "elsewhere/runs", "elsewhere/notes", "--yes")
     assert sorted(Path("runs").iterdir()) == [Path("runs/.notes.removing")]
     assert Path("elsewhere/.notes.removing").exists()
+
+
+@pytest.mark.parametrize("folder", ["", " runs=elsewhere", " 'runs=a b' seed=1"])
+def test_the_page_of_a_run_and_the_terminal_show_one_line_that_repeats_it(runs: Command, folder: str) -> None:
+    run = changed(made(Path("runs"), "kd"), command=f"python -m unix_exp.train experiment=kd{folder}")
+    code = command(Run(run, {}, json.loads((run / "result.json").read_text())))
+    assert isinstance(code, Code) and code.text.endswith(" runs=DIR")
+    assert f"\n  {code.text}\n" in runs("show", str(run)).out
