@@ -16,6 +16,7 @@ from test_runs_at_hand import begun
 from unix_exp.report.blocks import Code
 from unix_exp.report.run_page import command
 from unix_exp.report.runs import Run
+from unix_exp.runs import entries
 from unix_exp.runs.__main__ import main
 
 
@@ -97,3 +98,55 @@ def test_the_page_of_a_run_and_the_terminal_show_one_line_that_repeats_it(runs: 
     code = command(Run(run, {}, json.loads((run / "result.json").read_text())))
     assert isinstance(code, Code) and code.text.endswith(" runs=DIR")
     assert f"\n  {code.text}\n" in runs("show", str(run)).out
+
+
+@pytest.mark.parametrize(
+    ("folder", "pair", "method"),
+    [
+        ("vgg13_vgg8-cifar100-unix-views4-s3-aaaaaaaaaaaa", "vgg13_vgg8", "unix-views4"),
+        ("vgg8-cifar100-supervised-s3-aaaaaaaaaaaa", "vgg8", "supervised"),  # whose teacher is not asked
+        ("my-run", "vgg13_vgg8", "offline-unix-kd"),
+        ("other-cifar100-kd-s3-aaaaaaaaaaaa", "vgg13_vgg8", "offline-unix-kd"),
+    ],
+)
+def test_pair_and_method_of_an_unfinished_run_are_those_of_its_settings(
+    runs: Command, folder: str, pair: str, method: str
+) -> None:
+    begun(Path("runs"), "a" * 12).rename(Path("runs") / folder)
+    (run,) = entries([Path("runs")])
+    assert (run.pair, run.method, run.state) == (pair, method, "unfinished")
+    settings = run.path / "config.yaml"
+    settings.write_text(settings.read_text() + "method: mine\n")
+    (run,) = entries([Path("runs")])
+    assert run.method == (method if folder.startswith("vgg") else "mine")
+
+
+def test_an_unfinished_run_is_compared_by_its_epochs_so_far(runs: Command) -> None:
+    kd = changed(made(Path("runs"), "kd"), steps=2000)
+    run = begun(Path("runs"), "a" * 12)
+    (run / "config.yaml").write_text(json.dumps(json.loads((kd / "result.json").read_text())["settings"]))
+    costs = {"cost/total_gflops": 50.0, "cost/total_gflops_backward_2": 70.0, "cost/backward_gflops": 20.0}
+    lines = [
+        {"epoch": epoch, "test/top1": top1, "cost/percent_of_kd": 12.5, "time/train_seconds": 60.0 * epoch, **costs}
+        for epoch, top1 in ((1, 30.0), (2, 20.0))
+    ]
+    (run / "metrics.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
+    out = runs("compare", "aaaa", "kd").out
+    assert "not comparable: one is unfinished\n" in out, "and not of another length, which is not known"
+    result = out[out.index("\nresult") :].split("\n\n")[0]
+    found = {line[:16].strip(): line[16:].split() for line in result.splitlines()[1:]}
+    assert found["test %"][0] == "20.00" and found["best %"][0] == "30.00"
+    assert found["compute % of KD"][0] == "12.50" and found["time"][:2] == ["2m", "00s"]
+    gflops = [line.split() for line in result.splitlines() if line.startswith("GFLOPs")]
+    assert gflops[-1][1:3] == ["total", "50"] and ["backward", "20"] in [line[1:3] for line in gflops]
+    assert not any("2" in line[1:3] for line in gflops), "the total by another rule is no part"
+
+
+def test_a_total_stands_behind_what_it_is_the_sum_of(runs: Command) -> None:
+    costs = {"total_gflops": 5.0, "scout_gflops": 1.0, "total_gflops_backward_2": 7.0, "backward_gflops": 4.0}
+    for method in ("kd", "unix"):
+        changed(made(Path("runs"), method), cost__gflops=costs)
+    shown = runs("show", "kd").out.split("compute:\n")[1].split("\n\n")[0].splitlines()
+    assert [line.split()[0] for line in shown[1:]] == ["scout", "backward", "total"]
+    compared = [line.split()[1] for line in runs("compare", "kd", "unix").lines if line.startswith("GFLOPs,")]
+    assert compared == ["scout", "backward", "total"]
