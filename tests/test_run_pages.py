@@ -64,7 +64,7 @@ def test_a_page_shows_what_the_run_recorded(report: Command) -> None:
     report("runs")
     page = pages()[f"{run.name}.html"]
     for words in (
-        "vgg13 → vgg8 on cifar100: unix k=48, seed 3</h1>", f"<pre tabindex=\"0\">{line}</pre>", "abc123",
+        "vgg13 → vgg8 on cifar100: unix k=48, seed 3</h1>", f"<pre tabindex=\"0\">{line} runs=DIR</pre>", "abc123",
         "apple</span></th><td><span>maple_tree", "7 % boy", "bowl &amp; &lt;cup&gt;, 9 times",
         "Each class, the hardest first", "data:image/png;base64,", "95.0 % of KD", "Accuracy by epoch", "seed 4</a>",
     ):  # fmt: skip
