@@ -124,6 +124,12 @@ def test_help_on_choices_explains_their_settings_as_they_are_typed(typed: Callab
 def test_help_on_what_there_is_not_is_one_line(command: Command) -> None:
     assert command("--help", "sampler=unixx").err == "error: sampler 'unixx' does not exist; did you mean 'unix'?\n"
     assert command("--help", "epochs").err.endswith("no setting 'epochs'; did you mean 'recipe.epochs=...'?\n")
+    assert (
+        command("--help", "samplr").err == "error: there is no group and no setting 'samplr'; did you mean 'sampler'?\n"
+    )
+    said = command("--help", "foo").err
+    assert "'foo'; choose a group (answers, " in said and ", sampler, " in said
+    assert said.endswith(" or a setting that is in none (seed, method, plugins, runs, teachers, fail_fast)\n")
 
 
 @pytest.mark.parametrize("words", [["--help"], ["--cfg", "job"]])
