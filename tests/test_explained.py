@@ -52,6 +52,8 @@ def test_a_setting_is_what_its_constructor_declares() -> None:
 def test_settings_that_a_constructor_does_not_have_itself_are_there() -> None:
     assert settings_of("criterion", "kd")[0].name == "weight"
     assert [one.name for one in settings_of("student", "resnet8")] == ["pace", "checkpoint"]
+    begins, asked = (settings_of(role, "resnet8")[1].meaning for role in ("student", "teacher"))
+    assert "auto" not in begins and "average" not in begins and "auto: " in asked and "average: " in asked
     assert {"seed", "decay", "shrink"} <= {one.name for one in settings_of("teacher", "resnet8")}
     assert {"batch", "momentum", "betas"} <= {one.name for one in settings_of("recipe")}
     assert next(one for one in settings_of("student", "timm") if one.name == "arch").default == REQUIRED
