@@ -79,7 +79,9 @@ def length(run: Entry) -> str:
     known = [mapping(stage).get("epochs") for stage in stages] if isinstance(stages, list) and stages else [run.planned]
     epochs = sum(one for one in known if isinstance(one, int))
     steps = run.result.get("steps")
-    return counted(epochs, "epoch") + (f" of {steps // epochs} steps" if isinstance(steps, int) and epochs else "")
+    return counted(epochs, "epoch") + (
+        f" of {counted(steps // epochs, 'step')}" if isinstance(steps, int) and epochs else ""
+    )
 
 
 def settings_between(one: Entry, other: Entry) -> list[Row]:
