@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import ClassVar
 
 import pytest
+import yaml
 from conftest import TINY, Command, only
 from hydra.core.config_store import ConfigStore
 
@@ -105,6 +106,17 @@ def test_every_job_of_a_sweep_is_called_what_it_does(tiny: Command) -> None:
     assert said.code == 0, said.err
     assert sorted(path.name.split("-")[2] for path in Path("runs").glob("*-s0-*")) == ["random", "unix"]
     assert said.out.count("sampler changed: this run is named after its parts and not 'unix'") == 1
+
+
+def test_a_configuration_is_shown_with_the_name_that_its_run_gets(tiny: Command) -> None:
+    def shown(*words: str) -> tuple[object, str]:
+        said = tiny(*words)
+        assert said.code == 0, said.err
+        return yaml.safe_load(said.out)["method"], said.err
+
+    name, note = shown("experiment=unix", "sampler=random", "--cfg", "job")
+    assert name is None and note.startswith("sampler changed: this run is named after its parts and not 'unix'")
+    assert shown("experiment=unix", "sampler.k=8", "--cfg=all") == ("unix", "")
 
 
 def teacher_of(*words: str) -> config.Settings:

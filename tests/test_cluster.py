@@ -44,7 +44,7 @@ def test_a_preempted_job_goes_back_to_the_queue_and_its_runs_end_bit_equal(
     assert command(*SWEEP, "runs=whole/runs").code == 0
     words = (*SWEEP, "runs=cut/runs", *LOCAL)
     said = command(*words)
-    assert said.code == 0 and "2 runs in 1 jobs" in said.out, said
+    assert said.code == 0 and "2 runs in 1 job:" in said.out, said
     (controller,) = set(submitted.at_work(Path("cut/runs/.jobs").absolute(), "local").values())
     assert command(*words).out.startswith("2 at work or in the queue\n")
 
@@ -183,7 +183,7 @@ def test_what_slurm_is_asked_for(command: Command, slurm: Path) -> None:
 @pytest.mark.parametrize(
     ("words", "complaint"),
     [
-        (["hydra.launcher.at_once=2"], "hydra.launcher.at_once is 2, but a job has 1 runs (runs_per_job)"),
+        (["hydra.launcher.at_once=2"], "hydra.launcher.at_once is 2, but a job has 1 run (runs_per_job)"),
         (["hydra.launcher.minutes=soon"], "hydra.launcher.minutes is 'soon'; it must be a whole number"),
         (["+hydra.launcher.gpu=1"], "hydra.launcher has no setting 'gpu'; did you mean 'gpus'?"),
         (["fail_fast=7"], "fail_fast is 7; it must be true or false"),

@@ -132,7 +132,7 @@ def test_help_and_config_import_nothing_heavy(words: tuple[str, ...], tmp_path: 
         ("seed=99999999999999999999", "it must be a whole number from 0 on, below 2^31"),
         ("seed=0,1", "add -m to run each of several values"),
         ("recipe.batch=abc", "recipe.batch is 'abc'; it must be a whole number"),
-        ("recipe.warmup_epochs=5", "recipe.warmup_epochs is 5; choose less than the 1 epochs"),
+        ("recipe.warmup_epochs=5", "recipe.warmup_epochs is 5; choose less than the 1 epoch"),
         ("~recipe.lr", "recipe.lr is missing; it must be a number"),
         ("criterion.kd.weight=nan", "criterion.kd.weight is nan; choose a number from 0 to 1,000,000"),
         ("criterion.kd.tau=nan", "criterion.kd.tau is nan; choose a number from 0.01 to 1000"),

@@ -52,6 +52,8 @@ def test_a_setting_is_what_its_constructor_declares() -> None:
 def test_settings_that_a_constructor_does_not_have_itself_are_there() -> None:
     assert settings_of("criterion", "kd")[0].name == "weight"
     assert [one.name for one in settings_of("student", "resnet8")] == ["pace", "checkpoint"]
+    begins, asked = (settings_of(role, "resnet8")[1].meaning for role in ("student", "teacher"))
+    assert "auto" not in begins and "average" not in begins and "auto: " in asked and "average: " in asked
     assert {"seed", "decay", "shrink"} <= {one.name for one in settings_of("teacher", "resnet8")}
     assert {"batch", "momentum", "betas"} <= {one.name for one in settings_of("recipe")}
     assert next(one for one in settings_of("student", "timm") if one.name == "arch").default == REQUIRED
@@ -124,6 +126,12 @@ def test_help_on_choices_explains_their_settings_as_they_are_typed(typed: Callab
 def test_help_on_what_there_is_not_is_one_line(command: Command) -> None:
     assert command("--help", "sampler=unixx").err == "error: sampler 'unixx' does not exist; did you mean 'unix'?\n"
     assert command("--help", "epochs").err.endswith("no setting 'epochs'; did you mean 'recipe.epochs=...'?\n")
+    assert (
+        command("--help", "samplr").err == "error: there is no group and no setting 'samplr'; did you mean 'sampler'?\n"
+    )
+    said = command("--help", "foo").err
+    assert "'foo'; choose a group (answers, " in said and ", sampler, " in said
+    assert said.endswith(" or a setting that is in none (seed, method, plugins, runs, teachers, fail_fast)\n")
 
 
 @pytest.mark.parametrize("words", [["--help"], ["--cfg", "job"]])

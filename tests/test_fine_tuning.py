@@ -134,5 +134,5 @@ def test_trained_weights_with_a_schedule_for_fresh_ones_are_remarked_on_once(
     assert said.code == 0, said.err
     first, second = [line for line in said.lines if "schedule for fresh" in line]
     assert first.startswith("teacher squeezenet1_1 begins from trained weights, and teacher_recipe is a schedule for")
-    assert first.endswith("(1 epochs, learning rate 0.05); for fine-tuning there is recipe@teacher_recipe=finetune")
+    assert first.endswith("(1 epoch, learning rate 0.05); for fine-tuning there is recipe@teacher_recipe=finetune")
     assert second.startswith("student squeezenet1_1 begins from") and second.endswith("there is recipe=finetune")

@@ -84,7 +84,7 @@ def test_a_record_that_the_report_cannot_show_is_one_line_and_the_rest_is_shown(
     made(Path("runs"), "unix")
     odd = changed(made(Path("runs"), "kd"), networks=[1], versions=3, settings__criterion={"kd": None}, seed=[0])
     outcome = report("runs")
-    assert outcome.code == 0 and outcome.out.startswith("1 runs")
+    assert outcome.code == 0 and outcome.out.startswith("1 run ")
     assert outcome.err.startswith(f"skipped {odd}: ") and "damaged" in outcome.err
     assert len(outcome.err.splitlines()) == 1
 

@@ -69,7 +69,7 @@ def test_what_is_read_grows_with_the_runs_and_not_faster(
     with counted(tmp_path) as found:
         said = typed(report.main)(str(runs), "--out", str(tmp_path / "report"))
         opened, listed = found("opened"), found("listed")
-    assert said.code == 0 and said.out.startswith(f"{COUNT} runs -> "), said
+    assert said.code == 0 and said.out.startswith(f"{COUNT:,} runs -> "), said
     assert max(opened.values()) <= 2, opened.most_common(3)
     assert max(count for path, count in listed.items() if Path(path) != tmp_path) <= 2, listed.most_common(3)
 

@@ -77,8 +77,7 @@ def test_runs_of_other_settings_are_not_averaged_into_a_cell(report: Command) ->
     report("runs")
     assert row("table2", "vgg13 → vgg8", "UNIX k=48")["top-1 %: ours"] == "73.00 ± 0.00 (2)"
     assert (
-        "vgg13_vgg8: 1 runs with another teacher or other settings are left out"
-        in Path("report/index.html").read_text()
+        "vgg13_vgg8: 1 run with another teacher or other settings is left out" in Path("report/index.html").read_text()
     )
 
 

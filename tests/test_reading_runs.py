@@ -40,7 +40,7 @@ def test_folders_without_a_finished_run_are_listed_and_skipped(report: Command) 
     (strange / "failure.txt").write_text("the loss is nan in epoch 2\n")
     outcome = report("runs")
     assert outcome.code == 0
-    assert "1 runs ->" in outcome.out
+    assert "1 run ->" in outcome.out
     for words in ("unfinished, 3 epochs recorded", "result.json is damaged", "not a run: it holds none of",
                   "it failed: the loss is nan in epoch 2", "runs/holiday"):  # fmt: skip
         assert words in outcome.err, words
@@ -71,7 +71,7 @@ def test_one_damaged_run_is_skipped_and_harms_no_other(report: Command, name: st
     changed(made(Path("runs"), "unix", seed=1), **{name: DAMAGE[name]})
     outcome = report("runs")
     assert outcome.code == 0, outcome.err
-    assert "1 runs ->" in outcome.out
+    assert "1 run ->" in outcome.out
     assert "damaged" in outcome.err
 
 
@@ -102,7 +102,7 @@ def test_links_are_not_followed(report: Command) -> None:
         (Path("runs") / name).symlink_to(".")
     (Path("runs") / "a_latest").symlink_to(folder.name)
     outcome = report("runs")
-    assert outcome.out.startswith("1 runs ->")
+    assert outcome.out.startswith("1 run ->")
     assert outcome.err == ""
 
 
@@ -123,7 +123,7 @@ def test_a_thousand_runs_take_seconds_and_no_torch(tmp_path: Path) -> None:
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
     outcome = subprocess.run([sys.executable, "-c", words], cwd=tmp_path, capture_output=True, text=True)
     assert outcome.returncode == 0, outcome.stderr
-    assert "1000 runs" in outcome.stdout
+    assert "1,000 runs" in outcome.stdout
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
     # Seconds of one core: 8 on a quiet machine, and up to twice as many where others share its cores and caches.
     assert after.ru_utime - before.ru_utime < 15

@@ -59,7 +59,7 @@ def test_two_runs_are_compared(runs: Command) -> None:
 @pytest.mark.parametrize(
     ("change", "reason"),
     [
-        ({"settings__recipe__epochs": 20}, "another length: 240 epochs of 781 steps and 20 epochs of 9372 steps"),
+        ({"settings__recipe__epochs": 20}, "another length: 240 epochs of 781 steps and 20 epochs of 9,372 steps"),
         ({"settings__dataset__flip": False}, "other images: cifar100 with flip true and false"),
         ({"dataset": "cub"}, "other images: cifar100 and cub"),
         ({"fingerprint": "3"}, "other images: cifar100 of 2 and 3"),

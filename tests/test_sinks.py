@@ -141,6 +141,18 @@ def test_a_place_that_cannot_be_written_to_stops_only_the_copy(tmp_path: Path, n
     assert " stopped (" in line and line.endswith("the run goes on without it, its records are in its folder")
 
 
+@pytest.mark.parametrize("name", ["csv", "tensorboard"])
+def test_a_record_that_cannot_be_read_stops_only_the_copy(tmp_path: Path, name: str) -> None:
+    pytest.importorskip(name)
+    (tmp_path / "metrics.jsonl").write_text("{\n")
+    said: list[str] = []
+    mirror = sinks[name](run_in(tmp_path, said))
+    mirror(record(2))
+    mirror.close(failed=False)
+    (line,) = said
+    assert line.endswith("the run goes on without it, its records are in its folder")
+
+
 class Diary:
     """A sink that takes records alone, and may fail."""
 

@@ -155,7 +155,7 @@ def test_a_plan_names_a_job_that_cannot_be_done(sweeps: Sweeps) -> None:
     said = sweeps("plan", "demo", "scale=smoke", "experiment=unix", "teacher.checkpoint=nowhere.pth")
     assert "impossible" in said.out
     assert "teacher.checkpoint nowhere.pth does not exist" in said.out
-    assert "1 of 1 jobs cannot be planned; the first: teacher.checkpoint nowhere.pth does not exist" in said.lines[-1]
+    assert "1 of 1 job cannot be planned; the first: teacher.checkpoint nowhere.pth does not exist" in said.lines[-1]
     assert "left:" not in said.out, "nothing can be done, so no command does it"
 
 

@@ -110,7 +110,7 @@ class Broken:
 def test_a_failure_half_way_stops_only_the_mirror() -> None:
     told: list[str] = []
     mirror = sink.Wandb.__new__(sink.Wandb)
-    mirror.say, mirror.run = told.append, Broken()
+    mirror.say, mirror.stopped, mirror.run = told.append, False, Broken()
     mirror(Record(1, {"train/loss": 1.0}))
     mirror(Record(2, {"train/loss": 1.0}))
     mirror.close(failed=False)

@@ -9,6 +9,7 @@ from typing import Annotated, Any, Literal
 
 from unix_exp.ranges import Count, Number, Range, Share, check_fields
 from unix_exp.types import Mistake
+from unix_exp.words import counted
 
 
 @dataclass(frozen=True)
@@ -40,7 +41,9 @@ class Recipe:
     def __post_init__(self) -> None:
         check_fields(self)
         if self.warmup_epochs >= self.epochs:
-            raise Mistake(f"warmup_epochs is {self.warmup_epochs}; choose less than the {self.epochs} epochs")
+            raise Mistake(
+                f"warmup_epochs is {self.warmup_epochs}; choose less than the {counted(self.epochs, 'epoch')}"
+            )
 
     def lr_at(self, epoch: int) -> float:
         """The learning rate of an epoch, counted from 0."""

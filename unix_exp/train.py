@@ -26,7 +26,7 @@ from unix_exp.cli.outcomes import OF_A_SWEEP, VARIABLE, Outcomes, of_this_proces
 from unix_exp.cli.search import directions, objective
 from unix_exp.cluster.launcher import offer
 from unix_exp.config import compose
-from unix_exp.config.choices import checked
+from unix_exp.config.choices import checked_job
 from unix_exp.config.once import composed_once
 from unix_exp.sweeps.grid import check_one_sweep
 from unix_exp.sweeps.size import check_size
@@ -64,8 +64,7 @@ def run(whole: DictConfig) -> float | list[float] | None:
 
 
 def check_choices(job: HydraConf, whole: DictConfig) -> None:
-    searched = [word for word in job.overrides.hydra if word.startswith("hydra.searchpath=")]
-    if (note := checked(job.runtime.choices, whole, [*searched, *job.overrides.task])) is not None:
+    if (note := checked_job(job, whole)) is not None:
         print(note, flush=True)
 
 

@@ -73,7 +73,7 @@ def make(given: argparse.Namespace) -> None:
     if not storing:
         raise Mistake("answers=live stores nothing; leave it out")
     if len(storing) < len(wholes):
-        print(f"without stored answers: {len(wholes) - len(storing)} of {len(wholes)} runs")
+        print(f"without stored answers: {len(wholes) - len(storing)} of {counted(len(wholes), 'run')}")
     for store in dict.fromkeys(make_for(whole).path for whole in storing):
         made = Store(store)
         print(f"{store}: {counted(len(made.views()), 'view')}, {size_in_words(made.bytes())}")

@@ -13,14 +13,14 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Any, NamedTuple
 
 from unix_exp.config import optimiser
-from unix_exp.config.declared import OfNetwork, OfRun, OfWeights
+from unix_exp.config.declared import OfNetwork, OfRun, OfStudentsWeights, OfWeights
 from unix_exp.config.unwritten import GROUPS
 from unix_exp.ranges import Weight, describe, limits, meaning, parameters_of
 from unix_exp.recipe import Recipe
 from unix_exp.registry import REGISTRIES, Registry, criteria, distillers, models, optimisers
 
 REQUIRED = "???"  # in the place of a default: the setting has to be given
-STUDENT = "student"  # its weights can come from a file, and it has no other setting of where they come from
+STUDENT = "student"  # the network that is trained; the others are asked
 
 
 class Setting(NamedTuple):
@@ -54,8 +54,7 @@ def of_component(registry: Registry, group: str, name: str) -> Iterator[Setting]
     yield from declared_by(constructor, {*registry.supplied, *roles})
     if registry is models:
         yield from declared_by(OfNetwork)
-        weights = list(declared_by(OfWeights))
-        yield from weights[:1] if group == STUDENT else weights
+        yield from declared_by(OfStudentsWeights if group == STUDENT else OfWeights)
 
 
 def of_group(group: str) -> Iterator[Setting]:

@@ -26,6 +26,7 @@ FOOT = """--cfg job shows the whole configuration of a command without running i
 values given with commas, --config-dir adds a folder of your own choices. The same command again continues
 where it stopped. Code of your own: plugins=my.py (or a module's name) loads a file that registers samplers,
 criteria, distillers, models or datasets; each is then a choice like those above, with its constructor's settings.
+See also --help hydra/launcher (jobs of Slurm), --help hydra/sweeper (searches), python -m unix_exp.runs --help.
 
 Exit codes: 0 done; 1 a bug, or a job of a sweep failed; 2 an error that one line explains; after saving, 75 for
 SIGTERM, SIGUSR1 and SIGHUP and 130 for Ctrl-C: the same command continues. A second Ctrl-C ends at once."""

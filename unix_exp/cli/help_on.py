@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -140,8 +140,15 @@ def of_setting(word: str, asked: Asked) -> Iterator[str]:
     if word not in found:
         near = closest(word, found, 0.75)
         said = None if near else hint(Typed(word, "..."), asked.whole, asked.folders)
-        raise Mistake(f"there is no group and no setting '{word}'; {said or nearest(word, found)}")
+        near_or_all = nearest(word, found) if near or key in asked.whole else nearest_of_all(word, asked.groups, found)
+        raise Mistake(f"there is no group and no setting '{word}'; {said or near_or_all}")
     yield from lines_of(word, *found[word])
+
+
+def nearest_of_all(word: str, groups: Iterable[str], settings: Iterable[str]) -> str:
+    if (close := closest(word, [*groups, *settings])) is not None:
+        return f"did you mean '{close}'?"
+    return f"choose a group ({', '.join(groups)}) or a setting that is in none ({', '.join(settings)})"
 
 
 def settings_in(whole: DictConfig, key: str) -> Iterator[tuple[str, Setting, Any]]:

@@ -21,6 +21,7 @@ from unix_exp.cli.errors import in_one_line
 from unix_exp.cli.search import Value, best
 from unix_exp.run.foreign import parsed, text_of
 from unix_exp.types import Relayed
+from unix_exp.words import counted
 
 if TYPE_CHECKING:
     from unix_exp.run.perform import Outcome
@@ -161,7 +162,8 @@ class Outcomes:
             else:
                 print(f"failed: {name}: {job.get('error', 'its process died')}", file=sys.stderr)
         if left := sum("left" in job for job in ended):
-            print(f"not begun, because of fail_fast: {left} jobs; the same command begins them", file=sys.stderr)
+            begun = f"the same command begins {'it' if left == 1 else 'them'}"
+            print(f"not begun, because of fail_fast: {counted(left, 'job')}; {begun}", file=sys.stderr)
         return 1 if others or left else 0
 
 

@@ -25,6 +25,7 @@ from unix_exp.cluster.settings import Cluster
 from unix_exp.config import compose
 from unix_exp.registry import check_settings
 from unix_exp.types import Mistake
+from unix_exp.words import counted
 
 
 class Missing(NamedTuple):
@@ -132,7 +133,7 @@ class Submitted(Launcher):
 
     def tell(self, handles: Sequence[Any], count: int, own: Path) -> None:
         arrays = list(dict.fromkeys(handle.job_id.split("_")[0] for handle in handles))
-        print(f"{count} runs in {len(handles)} jobs: {' '.join(arrays)}; logs are in {own}/")
+        print(f"{counted(count, 'run')} in {counted(len(handles), 'job')}: {' '.join(arrays)}; logs are in {own}/")
         if self.cluster.cluster == "slurm":
             print(f"look at them: squeue -j {','.join(arrays)}")
             print(f"cancel them:  scancel {' '.join(arrays)}")

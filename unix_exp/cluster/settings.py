@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from unix_exp.types import Mistake
+from unix_exp.words import counted
 
 
 @dataclass(frozen=True)
@@ -40,7 +41,8 @@ class Cluster:
             raise Mistake(f"hydra.launcher.memory_gb is {self.memory_gb}; choose more than 0, or null")
         if self.at_once > self.runs_per_job:
             raise Mistake(
-                f"hydra.launcher.at_once is {self.at_once}, but a job has {self.runs_per_job} runs (runs_per_job)"
+                f"hydra.launcher.at_once is {self.at_once}, but a job has "
+                f"{counted(self.runs_per_job, 'run')} (runs_per_job)"
             )
 
     def of_submitit(self, name: str) -> dict[str, Any]:

@@ -25,6 +25,12 @@ def checked(choices: Mapping[str, Any], whole: DictConfig, words: Iterable[str])
     return name_by_parts(choices, whole, words)
 
 
+def checked_job(job: Any, whole: DictConfig) -> str | None:
+    """The same of a job that Hydra composed, by Hydra's own part of the configuration."""
+    searched = [word for word in job.overrides.hydra if word.startswith("hydra.searchpath=")]
+    return checked(job.runtime.choices, whole, [*searched, *job.overrides.task])
+
+
 def check_single(choices: Mapping[str, Any], whole: DictConfig) -> None:
     """Only criteria and loggers add up; Hydra would merge the settings of two samplers into one."""
     for group in SINGLE:

@@ -17,7 +17,7 @@ class OfNetwork:
 
 @dataclass(frozen=True)
 class OfWeights:
-    """Where a network's weights come from; a student has the first of these alone."""
+    """Where the weights of a network that is asked come from."""
 
     checkpoint: Annotated[
         str | None,
@@ -34,6 +34,16 @@ class OfWeights:
     teacher: Annotated[dict[str, object] | None, "a teacher of its own, which it learned from"] = None
     shrink: Annotated[
         float | None, Range(0.5, 1), "it is shown images of this share of their side; null: of their own size"
+    ] = None
+
+
+@dataclass(frozen=True)
+class OfStudentsWeights:
+    """Where those of the network that is trained come from."""
+
+    checkpoint: Annotated[
+        str | None,
+        "a file (.pth, .safetensors) or a run's folder with the weights that it begins from; null: fresh ones",
     ] = None
 
 

@@ -26,6 +26,7 @@ from unix_exp.engine.validation import judged_on, val_count, weights_of
 from unix_exp.engine.world import World
 from unix_exp.stopping import Stopped
 from unix_exp.types import Dataset, Record, Stage, View, Watch
+from unix_exp.words import counted
 
 
 @dataclass
@@ -105,7 +106,9 @@ def train(run: Training, watch: Watch = unwatched) -> Iterator[Record]:
         while run.progress.epoch < run.epochs:
             stage, first = begins_in(run.stages, run.progress.epoch)
             if run.progress.epoch == first and run.part is None and len(run.stages) > 1:
-                run.say(f"stage {stage.name}: {stage.recipe.epochs} epochs, learning rate {stage.recipe.lr:g}")
+                run.say(
+                    f"stage {stage.name}: {counted(stage.recipe.epochs, 'epoch')}, learning rate {stage.recipe.lr:g}"
+                )
             yield train_epoch(run, stage, first, watch)
 
 

@@ -20,7 +20,7 @@ from unix_exp.report.page import Links, page
 from unix_exp.report.runs import Run, Skipped, read
 from unix_exp.report.sound import sound
 from unix_exp.types import Mistake
-from unix_exp.words import as_line
+from unix_exp.words import as_line, counted
 
 
 def main() -> None:
@@ -88,7 +88,7 @@ def write(paths: list[Path], out: Path, run_pages: int = MOST_PAGES) -> None:
     files |= {out / f"figures/{figure.anchor}.svg": standalone(figure.chart) for figure in figures_in(content.sections)}
     files |= {out / f"tables/{table.anchor}.csv": csv_of(table) for table in contents.tables_in(content.sections)}
     write_files(files, "--out")
-    print(f"{len(runs)} runs -> {out / 'index.html'}, {out / 'report.md'}, {out / 'tables'}/*.csv")
+    print(f"{counted(len(runs), 'run')} -> {out / 'index.html'}, {out / 'report.md'}, {out / 'tables'}/*.csv")
 
 
 def write_markdown(paths: list[Path], target: Path, notes: Path | None, page: Path | None, repeat: Path | None) -> None:
@@ -106,7 +106,7 @@ def write_markdown(paths: list[Path], target: Path, notes: Path | None, page: Pa
         files[repeat] = markdown(*repeating.content(runs))
     files |= {beside / f"{figure.anchor}.svg": standalone(figure.chart) for figure in figures_in(content.sections)}
     write_files(files, "--markdown")
-    print(f"{len(runs)} runs -> {target}, {beside}/*.svg")
+    print(f"{counted(len(runs), 'run')} -> {target}, {beside}/*.svg")
 
 
 def text_of(file: Path | None) -> str:

@@ -18,6 +18,7 @@ from unix_exp.report.naming import detailed, labelled
 from unix_exp.report.runs import Run
 from unix_exp.report.stats import Summary
 from unix_exp.report.table import compute_share
+from unix_exp.words import counted
 
 STORED = ", stored"  # at the end of a family's name
 
@@ -264,6 +265,6 @@ def by_length(group: Group) -> list[Group]:
     for arm in group.arms:
         same.setdefault(schedule_of(arm), []).append(arm)
     return [
-        replace(group, arms=tuple(arms), length=f"{arms[0].settings['recipe']['epochs']} epochs")
+        replace(group, arms=tuple(arms), length=counted(arms[0].settings["recipe"]["epochs"], "epoch"))
         for arms in same.values()
     ]

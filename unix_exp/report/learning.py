@@ -14,6 +14,7 @@ from unix_exp.plots.svg import decades
 from unix_exp.report.arms import Arm, Group
 from unix_exp.report.blocks import Figure, slug
 from unix_exp.report.runs import Run
+from unix_exp.words import counted
 
 MOST_GREY = 24  # curves behind the coloured ones
 NOTHING: Mapping[str, str] = MappingProxyType({})
@@ -32,7 +33,7 @@ def learning_curves(group: Group) -> list[Figure]:
             f" In colour: {families.conventional()}, the student alone and the best of each method; the rest is grey."
         )
     if left_out := len(ordered) - len(members):
-        more += f" {left_out} arms are left out, evenly spread, to keep the chart readable."
+        more += f" Left out to keep the chart readable: {counted(left_out, 'arm')}, evenly spread."
     figures = []
     for x, x_title, name in (
         ("epoch", "epoch", "epochs"), ("cost/total_gflops", "compute spent, GFLOPs", "GFLOPs"),

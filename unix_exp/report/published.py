@@ -11,6 +11,7 @@ from unix_exp.report.arms import arms
 from unix_exp.report.runs import Run
 from unix_exp.report.setting import Setting, Terms, deviations
 from unix_exp.report.stats import Summary
+from unix_exp.words import counted
 
 
 @dataclass
@@ -104,17 +105,18 @@ def keep_comparable(table: PaperTable, pair: str, runs: Sequence[Run]) -> None:
     mine = [run for cell in cells for run in cell.runs]
     if not mine:
         return
-    counted: dict[Terms, int] = {}
+    how_often: dict[Terms, int] = {}
     for run in mine:
-        counted[Terms.of(run)] = counted.get(Terms.of(run), 0) + 1
-    chosen = min(counted, key=lambda terms: (-counted[terms], terms.teacher, terms.lr))
+        how_often[Terms.of(run)] = how_often.get(Terms.of(run), 0) + 1
+    chosen = min(how_often, key=lambda terms: (-how_often[terms], terms.teacher, terms.lr))
     for cell in cells:
         kept = [run for run in cell.runs if Terms.of(run) == chosen]
         candidates = sorted(arms(kept), key=lambda arm: (-len(arm.runs), arm.label))
         cell.runs = list(candidates[0].runs) if candidates else []
     left_out = len(mine) - sum(len(cell.runs) for cell in cells)
     if left_out:
-        table.notes.append(f"{pair}: {left_out} runs with another teacher or other settings are left out.")
+        said = counted(left_out, "run"), "is" if left_out == 1 else "are"
+        table.notes.append("{}: {} with another teacher or other settings {} left out.".format(pair, *said))
     first = next(run for run in mine if Terms.of(run) == chosen)
     table.deviations[pair] = deviations(first, table.printed["dataset"])
     table.alone[pair] = students_alone(runs, table.setting, first)

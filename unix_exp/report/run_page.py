@@ -16,7 +16,7 @@ from unix_exp.report.run_costs import costs
 from unix_exp.report.runs import Run
 from unix_exp.report.script import OF_RUNS
 from unix_exp.run.commands import repeating
-from unix_exp.words import duration
+from unix_exp.words import counted, duration
 
 NEAREST = 24  # seeds of its arm that a run's page links to
 REPORT = "../index.html"
@@ -91,7 +91,7 @@ def facts(place: Place) -> Markup:
         found.append(("compute", f"{share:.1f} % of KD", f"{run.gflops:,.0f} GFLOPs"))
     else:
         found.append(("compute", f"{run.gflops:,.0f} GFLOPs", ""))
-    found.append(("training", duration(result["time"]["train_seconds"]), f"{run.planned_epochs} epochs"))
+    found.append(("training", duration(result["time"]["train_seconds"]), counted(run.planned_epochs, "epoch")))
     return tag("dl", *(fact(*one) for one in found), class_="facts")
 
 

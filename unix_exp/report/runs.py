@@ -18,7 +18,7 @@ from unix_exp.run.record import FILES, Result, check, check_analysis, check_sett
 from unix_exp.run.seal import verify
 from unix_exp.run.shapes import all_finite, finite
 from unix_exp.types import Mistake
-from unix_exp.words import first_line
+from unix_exp.words import counted, first_line
 
 FEW = 50  # runs, of which each is tried beside all before it; of more only alone
 
@@ -209,7 +209,7 @@ def numbers_in(line: dict[str, Any]) -> dict[str, Any]:
 
 def unfinished(path: Path) -> str:
     epochs = len(lines_of(path / "metrics.jsonl"))
-    state = f"unfinished, {epochs} epochs recorded"
+    state = f"unfinished, {counted(epochs, 'epoch')} recorded"
     try:
         failure = text_of(path / "failure.txt").strip().splitlines()
     except OSError:

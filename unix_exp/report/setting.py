@@ -10,6 +10,7 @@ from unix_exp import config, paper
 from unix_exp.config import optimiser
 from unix_exp.report.runs import Run
 from unix_exp.run.record import TRAINED_HERE
+from unix_exp.words import counted
 
 LAST = "the last"
 
@@ -37,7 +38,7 @@ class Setting:
     @property
     def title(self) -> str:
         details = dict(self.details)
-        return f"{self.dataset}, {details['epochs']} epochs, batch {details['batch']}"
+        return f"{self.dataset}, {counted(details['epochs'], 'epoch')}, batch {details['batch']}"
 
     def differences(self, printed: Mapping[str, Any]) -> list[str]:
         """From the setting of a table of the paper, in words."""

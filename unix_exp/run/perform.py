@@ -38,6 +38,7 @@ from unix_exp.sinks import sink
 from unix_exp.sinks.console import Console
 from unix_exp.sinks.jsonl import Jsonl
 from unix_exp.types import Mistake, Record, View
+from unix_exp.words import counted
 
 ALONE = World()
 
@@ -216,9 +217,9 @@ def how(network: Network, located: Located) -> str:
     """How long a missing network is trained, and by whom."""
     if teacher := network.settings.get("teacher"):
         epochs, name = located.settings["recipe"]["epochs"], config.network_name(teacher)
-        return f"taught by {name}, {epochs} epochs in float32 (recipe.epochs)"
+        return f"taught by {name}, {counted(epochs, 'epoch')} in float32 (recipe.epochs)"
     epochs, own = located.settings["teacher_recipe"]["epochs"], setting_of(network.role)
-    return f"{epochs} epochs in float32 (teacher_recipe.epochs; {own}.checkpoint=PATH uses yours)"
+    return f"{counted(epochs, 'epoch')} in float32 (teacher_recipe.epochs; {own}.checkpoint=PATH uses yours)"
 
 
 def check_trained_on(located: Located) -> None:
@@ -257,7 +258,7 @@ def introduce(plan: Plan, ready: Ready, run: Training, say: Callable[[str], None
     pair = f"{teacher.name}{reached} -> {student}" if teacher is not None else student
     say(
         f"{pair} on {config.dataset_name(settings)}: {config.method_name(settings)}, seed {settings['seed']}, "
-        f"{run.epochs} epochs, {located.runtime.place()} {located.runtime.precision}"
+        f"{counted(run.epochs, 'epoch')}, {located.runtime.place()} {located.runtime.precision}"
     )
     images = ledger.first.images
     seen = (

@@ -13,6 +13,7 @@ from unix_exp.run.foreign import yaml_of
 from unix_exp.run.networks import STUDENT, Network, setting_of
 from unix_exp.run.plan import Located
 from unix_exp.run.sources import AUTO, Fresh
+from unix_exp.words import counted
 
 
 def of_run(located: Located) -> Iterator[str]:
@@ -79,7 +80,7 @@ def advice(network: Network, group: str, recipe: Settings, choice: str) -> Itera
     choices = " or ".join(f"{choice}={name}" for name in meant)
     yield (
         f"{network.role} {network.name} begins from trained weights, and {group} is a schedule for fresh ones "
-        f"({recipe['epochs']} epochs, learning rate {recipe['lr']:g}); for fine-tuning there is {choices}"
+        f"({counted(recipe['epochs'], 'epoch')}, learning rate {recipe['lr']:g}); for fine-tuning there is {choices}"
     )
 
 

@@ -91,7 +91,7 @@ def length(run: Entry) -> tuple[int, int | None]:
 
 
 def length_in_words(epochs: int, steps: int | None) -> str:
-    return counted(epochs, "epoch") + ("" if steps is None else f" of {steps} steps")
+    return counted(epochs, "epoch") + ("" if steps is None else f" of {counted(steps, 'step')}")
 
 
 def settings_between(one: Entry, other: Entry) -> list[Row]:

@@ -1,8 +1,11 @@
+"""A table of a run's epochs, for spreadsheets and pandas."""
+
 from __future__ import annotations
 
 import csv
 import os
-from typing import ClassVar
+from pathlib import Path
+from typing import Any, ClassVar
 
 from unix_exp.registry import sinks
 from unix_exp.sinks.jsonl import lines_before
@@ -20,8 +23,12 @@ class Csv(Mirror):
         super().__init__(run)
         self.path = run.folder / "metrics.csv"
         self.columns = ["epoch"]
-        self.rows = lines_before(run.folder)  # a continued run's, so that no epoch is missing or there twice
-        self.guarded(self.write)
+        self.rows: list[dict[str, Any]] = []
+        self.guarded(self.begin, run.folder)
+
+    def begin(self, folder: Path) -> None:
+        self.rows = lines_before(folder)  # a continued run's, so that no epoch is missing or there twice
+        self.write()
 
     def __call__(self, record: Record) -> None:
         self.rows.append({"epoch": record.epoch, **record.values})

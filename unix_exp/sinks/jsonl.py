@@ -1,3 +1,5 @@
+"""The run's own records, which everything else is made from."""
+
 from __future__ import annotations
 
 import json

@@ -1,3 +1,5 @@
+"""No copy."""
+
 from __future__ import annotations
 
 from typing import Any

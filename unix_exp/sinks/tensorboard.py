@@ -1,3 +1,5 @@
+"""TensorBoard: a copy of the run's own records, whole also after a kill."""
+
 from __future__ import annotations
 
 import os

@@ -6,11 +6,11 @@ import netrc
 import os
 from collections.abc import Callable
 from io import BytesIO
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 from unix_exp.ranges import Range
 from unix_exp.registry import sinks
-from unix_exp.sinks.sink import Left, RunInfo, stopped
+from unix_exp.sinks.sink import Left, Mirror, RunInfo
 from unix_exp.types import Record
 
 PROJECT = "unix_exp"
@@ -18,8 +18,10 @@ COST_AXIS = "cost/total_gflops"
 
 
 @sinks.register("wandb")
-class Wandb:
+class Wandb(Mirror):
     """One W&B run, its curves drawn over the compute spent."""
+
+    title: ClassVar[str] = "W&B"
 
     def __init__(
         self,
@@ -32,9 +34,9 @@ class Wandb:
         artifact: Annotated[bool, "add the student's weights at the end, as an artifact"] = False,
         images: Annotated[int, Range(0, 64), "how many mixed images of the last batch to add at the end"] = 0,
     ) -> None:
+        super().__init__(run)
         self.run: Any = None
         self.per_class, self.artifact, self.images = per_class, artifact, images
-        self.say = run.say
         if run.is_teacher and under_agent():
             return  # an agent has one run, and that is the student's
         chosen = chosen_mode(mode)
@@ -43,7 +45,7 @@ class Wandb:
                 os.environ.setdefault(name, str(run.folder / "wandb"))
             if mode == "auto":
                 say_once(run.say, "W&B: no key found, logging offline (wandb login, or logger=none)")
-        self._guard(self._start, run, project, entity, chosen, tags or [])
+        self.guarded(self._start, run, project, entity, chosen, tags or [])
 
     def _start(self, run: RunInfo, project: str, entity: str | None, mode: Any, tags: list[str]) -> None:
         import wandb  # here, because it takes a second to import
@@ -70,22 +72,26 @@ class Wandb:
         for names in ("cost/*", "time/*", "analysis/*", "method/*"):
             self.run.define_metric(names, step_metric="epoch")
 
+    @property
+    def at_work(self) -> bool:
+        return self.run is not None and not self.stopped
+
     def __call__(self, record: Record) -> None:
-        if self.run is not None:
-            self._guard(self.run.log, {"epoch": record.epoch, **record.values})
+        if self.at_work:
+            self.guarded(self.run.log, {"epoch": record.epoch, **record.values})
 
     def summarise(self, result: dict[str, Any]) -> None:
-        if self.run is not None:
+        if self.at_work:
             known = flat(
                 {key: one for key, one in result.items() if key != "settings"}
             )  # those are in the run's config
             if "val" in result:  # no epoch has seen the test images, and panels compare runs by their accuracy on these
                 known |= {f"test/{top}": known[f"last/{top}"] for top in ("top1", "top5")}
-            self._guard(self.run.summary.update, known)
+            self.guarded(self.run.summary.update, known)
 
     def finished(self, left: Callable[[], Left]) -> None:
-        if self.run is not None and (self.per_class or self.artifact or self.images):
-            self._guard(self._add, left)
+        if self.at_work and (self.per_class or self.artifact or self.images):
+            self.guarded(self._add, left)
 
     def _add(self, make: Callable[[], Left]) -> None:
         import wandb
@@ -104,16 +110,9 @@ class Wandb:
             self.run.log_artifact(student)
 
     def close(self, failed: bool) -> None:
-        if self.run is not None:
-            self._guard(self.run.finish, int(failed))
+        if self.at_work:
+            self.guarded(self.run.finish, int(failed))
             self.run = None
-
-    def _guard(self, act: Callable[..., Any], *arguments: Any) -> None:
-        try:
-            act(*arguments)
-        except Exception as error:
-            self.run = None
-            self.say(stopped("W&B", error))
 
 
 def flat(result: dict[str, Any], path: str = "") -> dict[str, Any]:

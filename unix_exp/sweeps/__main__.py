@@ -14,7 +14,7 @@ from unix_exp.config import compose
 from unix_exp.sweeps import grid
 from unix_exp.sweeps.size import check_size
 from unix_exp.types import Mistake
-from unix_exp.words import duration
+from unix_exp.words import counted, duration
 
 if TYPE_CHECKING:
     from unix_exp.sweeps.plan import Job, Speed
@@ -97,7 +97,7 @@ def show_plan(given: argparse.Namespace) -> None:
     states = collections.Counter(job.state for job in jobs)
     print("\n" + f"{sweep.name}: " + ", ".join(f"{number} {state}" for state, number in states.items()))
     if impossible := [job.why for job in jobs if job.state == plan.IMPOSSIBLE]:
-        print(f"{len(impossible)} of {len(jobs)} jobs cannot be planned; the first: {impossible[0]}")
+        print(f"{len(impossible)} of {counted(len(jobs), 'job')} cannot be planned; the first: {impossible[0]}")
     if states[plan.DONE] == len(jobs):
         print("see them with: " + shlex.join(["python", "-m", "unix_exp.report", *map(str, stores[:1])]))
     elif states[plan.DONE] + len(impossible) < len(jobs):
