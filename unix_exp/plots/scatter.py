@@ -11,7 +11,7 @@ from unix_exp.plots.following import OF_ALL, Marks
 from unix_exp.plots.labels import Names, Rule, across
 from unix_exp.plots.markers import DASHES, DIAMOND, UNKNOWN, Style, diamond, styled
 from unix_exp.plots.markup import Markup, tag
-from unix_exp.plots.svg import SIZE, Box, Value, finite, log_span, number, span, text_at, whole
+from unix_exp.plots.svg import SIZE, Box, Value, finite, log_span, minus, number, span, text_at, whole
 
 CROWD = 80  # more points than this are drawn lighter, as they overlap
 FEW_NAMES, LOW, TALL = 8, 230.0, 310.0  # units: names need room
@@ -134,11 +134,17 @@ def mark(point: Point, style: Style, plot: Frame, x_title: str, y_title: str, nu
     else:
         parts.append(style.mark(x, y))
     name = f"{point.series}: {point.label}" if point.label and point.label != point.series else point.series
-    spread = f" ± {number(point.error)}" if ends and point.error is not None else ""
+    spread = f" ± {measured(point.error, y_title)}" if ends and point.error is not None else ""
     name += " (paper)" * point.published
     details = f"{point.details}\n" * bool(point.details)
-    tooltip = f"{name}\n{details}{y_title}: {number(point.y)}{spread}\n{x_title}: {number(point.x)}"
+    y_said, x_said = measured(point.y, y_title) + spread, measured(point.x, x_title)
+    tooltip = f"{name}\n{details}{y_title}: {y_said}\n{x_title}: {x_said}"
     return tag("g", tag("title", tooltip), *parts, class_=f"point {style.kind}", **numbers.mark(point.about))
+
+
+def measured(value: float, title: str) -> str:
+    """As the tables have it: percentages with two decimals, as seeds differ by more than a third one says."""
+    return minus(f"{round(value, 2) + 0.0:.2f}") if "%" in title else number(value)
 
 
 def error_ends(point: Point) -> list[tuple[float, float]]:
