@@ -132,6 +132,12 @@ def test_eight_lines_are_coloured_and_the_rest_is_grey_and_counted() -> None:
     assert "12 more, named when pointed at" in chart
 
 
+def test_percentages_are_said_with_two_decimals_as_in_the_tables() -> None:
+    point = Point(1234.5678, 53.0712, "a", error=0.09866)
+    assert "accuracy, %: 53.07 ± 0.10\nGFLOPs: 1235<" in scatter([point], "GFLOPs", "accuracy, %", title="t")
+    assert "loss: 53.07 ± 0.09866\n% of KD: 1234.57<" in scatter([point], "% of KD", "loss", title="t")
+
+
 def test_numbers_have_as_many_decimals_as_they_need() -> None:
     assert numbers([0, 2.5, 5]) == ["0.0", "2.5", "5.0"]
     assert numbers([-1, 0, 1]) == ["\N{MINUS SIGN}1", "0", "1"]

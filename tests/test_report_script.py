@@ -144,7 +144,8 @@ def test_a_point_says_what_it_is_when_it_is_near_and_by_the_arrow_keys(seen: See
 
 
 def test_a_line_says_its_numbers_and_a_grey_one_comes_to_the_front(browser: Any, tmp_path: Path) -> None:
-    curves = [Line(f"line {number}", [1, 10, 100], [number, number + 0.5, number]) for number in range(10)]
+    curves = [Line(f"line {number}", [1, 10, 100], [number / 100, number / 100 + 0.006, number / 100])
+              for number in range(10)]  # fmt: skip
     chart = lines(curves, "GFLOPs", "accuracy, %", title="t", log_x=True)
     path = tmp_path / "index.html"
     path.write_text(page("t", "l", [Section("s", "s", [Figure(chart, "c", "f")])]))
@@ -155,7 +156,7 @@ def test_a_line_says_its_numbers_and_a_grey_one_comes_to_the_front(browser: Any,
         const over = document.querySelector('.over');
         return [document.querySelector('.tip').textContent, over === over.parentNode.lastElementChild,
                 [getComputedStyle(over).color, getComputedStyle(document.body).color]];""")
-    assert said == "line 9\naccuracy, %: 9.5\nGFLOPs: 10"
+    assert said == "line 9\naccuracy, %: 0.1\nGFLOPs: 10", "two decimals of 0.096"
     assert last and colours[0] == colours[1]
     seen.page.mouse.move(1, 1)
     assert seen.ask("return all('.curve').map(one => one.textContent)[0];") == "line 8", "put back where it was"

@@ -5,14 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import chain
+from types import MappingProxyType
 
 from unix_exp.plots.axes import Entry, Frame, finished, frame, nothing_yet
 from unix_exp.plots.following import OF_ALL, Marks
 from unix_exp.plots.labels import Names, Rule, across
 from unix_exp.plots.markers import DASHES, DIAMOND, UNKNOWN, Style, diamond, styled
 from unix_exp.plots.markup import Markup, tag
-from unix_exp.plots.svg import SIZE, Box, Value, finite, log_span, number, span, text_at, whole
+from unix_exp.plots.svg import SIZE, Box, Value, finite, log_span, minus, number, span, text_at, whole
 
+UNKNOWN_NAMES: Mapping[str, str] = MappingProxyType({})
 CROWD = 80  # more points than this are drawn lighter, as they overlap
 FEW_NAMES, LOW, TALL = 8, 230.0, 310.0  # units: names need room
 MOST_NAMES = 24  # in one plot; where there are more, those on a front, and the chart says how many it lacks
@@ -44,9 +46,9 @@ class Front:
 def scatter(
     points: Iterable[Point], x_title: str, y_title: str, *, title: str,
     fronts: Sequence[Front] = (), rules: Sequence[Rule] = (), styles: Mapping[str, Style] = UNKNOWN,
-    log_x: bool = False,
+    log_x: bool = False, called: Mapping[str, str] = UNKNOWN_NAMES,
 ) -> Markup:  # fmt: skip
-    """Results by two numbers; the paper's are diamonds."""
+    """Results by two numbers; the paper's are diamonds. `called` names series otherwise in the legend."""
     points = [point for point in points if finite([point.x, point.y]) == [point.x, point.y]]
     shown = list(dict.fromkeys(point.series for point in points))
     looks = styled(shown, styles)
@@ -80,13 +82,14 @@ def scatter(
     ]
     ordered = [*(name for name in styles if name in shown), *(name for name in shown if name not in styles)]
     of = {name: numbers.listed(point.about for point in points if point.series == name) for name in ordered}
-    entries = [Entry(tag("g", looks[name].mark(0, 0), class_=looks[name].kind), 10, name, of[name])
+    entries = [Entry(tag("g", looks[name].mark(0, 0), class_=looks[name].kind), 10, called.get(name, name), of[name])
                for name in ordered]  # fmt: skip
     entries += [Entry(front_sample(number), 26, front.label) for number, front in enumerate(fronts)]
     if any(point.published for point in points):
         entries.append(Entry(diamond(0, 0), 15, "paper"))
     entries += listed
-    counted = ", ".join(f"{name} ({sum(point.series == name for point in points)})" for name in ordered)
+    sizes = {called.get(name, name): sum(point.series == name for point in points) for name in ordered}
+    counted = ", ".join(f"{name} ({size})" for name, size in sizes.items())
     return finished(plot, drawn, entries, title, f"{y_title} against {x_title}: {counted or 'no points yet'}.", note)
 
 
@@ -134,11 +137,17 @@ def mark(point: Point, style: Style, plot: Frame, x_title: str, y_title: str, nu
     else:
         parts.append(style.mark(x, y))
     name = f"{point.series}: {point.label}" if point.label and point.label != point.series else point.series
-    spread = f" ± {number(point.error)}" if ends and point.error is not None else ""
+    spread = f" ± {measured(point.error, y_title)}" if ends and point.error is not None else ""
     name += " (paper)" * point.published
     details = f"{point.details}\n" * bool(point.details)
-    tooltip = f"{name}\n{details}{y_title}: {number(point.y)}{spread}\n{x_title}: {number(point.x)}"
+    y_said, x_said = measured(point.y, y_title) + spread, measured(point.x, x_title)
+    tooltip = f"{name}\n{details}{y_title}: {y_said}\n{x_title}: {x_said}"
     return tag("g", tag("title", tooltip), *parts, class_=f"point {style.kind}", **numbers.mark(point.about))
+
+
+def measured(value: float, title: str) -> str:
+    """As the tables have it: percentages with two decimals, as seeds differ by more than a third one says."""
+    return minus(f"{round(value, 2) + 0.0:.2f}") if "%" in title else number(value)
 
 
 def error_ends(point: Point) -> list[tuple[float, float]]:

@@ -92,7 +92,14 @@ def against(cost: str, group: Group, points: Sequence[Point], axis: str, publish
         rules=[Rule(f"teacher {teacher:.2f}", y=teacher) for teacher in teachers if low <= teacher <= high],
         styles=group.styles,
         log_x=log,
+        called=labels_of_lone(group.arms),
     )
+
+
+def labels_of_lone(arms: Sequence[Arm]) -> dict[str, str]:
+    """The label of each family's only arm: the legend names it as its mark and the tables do."""
+    members = Counter(arm.family for arm in arms)
+    return {arm.family: arm.label for arm in arms if members[arm.family] == 1}
 
 
 def published_points(group: Group) -> list[Point]:

@@ -99,7 +99,8 @@ const valuesAt = (chart, thing, at) => {
     const log = ends.endsWith(' log');
     const value = log ? low * (high / low) ** share : low + share * (high - low);
     const unsure = 0.1 * (log ? value * Math.log(high / low) : high - low) / length;
-    const digits = Math.min(Math.floor(-Math.log10(unsure)), 12), unit = 10 ** -digits;
+    const most = plot.dataset[axis + 'Title'].includes('%') ? 2 : 12;  // percentages as in the tables
+    const digits = Math.min(Math.floor(-Math.log10(unsure)), most), unit = 10 ** -digits;
     const written = (Math.round(value / unit) * unit).toLocaleString('en', {maximumFractionDigits: Math.max(digits, 0)});
     return `\n${plot.dataset[axis + 'Title']}: ${written}`;
   };
