@@ -8,6 +8,7 @@ from collections.abc import Callable
 from io import BytesIO
 from typing import Annotated, Any, Literal
 
+from unix_exp import config
 from unix_exp.ranges import Range
 from unix_exp.registry import sinks
 from unix_exp.sinks.sink import Left, RunInfo, stopped
@@ -76,8 +77,8 @@ class Wandb:
 
     def summarise(self, result: dict[str, Any]) -> None:
         if self.run is not None:
-            known = flat(
-                {key: one for key, one in result.items() if key != "settings"}
+            known = config.flat(
+                {key: one for key, one in result.items() if key != "settings"}, between="/"
             )  # those are in the run's config
             if "val" in result:  # no epoch has seen the test images, and panels compare runs by their accuracy on these
                 known |= {f"test/{top}": known[f"last/{top}"] for top in ("top1", "top5")}
@@ -114,14 +115,6 @@ class Wandb:
         except Exception as error:
             self.run = None
             self.say(stopped("W&B", error))
-
-
-def flat(result: dict[str, Any], path: str = "") -> dict[str, Any]:
-    """Nested results under joined names, as a W&B summary wants them."""
-    values: dict[str, Any] = {}
-    for key, value in result.items():
-        values |= flat(value, f"{path}{key}/") if isinstance(value, dict) else {path + key: value}
-    return values
 
 
 SAID: set[str] = set()
