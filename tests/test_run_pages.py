@@ -76,12 +76,16 @@ def test_a_page_shows_what_the_run_recorded(report: Command) -> None:
     assert ("teacher, forward", "150,000.0", "52.6") in costs
 
 
-def test_a_run_without_records_of_its_images_says_so_in_one_line(report: Command) -> None:
+def test_a_run_without_records_of_its_images_says_so_in_each_part(report: Command) -> None:
     run = made(Path("runs"), analysed=False)
     (run / "metrics.jsonl").unlink()
     report("runs")
     page = pages()[f"{run.name}.html"]
-    assert page.count("not recorded") == 2 and "No epoch was recorded." in page
+    said = {title: re.findall(r"<p>([^<]*not recorded)", part)
+            for title, part in re.findall(r"<h2>(.*?)</h2>(.*?)</section>", page)}  # fmt: skip
+    assert said["Classes"] == ["Which classes it confuses was not recorded", "Accuracy by class was not recorded"]
+    assert said["Images"] == ["Which images it kept, left out or mixed was not recorded"]
+    assert page.count("not recorded") == 3 and "No epoch was recorded." in page
     assert "<svg" not in page and "<img" not in page
 
 
