@@ -13,10 +13,13 @@ from conftest import Command
 from made_runs import changed, made
 from test_runs_at_hand import begun
 
+from unix_exp.cli import help_on
+from unix_exp.cli.explained import Setting
+from unix_exp.report import run_settings
 from unix_exp.report.blocks import Code
 from unix_exp.report.run_page import command
 from unix_exp.report.runs import Run
-from unix_exp.runs import entries
+from unix_exp.runs import entries, showing
 from unix_exp.runs.__main__ import main
 
 
@@ -150,3 +153,22 @@ def test_a_total_stands_behind_what_it_is_the_sum_of(runs: Command) -> None:
     assert [line.split()[0] for line in shown[1:]] == ["scout", "backward", "total"]
     compared = [line.split()[1] for line in runs("compare", "kd", "unix").lines if line.startswith("GFLOPs,")]
     assert compared == ["scout", "backward", "total"]
+
+
+@pytest.mark.parametrize(
+    ("value", "typed"),
+    [
+        (None, "null"),
+        ([None, True], "[null,true]"),
+        ({"a": [False, 1.0]}, "{a:[false,1.0]}"),
+        ("a b", "a b"),
+        ((), "[]"),
+    ],
+)
+def test_a_setting_is_written_everywhere_as_it_is_typed(value: object, typed: str) -> None:
+    setting = Setting("x", "a list", "", "", None)
+    assert next(help_on.lines_of("x", setting, value)).endswith(f" x={typed}")
+    assert showing.text(value) == typed
+    assert run_settings.settings_of(Run(Path(), {"of": {"x": value}}, {})) == (
+        {"of.x.a": "[false,1.0]"} if isinstance(value, dict) else {"of.x": typed}
+    )

@@ -41,7 +41,7 @@ def test_most_settings_say_what_they_mean() -> None:
     ("name", "row"),
     [
         ("unix", "| `k` | a whole number or null | *computed* |"),
-        ("kd", "| `tau` | a number, 0.01 to 1000 | `4` |"),
+        ("kd", "| `tau` | a number, 0.01 to 1000 | `4.0` |"),
         ("timm", "| `arch` | text | `resnet18` |"),
         ("folder", "| `path` | text | has to be given |"),
     ],

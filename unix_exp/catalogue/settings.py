@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 from unix_exp import config
-from unix_exp.catalogue.show import shown
 from unix_exp.cli.explained import REQUIRED, Setting, registry_of, settings_of
 from unix_exp.cli.help import groups
 from unix_exp.registry import Registry, augmentations, optimisers, probes
@@ -105,9 +104,7 @@ def table(settings: Sequence[Setting], plain: dict[str, Any]) -> Iterator[str]:
 
 
 def written(value: Any) -> str:
-    if isinstance(value, (list, tuple)):
-        return f"[{', '.join(map(written, value))}]"
-    return shown(value) or "''"
+    return config.typed(value) or "''"
 
 
 def inert(text: str) -> str:

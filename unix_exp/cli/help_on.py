@@ -15,7 +15,7 @@ from unix_exp.cli.about import body_of, comment_of, docstring_of, file_of
 from unix_exp.cli.explained import REQUIRED, Setting, registry_of
 from unix_exp.cli.help import composed, groups
 from unix_exp.cli.hints import Typed, hint
-from unix_exp.config import compose
+from unix_exp.config import compose, typed
 from unix_exp.registry import Registry, augmentations, criteria, optimisers, probes
 from unix_exp.types import Mistake
 from unix_exp.words import as_line, closest, nearest
@@ -172,24 +172,13 @@ def plain(values: DictConfig, one: Setting) -> Any:
 
 def lines_of(path: str, one: Setting, value: Any) -> Iterator[str]:
     """A setting as it would be typed, then what it means, then what it may be."""
-    yield f"  {path}={shown(value)}"
+    yield f"  {path}={typed(value)}"
     if one.meaning:
         yield filled(one.meaning, "      ")
     yield filled(
         f"({one.type}{', ' * bool(one.range)}{one.range}{'; has to be given' * (value == REQUIRED)})", "      "
     )
     yield ""
-
-
-def shown(value: Any) -> str:
-    """As a command line has it."""
-    if isinstance(value, dict):
-        return "{" + ",".join(f"{key}:{shown(one)}" for key, one in value.items()) + "}"
-    if isinstance(value, (list, tuple)):
-        return "[" + ",".join(map(shown, value)) + "]"
-    if value is None or isinstance(value, bool):
-        return {True: "true", False: "false", None: "null"}[value]
-    return str(value)
 
 
 def filled(text: str, first: str, rest: str | None = None) -> str:

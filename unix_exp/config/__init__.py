@@ -28,6 +28,7 @@ from unix_exp.config.settings import (
     without,
 )
 from unix_exp.config.teacher import of_teacher
+from unix_exp.config.typed import flat, typed
 
 __all__ = [
     "KEYS",
@@ -42,6 +43,7 @@ __all__ = [
     "choices_folder",
     "completed",
     "dataset_name",
+    "flat",
     "has_teacher",
     "identity",
     "method_name",
@@ -56,6 +58,7 @@ __all__ = [
     "register_resolvers",
     "resolve",
     "size_seen",
+    "typed",
     "what_determines",
     "whole_recipe",
     "with_assistant",

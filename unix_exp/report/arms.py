@@ -230,15 +230,8 @@ def determining_settings(run: Run) -> dict[str, Any]:
     beside = {role: one for role, one in run.result.get("networks", {}).items() if role not in ("student", "teacher")}
     networks |= {f"{role}_shrink": one["shrink"] for role, one in beside.items() if "shrink" in one}
     code = {f"plugin {name}": content for name, content in run.result.get("plugins", {}).items()}
-    whole = {**flat(chosen), **networks, **code, "teacher": teacher and teacher["identity"]}
+    whole = {**config.flat(chosen), **networks, **code, "teacher": teacher and teacher["identity"]}
     return dict(config.alike(whole))  # 15 and 15.0 are one arm
-
-
-def flat(settings: Mapping[str, Any], path: str = "") -> dict[str, Any]:
-    values: dict[str, Any] = {}
-    for key, value in settings.items():
-        values |= flat(value, f"{path}{key}.") if isinstance(value, Mapping) else {f"{path}{key}": value}
-    return values
 
 
 def share_of_kd(arm: Arm, group: Group) -> float | None:

@@ -9,7 +9,7 @@ from typing import Any
 from unix_exp import config, paper
 from unix_exp.plots.charts import matrix
 from unix_exp.plots.svg import span
-from unix_exp.report.arms import Arm, arms, flat, groups
+from unix_exp.report.arms import Arm, arms, groups
 from unix_exp.report.blocks import (
     MISSING,
     Block,
@@ -97,7 +97,7 @@ def in_grid(arm: Mapping[str, Any], facts: Mapping[str, Any]) -> bool:
 def made_by(run: Run) -> dict[str, Any]:
     """How a missing teacher was trained, by dotted name."""
     parts = {key: run.settings.get(key) or {} for key in ("teacher_sampler", "teacher_criterion")}
-    return flat({**parts, "teacher_recipe": config.of_recipe(run.settings.get("teacher_recipe") or {})})
+    return config.flat({**parts, "teacher_recipe": config.of_recipe(run.settings.get("teacher_recipe") or {})})
 
 
 def arms_table(found: Sequence[Compared], facts: Mapping[str, Any]) -> Table:

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from typing import Any
 
-from unix_exp.report.arms import flat
+from unix_exp import config
 from unix_exp.report.blocks import Cell, Heading, Row, Table
 from unix_exp.report.runs import Run
 
@@ -32,14 +30,7 @@ def varied(all_settings: Sequence[Mapping[str, str]]) -> dict[str, list[str]]:
 
 
 def settings_of(run: Run) -> dict[str, str]:
-    return {key: written(value) for key, value in flat(run.settings).items()}
-
-
-def written(value: Any) -> str:
-    """As one would type it."""
-    if type(value) in (str, int, float):
-        return str(value)
-    return json.dumps(value, ensure_ascii=False, default=str)
+    return {key: config.typed(value) for key, value in config.flat(run.settings).items()}
 
 
 def table(own: Mapping[str, str], varied: Mapping[str, Sequence[str]]) -> Table:

@@ -11,7 +11,7 @@ from unix_exp.report.table import aligned
 from unix_exp.run.class_names import class_names
 from unix_exp.run.record import check_analysis
 from unix_exp.runs.curves import accuracies, epochs_of, images_of, picked
-from unix_exp.runs.entry import FINISHED, Entry, flat, mapping, number
+from unix_exp.runs.entry import FINISHED, Entry, mapping, number
 from unix_exp.runs.showing import ABSENT, addends_first, figure, gflops, gflops_of, in_columns, part, text
 from unix_exp.types import Mistake
 from unix_exp.words import as_line, counted, duration
@@ -110,7 +110,7 @@ def whole(settings: Mapping[str, Any]) -> dict[str, Any]:
     for group in config.LATER:
         if isinstance(made.get(group), dict):
             made[group] = config.completed(group, made)
-    return flat(made)
+    return config.flat(made)
 
 
 class Figures(NamedTuple):

@@ -9,7 +9,7 @@ from typing import Any
 import yaml
 
 from unix_exp import config
-from unix_exp.runs.entry import STATES, Entry, flat, mapping
+from unix_exp.runs.entry import STATES, Entry, mapping
 from unix_exp.types import Mistake
 from unix_exp.words import nearest
 
@@ -56,7 +56,7 @@ def chosen(runs: Iterable[Entry], words: Sequence[str]) -> list[Entry]:
 def check_key(key: str, runs: Sequence[Entry]) -> None:
     if key in OF_RUNS or not runs or any(values_of(one, key) for one in runs):
         return
-    known = {*OF_RUNS, *(name for one in runs[:200] for name in flat(one.settings))}
+    known = {*OF_RUNS, *(name for one in runs[:200] for name in config.flat(one.settings))}
     raise Mistake(f"no run has a setting '{key}'; {nearest(key, known) if len(known) < 30 else nearest_of(key, known)}")
 
 

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from unix_exp import config
 from unix_exp.report.runs import read_run
 from unix_exp.report.table import aligned
 from unix_exp.run.tags import NAME as OF_TAGS
@@ -94,9 +95,7 @@ def in_columns(rows: Sequence[Sequence[str]]) -> Iterator[str]:
 
 def text(value: Any) -> str:
     """A setting's value as it is typed."""
-    if value is None or isinstance(value, bool):
-        return {None: "null", True: "true", False: "false"}[value]
-    found = ABSENT if value == MISSING else as_line(str(value))
+    found = ABSENT if value == MISSING else as_line(config.typed(value))
     return found if len(found) <= LONGEST else f"{found[:LONGEST]}..."
 
 

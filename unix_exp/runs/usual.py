@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
 from unix_exp import config
-from unix_exp.runs.entry import flat, mapping
+from unix_exp.runs.entry import mapping
 
 CHOSEN = ("teacher", "student", "dataset", "distiller", "sampler")  # each by the name of a component
 ASIDE = ("runs", "teachers", "logger", "plugins", "method", "seed")  # of no training, or said elsewhere
@@ -24,7 +24,7 @@ class Differing(NamedTuple):
 def differing(settings: Mapping[str, Any]) -> list[Differing]:
     """Without settings that a record of an earlier version does not have."""
     usual = usual_of(settings)
-    own = flat(config.without(settings, *ASIDE))
+    own = config.flat(config.without(settings, *ASIDE))
     return [
         Differing(key, value, usual.get(key, ABSENT))
         for key, value in own.items()
@@ -43,7 +43,7 @@ def usual_of(settings: Mapping[str, Any]) -> dict[str, Any]:
     try:
         with compose.hydra_ready():
             whole = compose.composed(tuple(choices(settings)))
-            return flat(mapping(OmegaConf.to_container(whole, resolve=True)))
+            return config.flat(mapping(OmegaConf.to_container(whole, resolve=True)))
     except (HydraException, OmegaConfBaseException):
         return {}
 

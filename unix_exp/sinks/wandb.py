@@ -8,6 +8,7 @@ from collections.abc import Callable
 from io import BytesIO
 from typing import Annotated, Any, ClassVar, Literal
 
+from unix_exp import config
 from unix_exp.ranges import Range
 from unix_exp.registry import sinks
 from unix_exp.sinks.sink import Left, Mirror, RunInfo
@@ -82,8 +83,8 @@ class Wandb(Mirror):
 
     def summarise(self, result: dict[str, Any]) -> None:
         if self.at_work:
-            known = flat(
-                {key: one for key, one in result.items() if key != "settings"}
+            known = config.flat(
+                {key: one for key, one in result.items() if key != "settings"}, between="/"
             )  # those are in the run's config
             if "val" in result:  # no epoch has seen the test images, and panels compare runs by their accuracy on these
                 known |= {f"test/{top}": known[f"last/{top}"] for top in ("top1", "top5")}
@@ -113,14 +114,6 @@ class Wandb(Mirror):
         if self.at_work:
             self.guarded(self.run.finish, int(failed))
             self.run = None
-
-
-def flat(result: dict[str, Any], path: str = "") -> dict[str, Any]:
-    """Nested results under joined names, as a W&B summary wants them."""
-    values: dict[str, Any] = {}
-    for key, value in result.items():
-        values |= flat(value, f"{path}{key}/") if isinstance(value, dict) else {path + key: value}
-    return values
 
 
 SAID: set[str] = set()
