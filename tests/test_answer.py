@@ -14,6 +14,7 @@ from made_runs import changed, made, table
 
 from unix_exp.report import __main__ as command
 from unix_exp.report.stats import welch
+from unix_exp.report.tables import signed
 
 MINUS = "\N{MINUS SIGN}"
 KD, UNIX = (73.0, 73.5, 74.2), (74.0, 74.4, 75.5)
@@ -63,6 +64,11 @@ def test_it_says_who_wins_by_how_much_with_which_certainty_at_what_compute(repor
     assert [row["method"] for row in rows] == ["unix", "kd", "random", "student alone: scratch"]
     assert rows[0]["top-1 %"] == "74.63 ± 0.78 (3)" and rows[0]["from KD"] == f"+1.07 ({low} to {high})"
     assert rows[2]["from KD"] == f"{MINUS}3.57 (1 seed)" and rows[2]["compute %"] == "75.0"
+
+
+def test_a_difference_that_is_rounded_to_zero_has_no_sign() -> None:
+    differences = (-0.004, 0.0, 0.004, -0.006, 0.006)
+    assert [signed(one) for one in differences] == ["0.00", "0.00", "0.00", f"{MINUS}0.01", "+0.01"]
 
 
 def test_a_win_beyond_the_spread_of_seeds_is_told_from_one_within_it(report: Command) -> None:

@@ -13,7 +13,7 @@ from made_runs import changed, made, table
 
 from unix_exp.report import __main__ as command
 from unix_exp.report.blocks import inert
-from unix_exp.report.origins import words_of
+from unix_exp.run.commands import words_of
 from unix_exp.run.folder import RunFolder
 from unix_exp.run.foreign import json_of, text_of, yaml_of
 

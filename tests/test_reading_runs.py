@@ -125,4 +125,5 @@ def test_a_thousand_runs_take_seconds_and_no_torch(tmp_path: Path) -> None:
     assert outcome.returncode == 0, outcome.stderr
     assert "1,000 runs" in outcome.stdout
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
-    assert after.ru_utime - before.ru_utime < 10, "of one core; the machine may be busy with other things"
+    # Seconds of one core: 8 on a quiet machine, and up to twice as many where others share its cores and caches.
+    assert after.ru_utime - before.ru_utime < 15

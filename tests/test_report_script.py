@@ -32,7 +32,7 @@ def report(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return place / "report"
 
 
-@pytest.mark.parametrize("width", [400, 1400])
+@pytest.mark.parametrize("width", [400, 800, 1400])
 def test_a_run_s_page_never_scrolls_sideways(browser: Any, report: Path, width: int) -> None:
     seen = Seen(browser, min((report / "runs").iterdir()), width, "dark")
     wide, small = seen.ask("""
@@ -72,6 +72,33 @@ def test_a_filter_leaves_the_rows_points_and_sections_that_it_names(seen: Seen) 
     seen.page.click(".filter button[type=reset]")
     seen.page.wait_for_function("!document.querySelector('.filter output').value")
     assert seen.ask(ROWS) == before
+
+
+@pytest.mark.parametrize("field", ["method", "text"])
+def test_a_filter_hides_the_names_legends_and_fronts_of_what_it_hides(seen: Seen, field: str) -> None:
+    """And what is of several methods at once: the paper's marks, tables without a row for each."""
+    shown = """
+        const there = one => one.getClientRects().length > 0, words = one => one.textContent;
+        const charts = all('svg.chart').filter(there);
+        return {names: [...new Set(charts.flatMap(one => all('text.name', one)).filter(there).map(words))],
+                legend: [...new Set(charts.flatMap(one => all('.entry', one)).filter(there).map(words))],
+                fronts: all('.front, .paper').filter(there).length, bands: all('.band').filter(there).length,
+                rows: all('section:not(.opens) tbody tr:not(.group, [data-method])').filter(there).length,
+                commands: all('figure.code').filter(there).length};"""
+    before = seen.ask(shown)
+    assert len(before["legend"]) > 3 and before["fronts"] > 1 and before["rows"] and before["bands"] > 2
+    if field == "method":
+        seen.page.select_option("select[name=method]", "kd")
+    else:
+        seen.page.fill("input[name=text]", "kd")
+    left = seen.ask(shown)
+    assert "kd" in left["names"] and not {"unix", "random"} & set(left["names"])
+    assert left["legend"] and not [one for one in left["legend"] if "KD" not in one and "kd" not in one]
+    assert 0 < left["bands"] < before["bands"]
+    assert left["fronts"] == left["rows"] == left["commands"] == 0
+    seen.page.click(".filter button[type=reset]")
+    seen.page.wait_for_function("!document.querySelector('.filter output').value")
+    assert seen.ask(shown) == before
 
 
 def test_a_text_finds_rows(seen: Seen) -> None:

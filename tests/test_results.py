@@ -16,9 +16,9 @@ from unix_exp import config, paper
 from unix_exp.config import compose
 from unix_exp.report import __main__ as command
 from unix_exp.report.arms import flat
-from unix_exp.report.origins import words_of
 from unix_exp.report.runs import read
 from unix_exp.report.stats import welch
+from unix_exp.run.commands import words_of
 from unix_exp.words import duration
 
 ROOT = Path(__file__).parent.parent

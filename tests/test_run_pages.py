@@ -64,7 +64,7 @@ def test_a_page_shows_what_the_run_recorded(report: Command) -> None:
     report("runs")
     page = pages()[f"{run.name}.html"]
     for words in (
-        "vgg13 → vgg8 on cifar100: unix k=48, seed 3</h1>", f"<pre tabindex=\"0\">{line}</pre>", "abc123",
+        "vgg13 → vgg8 on cifar100: unix k=48, seed 3</h1>", f"<pre tabindex=\"0\">{line} runs=DIR</pre>", "abc123",
         "apple</span></th><td><span>maple_tree", "7 % boy", "bowl &amp; &lt;cup&gt;, 9 times",
         "Each class, the hardest first", "data:image/png;base64,", "95.0 % of KD", "Accuracy by epoch", "seed 4</a>",
     ):  # fmt: skip
@@ -76,12 +76,16 @@ def test_a_page_shows_what_the_run_recorded(report: Command) -> None:
     assert ("teacher, forward", "150,000.0", "52.6") in costs
 
 
-def test_a_run_without_records_of_its_images_says_so_in_one_line(report: Command) -> None:
+def test_a_run_without_records_of_its_images_says_so_in_each_part(report: Command) -> None:
     run = made(Path("runs"), analysed=False)
     (run / "metrics.jsonl").unlink()
     report("runs")
     page = pages()[f"{run.name}.html"]
-    assert page.count("not recorded") == 2 and "No epoch was recorded." in page
+    said = {title: re.findall(r"<p>([^<]*not recorded)", part)
+            for title, part in re.findall(r"<h2>(.*?)</h2>(.*?)</section>", page)}  # fmt: skip
+    assert said["Classes"] == ["Which classes it confuses was not recorded", "Accuracy by class was not recorded"]
+    assert said["Images"] == ["Which images it kept, left out or mixed was not recorded"]
+    assert page.count("not recorded") == 3 and "No epoch was recorded." in page
     assert "<svg" not in page and "<img" not in page
 
 

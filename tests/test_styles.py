@@ -18,7 +18,7 @@ from unix_exp.report.styles import of_families
 
 RESULTS = Path(__file__).parent.parent / "results"
 DRAWN = re.compile(r'<g class="(?:point|curve) (s\d m\d+o?)"([^>]*)>')
-ENTRY = re.compile(r'<g class="entry"><g transform="[^"]*"><g class="(s\d m\d+o?)">.*?</g></g><text>(.*?)</text>')
+ENTRY = re.compile(r'<g class="entry"[^>]*><g transform="[^"]*"><g class="(s\d m\d+o?)">.*?</g></g><text>(.*?)</text>')
 
 
 @pytest.fixture(scope="module")

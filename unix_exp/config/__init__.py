@@ -13,7 +13,7 @@ from unix_exp.config.identity import (
     what_determines,
     whole_recipe,
 )
-from unix_exp.config.names import chain, dataset_name, has_teacher, method_name, network_name, pair_name
+from unix_exp.config.names import chain, dataset_name, has_teacher, method_name, named_pair, network_name, pair_name
 from unix_exp.config.settings import (
     KEYS,
     OF_WEIGHTS,
@@ -45,6 +45,7 @@ __all__ = [
     "has_teacher",
     "identity",
     "method_name",
+    "named_pair",
     "network_name",
     "of_answers",
     "of_recipe",

@@ -23,8 +23,13 @@ def dataset_name(settings: Settings) -> str:
 
 
 def pair_name(settings: Settings) -> str:
+    return named_pair(settings, has_teacher(settings))
+
+
+def named_pair(settings: Mapping[str, Any], taught: bool) -> str:
+    """The pair's name where it is known whether the student is taught; imports nothing."""
     student = network_name(settings["student"])
-    return "_".join([*chain(settings["teacher"]), student]) if has_teacher(settings) else student
+    return "_".join([*chain(settings["teacher"]), student]) if taught else student
 
 
 def chain(teacher: Mapping[str, Any]) -> list[str]:

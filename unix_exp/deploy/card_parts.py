@@ -12,7 +12,7 @@ from unix_exp.deploy.card_limits import limits
 from unix_exp.deploy.known import Known
 from unix_exp.report.blocks import MISSING, Block, Cell, Code, Notice, Row, Section, Table, Text
 from unix_exp.report.deployed import cells, head_of
-from unix_exp.report.origins import words_of
+from unix_exp.run.commands import words_of
 from unix_exp.run.shapes import finite
 from unix_exp.run.sources import Average, FromFile, FromStore, Published
 from unix_exp.words import counted, duration, listed, size_in_words

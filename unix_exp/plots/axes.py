@@ -6,6 +6,7 @@ import math
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from unix_exp.plots.following import OF_ALL
 from unix_exp.plots.markup import Markup, join, tag
 from unix_exp.plots.svg import LINE, SIZE, WIDTH, Box, Scale, drawing, inside, text_at, width, wrapped
 
@@ -87,11 +88,12 @@ def nothing_yet(plot: Frame, known: Sequence[object]) -> list[Markup]:
 
 
 class Entry(NamedTuple):
-    """One entry of the legend: a sample drawn around (0, 0), the sample's width, and its name."""
+    """One entry of the legend: a sample drawn around (0, 0), its width, its name, and the marks that it explains."""
 
     sample: Markup
     wide: float
     label: str
+    of: str = OF_ALL
 
 
 def legend(entries: Sequence[Entry], left: float, top: float, room: float) -> tuple[Markup, float]:
@@ -114,7 +116,7 @@ def legend(entries: Sequence[Entry], left: float, top: float, room: float) -> tu
         for column, entry in enumerate(entries[start : start + columns]):
             sample = tag("g", entry.sample, transform=f"translate({x + entry.wide / 2:.1f} {y + LINE / 2:.1f})")
             name = text_at(x + entry.wide + GAP, y + LINE / 2 + SIZE * 0.36, names[start + column])
-            drawn.append(tag("g", sample, name, class_="entry"))
+            drawn.append(tag("g", sample, name, class_="entry", data_of=entry.of))
             x += widths[column] + BETWEEN
         y += LINE * max(map(len, names[start : start + columns])) + 3
     return join(drawn), y - top + 2
@@ -127,5 +129,5 @@ def finished(
     below, height = legend(entries, plot.x.start, plot.below, WIDTH - plot.x.start)
     bottom = plot.below + height
     lines = wrapped(note, WIDTH - plot.x.start) if note else []
-    noted = [text_at(plot.x.start, bottom + SIZE, lines, kind="quiet")] if lines else []
+    noted = [tag("g", text_at(plot.x.start, bottom + SIZE, lines, kind="quiet"), data_of=OF_ALL)] if lines else []
     return drawing([*drawn, below, *noted], bottom + LINE * len(lines) + 2 * bool(lines), title, description)

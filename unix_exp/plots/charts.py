@@ -31,7 +31,7 @@ from unix_exp.plots.svg import WIDTH
 __all__ = ["Front", "Line", "Point", "Rule", "heatmap", "lines", "matrix", "scatter", "standalone"]
 
 
-FOR_SCRIPT = ' data-(?:runs|[xy]|[xy]-title)="[^"]*"'  # what the page's script reads, which a picture has no use for
+FOR_SCRIPT = ' data-(?:runs|mark|of|[xy]|[xy]-title)="[^"]*"'  # what only the page's script reads
 
 
 def standalone(chart: str) -> str:

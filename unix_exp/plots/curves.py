@@ -7,9 +7,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from unix_exp.plots.axes import Entry, Frame, finished, frame, nothing_yet
+from unix_exp.plots.following import Marks
 from unix_exp.plots.labels import Names, Rule, across
 from unix_exp.plots.markers import UNKNOWN, Style, styled
-from unix_exp.plots.markup import Markup, data, tag
+from unix_exp.plots.markup import Markup, tag
 from unix_exp.plots.svg import Value, finite, log_span, span, whole
 
 MOST_LINES = 8  # that a reader can tell apart in one chart
@@ -42,9 +43,11 @@ def lines(
         (log_span if log_y else span)([*values, *(rule.y for rule in rules)], 0.06), x_title, y_title,
         whole_x=whole(x for line in series for x in line.xs), log_x=log_x, log_y=log_y,
     )  # fmt: skip
-    drawn = [tag("g", tag("title", line.label), path_of(unbroken(line, plot)), class_="curve grey", **data(line.about))
-             for line in others]  # fmt: skip
-    drawn += [tag("g", *band(line, plot), class_=looks[line.like or line.label].hue) for line in told]
+    numbers = Marks()
+    drawn = [tag("g", tag("title", line.label), path_of(unbroken(line, plot)), class_="curve grey",
+                 **numbers.mark(line.about)) for line in others]  # fmt: skip
+    drawn += [tag("g", *band(line, plot), class_=looks[line.like or line.label].hue, **numbers.of(line.about))
+              for line in told]  # fmt: skip
     entries, names = [], Names(plot)
     for index, line in enumerate(told):
         style = looks[line.like or line.label]
@@ -55,14 +58,16 @@ def lines(
         begin = every * (index + 1) // (len(told) + 1)  # so that markers of neighbouring curves do not coincide
         marks = [style.mark(x, y, 3.0) for x, y in positions[begin::every]]
         drawn.append(tag("g", tag("title", line.label), path_of(runs, dashes), *marks,
-                         class_=f"curve {style.kind}", **data(line.about)))  # fmt: skip
+                         class_=f"curve {style.kind}", **numbers.mark(line.about)))  # fmt: skip
         sample = tag("path", class_="line", d="M-13 0H13", stroke_dasharray=dashes)
-        entries.append(Entry(tag("g", sample, style.mark(0, 0, 3.0), class_=style.kind), 26, line.label))
+        entries.append(Entry(tag("g", sample, style.mark(0, 0, 3.0), class_=style.kind), 26, line.label,
+                             numbers.listed([line.about])))  # fmt: skip
         for x, y in positions if rules else ():
             names.avoid(x, y, 1.5)
     if others:
         sample = tag("g", tag("path", class_="line", d="M-13 0H13"), class_="grey")
-        entries.append(Entry(sample, 26, f"{len(others)} more, named when pointed at"))
+        of = numbers.listed(line.about for line in others)
+        entries.append(Entry(sample, 26, f"{len(others)} more, named when pointed at", of))
     drawn = [plot.axes, *drawn, *across(rules, plot, names), *nothing_yet(plot, finite(values))]
     labels = ", ".join(line.label for line in told) + f" and {len(others)} more" * bool(others)
     return finished(plot, drawn, entries, title, f"{y_title} against {x_title}: {labels or 'no curves yet'}.")

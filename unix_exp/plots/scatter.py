@@ -7,9 +7,10 @@ from dataclasses import dataclass, field
 from itertools import chain
 
 from unix_exp.plots.axes import Entry, Frame, finished, frame, nothing_yet
+from unix_exp.plots.following import OF_ALL, Marks
 from unix_exp.plots.labels import Names, Rule, across
 from unix_exp.plots.markers import DASHES, DIAMOND, UNKNOWN, Style, diamond, styled
-from unix_exp.plots.markup import Markup, data, tag
+from unix_exp.plots.markup import Markup, tag
 from unix_exp.plots.svg import SIZE, Box, Value, finite, log_span, number, span, text_at, whole
 
 CROWD = 80  # more points than this are drawn lighter, as they overlap
@@ -66,8 +67,9 @@ def scatter(
     for front in fronts:
         names.avoid_steps([(plot.x(corner.x), plot.y(corner.y)) for corner in best(front.points)])
     ruled = across(rules, plot, names)  # their names first, as nothing else says what they are
-    written, listed, note = named(points, fronts, plot, names)
-    marks = [mark(point, looks[point.series], plot, x_title, y_title) for point in points]
+    numbers = Marks()
+    written, listed, note = named(points, fronts, plot, names, numbers)
+    marks = [mark(point, looks[point.series], plot, x_title, y_title, numbers) for point in points]
     drawn = [
         plot.axes,
         *(step_line(front, number, plot) for number, front in enumerate(fronts)),
@@ -77,7 +79,9 @@ def scatter(
         *nothing_yet(plot, points),
     ]
     ordered = [*(name for name in styles if name in shown), *(name for name in shown if name not in styles)]
-    entries = [Entry(tag("g", looks[name].mark(0, 0), class_=looks[name].kind), 10, name) for name in ordered]
+    of = {name: numbers.listed(point.about for point in points if point.series == name) for name in ordered}
+    entries = [Entry(tag("g", looks[name].mark(0, 0), class_=looks[name].kind), 10, name, of[name])
+               for name in ordered]  # fmt: skip
     entries += [Entry(front_sample(number), 26, front.label) for number, front in enumerate(fronts)]
     if any(point.published for point in points):
         entries.append(Entry(diamond(0, 0), 15, "paper"))
@@ -87,7 +91,7 @@ def scatter(
 
 
 def named(
-    points: Sequence[Point], fronts: Sequence[Front], plot: Frame, names: Names
+    points: Sequence[Point], fronts: Sequence[Front], plot: Frame, names: Names, numbers: Marks
 ) -> tuple[list[Markup], list[Entry], str]:  # fmt: skip
     """Every name once: next to its point, or where a line leads to it, or below the plot under the point's number."""
     ahead = [(point.x, point.y, point.label) for front in fronts for point in best(front.points)]
@@ -101,7 +105,8 @@ def named(
     left, waiting = ordered[most:], ordered[:most]
     for place in (names.beside, names.led_to):
         placed = [place(plot.x(point.x), plot.y(point.y), point.label) for point in waiting]
-        written += [one for one in placed if one is not None]
+        written += [tag("g", one, **numbers.of(point.about))
+                    for point, one in zip(waiting, placed, strict=True) if one is not None]  # fmt: skip
         waiting = [point for point, one in zip(waiting, placed, strict=True) if one is None]
     for point in waiting:
         number = len(listed) + 1
@@ -109,13 +114,14 @@ def named(
         if drawn is None:
             left.append(point)
         else:
-            written.append(drawn)
-            listed.append(Entry(text_at(0.0, SIZE * 0.36, str(number), "middle", "quiet"), 15, point.label))
+            written.append(tag("g", drawn, **numbers.of(point.about)))
+            sample = text_at(0.0, SIZE * 0.36, str(number), "middle", "quiet")
+            listed.append(Entry(sample, 15, point.label, numbers.listed([point.about])))
     marks = "1 mark has" if len(left) == 1 else f"{len(left)} marks have"
     return written, listed, f"{marks} no name here: point at a mark, or see the table of all arms." if left else ""
 
 
-def mark(point: Point, style: Style, plot: Frame, x_title: str, y_title: str) -> Markup:
+def mark(point: Point, style: Style, plot: Frame, x_title: str, y_title: str, numbers: Marks) -> Markup:
     x, y = plot.x(point.x), plot.y(point.y)
     parts = []
     ends = error_ends(point)
@@ -132,7 +138,7 @@ def mark(point: Point, style: Style, plot: Frame, x_title: str, y_title: str) ->
     name += " (paper)" * point.published
     details = f"{point.details}\n" * bool(point.details)
     tooltip = f"{name}\n{details}{y_title}: {number(point.y)}{spread}\n{x_title}: {number(point.x)}"
-    return tag("g", tag("title", tooltip), *parts, class_=f"point {style.kind}", **data(point.about))
+    return tag("g", tag("title", tooltip), *parts, class_=f"point {style.kind}", **numbers.mark(point.about))
 
 
 def error_ends(point: Point) -> list[tuple[float, float]]:
@@ -157,7 +163,7 @@ def step_line(front: Front, number: int, plot: Frame) -> Markup:
     path = f"M{plot.x(corners[0].x):.1f} {plot.y(corners[0].y):.1f}"
     path += "".join(f"H{plot.x(corner.x):.1f}V{plot.y(corner.y):.1f}" for corner in corners[1:])
     return tag("path", tag("title", front.label), class_="front", d=f"{path}H{plot.x.end:.1f}",
-               stroke_dasharray=DASHES[number % len(DASHES)])  # fmt: skip
+               stroke_dasharray=DASHES[number % len(DASHES)], data_of=OF_ALL)  # fmt: skip
 
 
 def front_sample(number: int) -> Markup:

@@ -5,14 +5,12 @@ from __future__ import annotations
 import re
 import shlex
 from collections.abc import Sequence
-from functools import lru_cache
 from typing import NamedTuple
 
 from unix_exp.report.arms import Arm, Group
 from unix_exp.report.blocks import Code, Table
 from unix_exp.report.runs import Run
-
-SETTING = re.compile(r"(\+\+?|~)?\w[\w.@/-]*")
+from unix_exp.run.commands import words_of
 
 
 class Origin(NamedTuple):
@@ -78,25 +76,3 @@ def lines_of(arm: Arm) -> list[str]:
         seeds = ",".join(str(run.result["seed"]) for run in arm.runs)
         known = [[*seedless[0], f"seed={seeds}", "-m"]]
     return [f"# {label}", *map(shlex.join, known)]
-
-
-def words_of(command: str | None) -> list[str] | None:
-    """Of a training command, and None for any other text: readers copy these lines into a shell."""
-    words = split(command or "")
-    ours = words[:3] == ["python", "-m", "unix_exp.train"] and all(word.isprintable() for word in words)
-    return words if ours and all(map(harmless, words[3:])) else None
-
-
-@lru_cache(maxsize=2**13)  # the report and the page of a run both ask, and shlex is slow
-def split(command: str) -> list[str]:
-    try:
-        return shlex.split(command)
-    except ValueError:
-        return []
-
-
-def harmless(word: str) -> bool:
-    """A setting or a choice of a group; flags and Hydra's own settings can name files elsewhere, and run them."""
-    key, equals, _ = word.partition("=")
-    named = SETTING.fullmatch(key) is not None and (equals or key.startswith("~"))
-    return word == "-m" or bool(named and not key.lstrip("+~").startswith("hydra"))

@@ -9,12 +9,13 @@ from unix_exp.report.blocks import Block, Figure, Figures, Row, Table, Text
 from unix_exp.run.looks import Looks, Mixed
 from unix_exp.words import counted
 
-NOTHING = "Which classes it confuses and which images it kept, left out or mixed was not recorded."
+NO_CLASSES = "Which classes it confuses was not recorded."
+NO_IMAGES = "Which images it kept, left out or mixed was not recorded."
 
 
 def confused(looks: Looks | None) -> list[Block]:
     if looks is None:
-        return []
+        return [Text(NO_CLASSES)]
     rows: list[Row] = [
         [one["true"], one["guessed"], f"{one['count']:,}", f"{100 * one['count'] / one['of']:.1f}"]
         for one in looks["confused"]
@@ -27,7 +28,7 @@ def confused(looks: Looks | None) -> list[Block]:
 
 def images(looks: Looks | None) -> list[Block]:
     if looks is None:
-        return [Text(NOTHING)]
+        return [Text(NO_IMAGES)]
     found: list[Figure] = []
     if (kept := looks.get("kept")) is not None:
         epochs = counted(kept["epochs"], "epoch")

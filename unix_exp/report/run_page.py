@@ -5,18 +5,17 @@ pages(places, most) -> {name: page}    of the first runs, as many as asked for
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Mapping, Sequence
 
 from unix_exp.plots.markup import Markup, tag
 from unix_exp.report import run_classes, run_curves, run_looks, run_origin, run_settings
 from unix_exp.report.blocks import Block, Code, Notice, Section, Table, Text
 from unix_exp.report.every_run import Place
-from unix_exp.report.origins import words_of
 from unix_exp.report.page import Links, contents, whole
 from unix_exp.report.run_costs import costs
 from unix_exp.report.runs import Run
 from unix_exp.report.script import OF_RUNS
+from unix_exp.run.commands import repeating
 from unix_exp.words import counted, duration
 
 NEAREST = 24  # seeds of its arm that a run's page links to
@@ -120,7 +119,7 @@ def seed_of(run: Run, links: Links) -> Markup:
 
 
 def command(run: Run) -> Block:
-    words = words_of(run.result.get("command"))
-    if words is None:
+    line = repeating(run.result.get("command"))
+    if line is None:
         return Text("No command of this package was recorded: it was started from Python, or by other code.")
-    return Code("A teacher that is missing is trained first.", shlex.join(words))
+    return Code("For DIR give a folder that does not hold this run. A teacher that is missing is trained first.", line)

@@ -177,7 +177,9 @@ def difference(ours: Summary | None, printed: float | None) -> str | Cell:
 
 
 def signed(value: float) -> str:
-    return f"{value:+.2f}".replace("-", MINUS)
+    """Zero, and what is rounded to it, has no sign."""
+    rounded = round(value, 2)
+    return f"{rounded:+.2f}".replace("-", MINUS) if rounded else "0.00"
 
 
 def against_kd(table: PaperTable) -> Table | None:

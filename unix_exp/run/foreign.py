@@ -13,6 +13,7 @@ from unix_exp.words import closest
 
 LIMIT = 256 * 2**20  # bytes; a run's records are far below
 YAML_LIMIT = 2**20  # bytes; YAML is read slowly, and settings are short
+TAIL = 2**16  # bytes at the end of a file, which hold the last record of many
 
 
 def text_of(path: Path, limit: int = LIMIT) -> str:
@@ -20,13 +21,26 @@ def text_of(path: Path, limit: int = LIMIT) -> str:
 
 
 def bytes_of(path: Path, limit: int = LIMIT) -> bytes:
-    """The content of a regular file; reading a pipe or a device may never end."""
+    """The content of a regular file."""
+    if (size := size_of(path)) > limit:
+        raise OSError(f"{path.name} has {size} bytes, more than {limit}")
+    return path.read_bytes()
+
+
+def last_lines(path: Path, limit: int = TAIL) -> list[str]:
+    """Those in the last bytes of a regular file, however large it is; the first of them may lack its beginning."""
+    size = size_of(path)
+    with path.open("rb") as file:
+        file.seek(max(0, size - limit))
+        return file.read(limit).decode(errors="replace").splitlines()
+
+
+def size_of(path: Path) -> int:
+    """In bytes; reading a pipe or a device may never end, so what is no regular file is an error."""
     found = path.stat()
     if not stat.S_ISREG(found.st_mode):
         raise OSError(f"{path.name} is no regular file")
-    if found.st_size > limit:
-        raise OSError(f"{path.name} has {found.st_size} bytes, more than {limit}")
-    return path.read_bytes()
+    return found.st_size
 
 
 def json_of(path: Path, limit: int = LIMIT) -> Any:

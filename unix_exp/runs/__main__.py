@@ -75,7 +75,11 @@ def list_runs(given: argparse.Namespace) -> None:
     from unix_exp.runs import finding, listing
     from unix_exp.runs.filters import check_key, chosen, in_order
 
-    found = in_order(chosen(finding.entries(given.folders or [finding.RUNS]), given.words), given.sort, given.reverse)
+    going: list[Path] = []
+    known = finding.entries(given.folders or [finding.RUNS], going)
+    found = in_order(chosen(known, given.words), given.sort, given.reverse)
+    for hidden in going:
+        print(f"a removal was interrupted and left {hidden}; python -m unix_exp.runs remove ends it", file=sys.stderr)
     for key in given.show:
         check_key(key, found)
     if given.json:
@@ -122,9 +126,15 @@ def tag(given: argparse.Namespace) -> None:
 def remove(given: argparse.Namespace) -> None:
     from unix_exp.runs import finding, removing
     from unix_exp.runs.asking import agreed, meant
-    from unix_exp.words import counted
+    from unix_exp.words import as_line, counted
 
-    runs = meant(given.words, given.folders, given.failed, given.teachers)
+    ended = removing.end_interrupted(given.words, given.folders or [finding.RUNS, finding.TEACHERS])
+    for name in ended:
+        print(f"removed what an interrupted removal left of {as_line(name)}")
+    words = [word for word in given.words if path(word).name not in ended or path(word).exists()]
+    if ended and not words and not given.failed:
+        return
+    runs = meant(words, given.folders, given.failed, given.teachers)
     removing.refuse_running(runs)
     for run in runs:
         removing.checked(run)

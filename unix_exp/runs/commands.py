@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shlex
 
-from unix_exp.report.origins import words_of
+from unix_exp.run.commands import repeating, words_of
 from unix_exp.run.foreign import YAML_LIMIT, text_of
 from unix_exp.runs.entry import Entry
 
@@ -12,15 +12,11 @@ MARK = "# "  # before the command in the first line of config.yaml
 
 
 def command_of(run: Entry) -> str | None:
-    """None where none was recorded, or a text that is no plain command of this package: readers copy it to a shell.
-
-    A finished run is repeated in another folder: in its own it would only be reported.
-    """
-    if not (words := words_of(recorded(run))):
-        return None
-    if not run.result:
-        return shlex.join(words)
-    return shlex.join([*(word for word in words if not word.startswith("runs=")), "runs=DIR"])
+    """None where none was recorded, or a text that is no plain command of this package: readers copy it to a shell."""
+    if run.result:
+        return repeating(recorded(run))
+    words = words_of(recorded(run))
+    return None if words is None else shlex.join(words)
 
 
 def recorded(run: Entry) -> str | None:

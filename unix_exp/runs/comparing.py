@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 from unix_exp import config
 from unix_exp.report.runs import lines_of
@@ -12,7 +12,7 @@ from unix_exp.run.class_names import class_names
 from unix_exp.run.record import check_analysis
 from unix_exp.runs.curves import accuracies, epochs_of, images_of, picked
 from unix_exp.runs.entry import FINISHED, Entry, flat, mapping, number
-from unix_exp.runs.showing import ABSENT, figure, gflops, in_columns, part, text
+from unix_exp.runs.showing import ABSENT, addends_first, figure, gflops, gflops_of, in_columns, part, text
 from unix_exp.types import Mistake
 from unix_exp.words import as_line, counted, duration
 
@@ -47,8 +47,8 @@ def comparable(one: Entry, other: Entry) -> Iterator[str]:
     reasons = []
     if why := other_images(one, other):
         reasons.append(f"other images: {why}")
-    if length(one) != length(other):
-        reasons.append(f"another length: {length(one)} and {length(other)}")
+    if why := other_length(one, other):
+        reasons.append(f"another length: {why}")
     for state in (run.state for run in (one, other) if run.state != FINISHED):
         reasons.append(f"one is {state}")
     yield f"not comparable: {'; '.join(reasons)}" if reasons else "comparable: the same images, and as long a training"
@@ -74,14 +74,24 @@ def images(run: Entry) -> dict[str, Any]:
     return dict(config.alike(own))
 
 
-def length(run: Entry) -> str:
+def other_length(one: Entry, other: Entry) -> str:
+    """Empty where they are the same, as far as is known: an unfinished run has not counted its steps yet."""
+    mine, theirs = length(one), length(other)
+    steps = mine[1] is not None and theirs[1] is not None and mine[1] != theirs[1]
+    return f"{length_in_words(*mine)} and {length_in_words(*theirs)}" if mine[0] != theirs[0] or steps else ""
+
+
+def length(run: Entry) -> tuple[int, int | None]:
+    """Epochs, and the steps of each where they are known."""
     stages = run.result.get("stages")
     known = [mapping(stage).get("epochs") for stage in stages] if isinstance(stages, list) and stages else [run.planned]
     epochs = sum(one for one in known if isinstance(one, int))
     steps = run.result.get("steps")
-    return counted(epochs, "epoch") + (
-        f" of {counted(steps // epochs, 'step')}" if isinstance(steps, int) and epochs else ""
-    )
+    return epochs, steps // epochs if isinstance(steps, int) and epochs else None
+
+
+def length_in_words(epochs: int, steps: int | None) -> str:
+    return counted(epochs, "epoch") + ("" if steps is None else f" of {counted(steps, 'step')}")
 
 
 def settings_between(one: Entry, other: Entry) -> list[Row]:
@@ -103,20 +113,39 @@ def whole(settings: Mapping[str, Any]) -> dict[str, Any]:
     return flat(made)
 
 
+class Figures(NamedTuple):
+    """What a run reached and cost: by its result, or while it has none by its epochs so far."""
+
+    top1: float | None
+    best: float | None
+    percent: float | None
+    seconds: float | None
+    gflops: dict[str, float]
+
+
+def figures_of(run: Entry) -> Figures:
+    if run.result:
+        return Figures(run.top1, number(mapping(run.result.get("best")).get("top1")), run.percent, run.seconds,
+                       gflops_of(run))  # fmt: skip
+    epochs = epochs_of(run)
+    tested = [line["test/top1"] for line in epochs if "test/top1" in line]
+    last = epochs[-1] if epochs else {}
+    parts = {key.removeprefix("cost/"): value for key, value in last.items() if key.startswith("cost/")}
+    return Figures(tested[-1] if tested else None, max(tested, default=None), last.get("cost/percent_of_kd"),
+                   last.get("time/train_seconds"), addends_first(parts))  # fmt: skip
+
+
 def results(one: Entry, other: Entry) -> Iterator[Row]:
-    runs = (one, other)
+    runs = [figures_of(run) for run in (one, other)]
     yield of("test %", [run.top1 for run in runs], 2)
-    yield of("best %", [number(mapping(run.result.get("best")).get("top1")) for run in runs], 2)
+    yield of("best %", [run.best for run in runs], 2)
     yield of("compute % of KD", [run.percent for run in runs], 2)
-    times = [run.seconds for run in runs]
-    yield "time", "", *("-" if one is None else duration(one) for one in times), ""
-    parts = [mapping(mapping(run.result.get("cost")).get("gflops")) for run in runs]
-    for key in dict.fromkeys(key for some in parts for key in some if key != "total_gflops_backward_2"):
-        values = [number(some.get(key)) for some in parts]
-        name = f"GFLOPs, {part(key)}"
-        mine, theirs = values
-        difference = "" if mine is None or theirs is None else signed(theirs - mine)
-        yield name, "", *map(gflops, values), difference
+    yield "time", "", *("-" if run.seconds is None else duration(run.seconds) for run in runs), ""
+    mine, theirs = (run.gflops for run in runs)
+    for key in addends_first(mine | theirs):
+        values = mine.get(key), theirs.get(key)
+        difference = "" if None in values else signed(theirs[key] - mine[key])
+        yield f"GFLOPs, {part(key)}", "", *map(gflops, values), difference
 
 
 def signed(difference: float) -> str:

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import calendar
-import os
 import re
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from unix_exp import config
-from unix_exp.run.foreign import json_of, parsed, text_of, yaml_of
+from unix_exp.run.foreign import json_of, last_lines, parsed, text_of, yaml_of
 from unix_exp.run.held import held
 from unix_exp.run.shapes import finite
 from unix_exp.run.tags import tags_of
@@ -23,7 +23,6 @@ FINISHED, RUNNING, FAILED, UNFINISHED, DAMAGED = "finished", "running", "failed"
 STATES = (FINISHED, RUNNING, FAILED, UNFINISHED, DAMAGED)
 RECORDED = "%Y-%m-%dT%H:%M:%S%z"
 ENDING = re.compile(r"(?P<front>.+)-s(?P<seed>\d+)-(?P<identity>[0-9a-f]{12})")
-TAIL = 2**16  # bytes that hold the last record of many
 
 
 @dataclass(frozen=True)
@@ -86,14 +85,12 @@ class Entry:
     def epochs(self) -> int:
         """How many have been recorded."""
         try:
-            with (self.path / "metrics.jsonl").open("rb") as file:
-                file.seek(max(0, file.seek(0, os.SEEK_END) - TAIL))
-                lines = file.read().splitlines()
+            lines = last_lines(self.path / "metrics.jsonl")
         except OSError:
             return 0
         for line in reversed(lines):
             try:
-                epoch = mapping(parsed(line.decode(errors="replace"))).get("epoch")
+                epoch = mapping(parsed(line)).get("epoch")
             except ValueError:
                 continue  # cut short by a kill
             if isinstance(epoch, int):
@@ -179,10 +176,33 @@ class Entry:
 
     @cached_property
     def _front(self) -> tuple[str, str]:
-        """Pair and method as the folder's name has them, on both sides of the data set's; its settings need PyTorch."""
-        front = self._named("front") or self.path.name
-        pair, between, method = front.partition(f"-{self.dataset.replace('/', '-')}-")
+        """Pair and method by the settings; whether a method asks the teacher only PyTorch can tell, so that is read
+        from the folder's name, and what the settings do not say is, too."""
+        front, between = self._named("front") or self.path.name, f"-{self.dataset.replace('/', '-')}-"
+        for pair in (known := pairs_of(self.settings)):
+            if self._named("front") and front.startswith(begins := f"{pair.replace('/', '-')}{between}"):
+                return as_line(pair), as_line(front.removeprefix(begins))
+        if known:  # the folder was renamed
+            return as_line(known[0]), as_line(method_of(self.settings))
+        pair, between, method = front.partition(between)
         return as_line(pair), as_line(method if between else str(self.settings.get("method") or ""))
+
+
+def pairs_of(settings: Mapping[str, Any]) -> list[str]:
+    """What the pair may be called, with its teacher first."""
+    found = []
+    for taught in (True, False):
+        with suppress(KeyError, TypeError, AttributeError):  # a record of another shape, or no teacher
+            found.append(config.named_pair(settings, taught))
+    return found
+
+
+def method_of(settings: Mapping[str, Any]) -> str:
+    """The name that it was given, else those of all its parts."""
+    if settings.get("method"):
+        return str(settings["method"])
+    parts = [mapping(settings.get(group)).get("name") for group in ("distiller", "sampler")]
+    return "-".join([*(str(one) for one in parts if one), *map(str, mapping(settings.get("criterion")))])
 
 
 def mapping(value: Any) -> dict[str, Any]:

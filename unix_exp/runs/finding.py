@@ -7,24 +7,25 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from unix_exp.run.record import FILES
-from unix_exp.runs.entry import Entry
+from unix_exp.runs.entry import ENDING, Entry
 from unix_exp.types import Mistake
 from unix_exp.words import listed, nearest
 
 MARKS = frozenset((*FILES, "failure.txt"))  # a folder that holds any of them is a run's
 RUNS, TEACHERS = Path("runs"), Path("teachers")
+GOING = ".removing"  # the ending of a hidden folder on its way out: if the removal is interrupted, no half run is left
 FEW = 300  # names that the nearest one is looked for among
 
 
-def entries(folders: Iterable[Path]) -> Iterator[Entry]:
-    """The runs at or below some folders; links are not followed."""
+def entries(folders: Iterable[Path], going: list[Path] | None = None) -> Iterator[Entry]:
+    """The runs at or below some folders; links are not followed. `going` takes what interrupted removals left."""
     for folder in folders:
         if not folder.is_dir():
             raise Mistake(f"there is no folder {folder}; name the folder of the runs with --in DIR")
-        yield from below(folder)
+        yield from below(folder, going)
 
 
-def below(folder: Path) -> Iterator[Entry]:
+def below(folder: Path, going: list[Path] | None = None) -> Iterator[Entry]:
     try:
         with os.scandir(folder) as found:
             inside = sorted((one.name, one.is_dir(follow_symlinks=False)) for one in found)
@@ -36,7 +37,20 @@ def below(folder: Path) -> Iterator[Entry]:
         return
     for name, is_folder in inside:
         if is_folder and not name.startswith("."):
-            yield from below(folder / name)
+            yield from below(folder / name, going)
+        elif is_folder and going is not None and is_going(folder / name):
+            going.append(folder / name)
+
+
+def is_going(path: Path) -> bool:
+    """Whether an interrupted removal left it: by the name that it had, or by what it still holds."""
+    if not path.name.endswith(GOING):
+        return False
+    return ENDING.fullmatch(name_before(path)) is not None or entry_at(path) is not None
+
+
+def name_before(path: Path) -> str:
+    return path.name.removeprefix(".").removesuffix(GOING)
 
 
 def entry_at(path: Path) -> Entry | None:

@@ -11,11 +11,9 @@ from typing import NamedTuple
 
 from unix_exp.run.record import check_settings
 from unix_exp.runs.entry import ENDING, RUNNING, Entry, mapping
-from unix_exp.runs.finding import below
+from unix_exp.runs.finding import GOING, below, entries, is_going, name_before
 from unix_exp.types import Mistake
 from unix_exp.words import counted, listed
-
-GOING = ".removing"  # the ending of a hidden folder on its way out: if the removal is interrupted, no half run is left
 
 
 class Size(NamedTuple):
@@ -28,6 +26,8 @@ def checked(run: Entry) -> None:
     path = run.path
     if path.is_symlink():
         raise Mistake(f"{path} is a link, and links are not followed; remove the link yourself")
+    if (link := link_in(path)) is not None:
+        raise Mistake(f"{link} is a link, and links are not followed; the run is {path.resolve()}: remove it by that")
     if not is_surely_a_run(run):
         raise Mistake(f"{path} does not look like a run's folder: its records are no run's; remove it yourself")
     whole = path.resolve()
@@ -37,6 +37,15 @@ def checked(run: Entry) -> None:
         raise Mistake(f"{path} holds other runs, such as {inner[0]}; move them away first")
     if ".git" in run.names:
         raise Mistake(f"{path} is a repository; remove it yourself")
+
+
+def link_in(path: Path) -> Path | None:
+    """The first folder above the run that is a link, of those that its path names.
+
+    What stands directly below the root may be one: the system made it, as /tmp on some.
+    """
+    of_the_system = Path(*path.parts[:2]) if path.is_absolute() else None
+    return next((one for one in reversed(path.parents) if one != of_the_system and one.is_symlink()), None)
 
 
 def is_surely_a_run(run: Entry) -> bool:
@@ -88,11 +97,34 @@ def remove(runs: Sequence[Entry]) -> None:
             take_away(run.path)
 
 
+def end_interrupted(words: Sequence[str], folders: Sequence[Path]) -> list[str]:
+    """Remove what removals that did not end left of the runs in some folders, and of those named by a path."""
+    going: list[Path] = []
+    for _ in entries([one for one in folders if one.is_dir()], going):
+        pass
+    named = [Path(word).expanduser() for word in words if os.sep in word and Path(word).name]
+    going += [one for path in named if is_folder(one := hidden_of(path)) and is_going(one)]
+    return [finish(one) for one in {one.resolve(): one for one in going}.values()]
+
+
+def finish(hidden: Path) -> str:
+    """The name that the run had; that it goes was agreed to."""
+    if not hidden.is_symlink():
+        shutil.rmtree(hidden, ignore_errors=True)  # another process may be removing it, too
+    if hidden.exists():
+        raise Mistake(f"cannot remove all of {hidden}, which an interrupted removal left; remove it yourself")
+    return name_before(hidden)
+
+
+def hidden_of(path: Path) -> Path:
+    return path.with_name(f".{path.name}{GOING}")
+
+
 def take_away(path: Path) -> None:
-    hidden = path.with_name(f".{path.name}{GOING}")
+    hidden = hidden_of(path)
+    if hidden.exists():
+        finish(hidden)
     try:
-        if hidden.exists():  # of a removal that was interrupted
-            shutil.rmtree(hidden)
         path.rename(hidden)
         shutil.rmtree(hidden)
     except OSError as error:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +19,7 @@ from unix_exp.types import Mistake
 from unix_exp.words import as_line, counted, duration, size_in_words
 
 ABSENT = "-"
+TOTAL = "total_gflops"
 MISSING = "???"  # what Hydra has for a setting that has to be given
 LONGEST = 90  # characters of a setting's value
 
@@ -101,23 +102,27 @@ def text(value: Any) -> str:
 
 def cost_of(run: Entry) -> Iterator[tuple[str, str, str, str]]:
     """Of each part in GFLOPs; what is paid once for several runs is no share of this one."""
-    cost = mapping(run.result.get("cost"))
-    parts = {key: one for key, value in mapping(cost.get("gflops")).items() if (one := number(value)) is not None}
-    if not (whole := parts.pop("total_gflops", None)):
+    parts = gflops_of(run)
+    if not (whole := parts.pop(TOTAL, None)):
         return
     yield "", "", "GFLOPs", "share"
     for key, value in parts.items():
-        if key != "total_gflops_backward_2":
-            yield (
-                as_line(key.removesuffix("_gflops").replace("_", " ")),
-                "",
-                gflops(value),
-                f"{100 * value / whole:.1f} %",
-            )
+        yield part(key), "", gflops(value), f"{100 * value / whole:.1f} %"
     of_kd = f"  {run.percent:.2f} % of conventional KD" if run.percent is not None else ""
-    yield "total", of_kd.strip(), gflops(whole), "100.0 %"
-    for role, one in mapping(cost.get("once")).items():
+    yield part(TOTAL), of_kd.strip(), gflops(whole), "100.0 %"
+    for role, one in mapping(mapping(run.result.get("cost")).get("once")).items():
         yield as_line(f"once, {role}"), "not in the total", gflops(number(mapping(one).get("gflops"))), ""
+
+
+def gflops_of(run: Entry) -> dict[str, float]:
+    return addends_first(mapping(mapping(run.result.get("cost")).get("gflops")))
+
+
+def addends_first(parts: Mapping[str, Any]) -> dict[str, float]:
+    """The counts that are one total's, and that total behind them; without the total by another rule."""
+    known = {key: one for key, value in parts.items()
+             if key.endswith("_gflops") and (one := number(value)) is not None}  # fmt: skip
+    return {key: known[key] for key in sorted(known, key=lambda key: key == TOTAL)}
 
 
 def part(key: str) -> str:

@@ -1,4 +1,5 @@
-// One filter for the page, by what data- attributes say: of rows, points and lines, and of figures that lose all theirs.
+// One filter for the page, by what data- attributes say: of rows, points and lines, with the names and entries of legends
+// that belong to these, and of figures that lose all theirs. What is of several runs at once is hidden while it filters.
 
 const FACETS = ['dataset', 'pair', 'method', 'seed'];
 const FEW = 2;
@@ -56,7 +57,8 @@ const filter = before => {
   const textOf = item => {
     if (item.text === null) {
       const title = item.element.querySelector(':scope > title');
-      item.text = (title || item.element).textContent.toLowerCase();
+      const lines = (title || item.element).textContent.toLowerCase().split('\n');
+      item.text = (title ? lines.slice(0, lines.length > 2 ? -2 : undefined) : lines).join('\n');  // without its axes
     }
     return item.text;
   };
@@ -69,6 +71,13 @@ const filter = before => {
     if (block && !blocks.has(block)) blocks.set(block, []);
     if (block) blocks.get(block).push(item);
   });
+  const several = all('main > section:not(.opens) figure').filter(block => !blocks.has(block));
+  blocks.forEach((_, block) => several.push(...all('tbody > tr:not(.group)', block).filter(row => !row.matches(SELECTED))));
+  const charts = new Map();
+  blocks.forEach((members, block) => charts.set(block.querySelector('svg.chart'), members));
+  const belonging = all('[data-of]').map(element => ({
+    element, members: charts.get(element.closest('svg')) || [], marks: element.dataset.of.split(' ').filter(Boolean),
+  }));
   const off = (element, gone) => element.classList.toggle('off', gone);
   const runs = items.filter(item => item.element.closest('#every-run'));
 
@@ -76,6 +85,16 @@ const filter = before => {
     const text = search.value.trim().toLowerCase();
     const filtered = Boolean(text) || FACETS.some(name => chosen[name] !== undefined);
     items.forEach(item => { item.gone = !fits(item, text); off(item.element, item.gone); });
+    several.forEach(element => off(element, filtered));
+    const left = new Map();
+    charts.forEach(members => {
+      const shown = members.filter(item => !item.gone);
+      left.set(members, {whole: shown.length === members.length, marks: new Set(shown.map(item => item.element.dataset.mark))});
+    });
+    belonging.filter(one => left.has(one.members)).forEach(one => {
+      const {whole, marks} = left.get(one.members);
+      off(one.element, !(one.marks.length ? one.marks.some(mark => marks.has(mark)) : whole));
+    });
     blocks.forEach((members, block) => {
       off(block, members.every(item => item.gone));
       all('tbody > tr.group', block).forEach(heading => {
@@ -93,8 +112,8 @@ const filter = before => {
       all('nav a').filter(link => link.hash === '#' + section.id).forEach(link => off(link, gone));
     });
     const counted = runs.length ? runs : items.filter(item => item.element.tagName === 'TR');
-    const left = counted.filter(item => !item.gone).length;
-    said.value = filtered ? `${left} of ${counted.length} ${runs.length ? 'runs' : 'rows'}` : '';
+    const rest = counted.filter(item => !item.gone).length;
+    said.value = filtered ? `${rest} of ${counted.length} ${runs.length ? 'runs' : 'rows'}` : '';
     form.classList.toggle('filtered', filtered);
     summary.textContent = filtered ? 'Filtered: ' + said.value : 'Filter by ' + offered.join(', ');
   };
