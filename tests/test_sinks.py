@@ -16,7 +16,7 @@ from made_looks import picture
 
 from unix_exp.cli.help_on import Asked, of_word
 from unix_exp.registry import sinks
-from unix_exp.sinks import sink
+from unix_exp.sinks import several
 from unix_exp.sinks.jsonl import line_of
 from unix_exp.sinks.sink import Left, Picture, RunInfo
 from unix_exp.types import Mistake, Record
@@ -40,13 +40,13 @@ def recorded(folder: Path, epochs: int) -> None:
 
 
 def test_settings_lie_flat_and_each_sink_takes_its_own() -> None:
-    assert sink.chosen(FLAT) == {
+    assert several.chosen(FLAT) == {
         "wandb": {"project": "mine", "images": 4}, "tensorboard": {"images": 4}, "csv": {},
     }  # fmt: skip
-    assert "project" in sink.chosen(FLAT | {"csv": False})["wandb"]
-    assert sink.chosen(FLAT | {"wandb": False, "csv": False}) == {"tensorboard": {"images": 4}}
-    assert sink.chosen({"name": "csv"}) == {"csv": {}}, "as older records and plug-ins write one"
-    assert sink.chosen({"csv": False}) == {}
+    assert "project" in several.chosen(FLAT | {"csv": False})["wandb"]
+    assert several.chosen(FLAT | {"wandb": False, "csv": False}) == {"tensorboard": {"images": 4}}
+    assert several.chosen({"name": "csv"}) == {"csv": {}}, "as older records and plug-ins write one"
+    assert several.chosen({"csv": False}) == {}
 
 
 @pytest.mark.parametrize(
@@ -61,15 +61,15 @@ def test_settings_lie_flat_and_each_sink_takes_its_own() -> None:
     ],
 )
 def test_a_mistake_in_them_is_named(settings: dict[str, Any], said: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sink, "find_spec", lambda name: "there")
+    monkeypatch.setattr(several, "find_spec", lambda name: "there")
     with pytest.raises(Mistake, match=said.replace("[", r"\[")):
-        sink.check(settings)
+        several.check(settings)
 
 
 def test_a_package_that_is_missing_is_named_before_anything_is_made(
     command: Command, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(sink, "find_spec", lambda name: None)
+    monkeypatch.setattr(several, "find_spec", lambda name: None)
     words = [word for word in MIRRORED if not word.startswith("teacher")]
     said = command(*words, "experiment=scratch", "logger=[tensorboard,csv]")
     assert said.code == 2
@@ -172,12 +172,12 @@ class Diary:
 
 
 def test_all_are_closed_whatever_one_of_them_raises() -> None:
-    several, told = sink.Several(), list[str]()
-    several.sinks = [Diary(told, fails="close"), Diary(told)]
-    several(record(1))
-    several.finished(lambda: pytest.fail("nobody asks what is left"))
+    whole, told = several.Several(), list[str]()
+    whole.sinks = [Diary(told, fails="close"), Diary(told)]
+    whole(record(1))
+    whole.finished(lambda: pytest.fail("nobody asks what is left"))
     with pytest.raises(OSError, match="full"):
-        several.close(failed=False)
+        whole.close(failed=False)
     assert told == ["record", "record", "closed False", "closed True"]
 
 

@@ -34,9 +34,10 @@ from unix_exp.run.result import accuracies, description_of, result_of, summary
 from unix_exp.run.seal import checked
 from unix_exp.run.sources import FromStore
 from unix_exp.run.training import training_of
-from unix_exp.sinks import sink
+from unix_exp.sinks import several
 from unix_exp.sinks.console import Console
 from unix_exp.sinks.jsonl import Jsonl
+from unix_exp.sinks.sink import RunInfo
 from unix_exp.types import Mistake, Record, View
 from unix_exp.words import counted
 
@@ -147,7 +148,7 @@ def carry_out(plan: Plan, console: Console, command: str | None, world: World) -
         sinks: list[Callable[[Record], None]] = [Jsonl(folder.metrics), console]
         if run.analysis is not None:
             sinks.append(Jsonl(folder.analysis, "arrays"))
-        chosen = stack.enter_context(sink.opened(settings["logger"], about(located, console.say)))
+        chosen = stack.enter_context(several.opened(settings["logger"], about(located, console.say)))
         sinks.append(chosen)
         stack.enter_context(stopping.deferred(located.runtime.grace_seconds))
         fixed = {"identity": located.identity, **recorded_of(located.data)}
@@ -278,10 +279,10 @@ def introduce(plan: Plan, ready: Ready, run: Training, say: Callable[[str], None
         say(f"continuing after epoch {run.progress.epoch}")
 
 
-def about(located: Located, say: Callable[[str], None]) -> sink.RunInfo:
+def about(located: Located, say: Callable[[str], None]) -> RunInfo:
     settings = located.settings
     pair, method = config.pair_name(settings), config.method_name(settings)
-    return sink.RunInfo(
+    return RunInfo(
         folder=located.folder.path,
         identity=located.identity,
         name=located.folder.path.name,

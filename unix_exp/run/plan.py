@@ -19,7 +19,7 @@ from unix_exp.run.folder import RunFolder
 from unix_exp.run.networks import TEACHER, Network, determining, networks_of
 from unix_exp.run.sources import Average, FromFile
 from unix_exp.run.trial import Trial, tried
-from unix_exp.sinks import sink
+from unix_exp.sinks import several
 from unix_exp.types import Dataset, Mistake
 
 
@@ -54,7 +54,7 @@ def locate(whole: DictConfig, dataset: Callable[[Settings], Dataset] = component
     settings = config.resolve(whole)
     plugins.load(settings["plugins"])  # a launcher's process has none yet
     recipe, runtime = components.recipe(settings["recipe"]), components.runtime(settings["runtime"])
-    sink.check(settings["logger"])
+    several.check(settings["logger"])
     data = dataset(settings["dataset"])
     if config.has_teacher(settings):
         check_batch(components.recipe(settings["teacher_recipe"], "teacher_recipe"), data, "teacher_recipe")

@@ -9,7 +9,8 @@ from typing import Any, ClassVar
 
 from unix_exp.registry import sinks
 from unix_exp.sinks.jsonl import lines_before
-from unix_exp.sinks.sink import Mirror, RunInfo
+from unix_exp.sinks.mirror import Mirror
+from unix_exp.sinks.sink import RunInfo
 from unix_exp.types import Record
 
 

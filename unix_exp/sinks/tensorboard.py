@@ -10,7 +10,8 @@ from typing import Annotated, Any, ClassVar
 from unix_exp.ranges import Range
 from unix_exp.registry import sinks
 from unix_exp.sinks.jsonl import lines_before
-from unix_exp.sinks.sink import Left, Mirror, RunInfo
+from unix_exp.sinks.mirror import Mirror
+from unix_exp.sinks.sink import Left, RunInfo
 from unix_exp.types import Record
 
 
