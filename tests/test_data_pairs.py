@@ -247,7 +247,7 @@ def test_the_page_on_data_shows_code_that_works(tmp_path: Path) -> None:
     try:
         data = datasets.make("mine", {"path": str(tmp_path)})
     finally:
-        del datasets.constructors["mine"]
+        del datasets.constructors["mine"], datasets.modules["mine"]
     assert (data.classes, data.size, data.train_count, data.test_count) == (("even", "odd"), 32, 16, 4)
 
 

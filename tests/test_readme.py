@@ -60,7 +60,7 @@ def test_the_sampler_of_ones_own_works_as_shown() -> None:
         kept = unix_exp.sampler("certain", k=2)(batch, lambda images, mode: Output(sure, (sure,), sure))
         assert kept.index.tolist() == [0, 2]
     finally:
-        del samplers.constructors["certain"]
+        del samplers.constructors["certain"], samplers.modules["certain"]
 
 
 def test_every_choice_in_the_table_of_groups_exists() -> None:
