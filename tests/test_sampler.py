@@ -136,7 +136,7 @@ def test_a_network_that_a_sampler_declares_is_from_the_store_looked_at_and_paid_
     register(monkeypatch, samplers, looking=looking_at("holdout", heard.append))
     (record,) = trained(*HOLDOUT)
     assert "holdout resnet14 is not in teachers/: training it first" in capfd.readouterr().out
-    assert len(heard) == 3
+    assert len(heard) == 3 + 1, "of three steps, and of the batch whose images looks.json shows"
     side = {name: 16 * gflops(name) for name in ("resnet14", "resnet8")}
     assert record.values["cost/other_gflops"] == pytest.approx(3 * side["resnet14"])
     assert record.values["cost/teacher_gflops"] == pytest.approx(3 * side["resnet8"] / 2)
