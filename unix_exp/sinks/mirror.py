@@ -13,9 +13,10 @@ class Mirror:
     """A sink whose failure never ends a run: after one it takes no more."""
 
     title: ClassVar[str]
+    stopped = False
 
     def __init__(self, run: RunInfo) -> None:
-        self.say, self.stopped = run.say, False
+        self.say = run.say
 
     def guarded(self, act: Callable[..., Any], *arguments: Any) -> None:
         if self.stopped:
