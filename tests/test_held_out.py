@@ -94,7 +94,7 @@ def test_an_image_is_scaled_and_cut_as_torchvision_does(width: int, height: int,
     own = Preprocessing(size, resize, "bilinear", (0.0,) * 3, (1.0,) * 3)
     theirs = v2.Compose([v2.Resize(resize), v2.CenterCrop(size)])(image)
     difference = np.asarray(own.square(image)).astype(int) - np.asarray(theirs)
-    assert np.abs(difference).max() <= 1
+    assert np.abs(difference).max() <= 2, "each of the two directions is rounded by itself"
 
 
 def test_a_strip_of_a_million_pixels_does_not_fill_the_memory() -> None:
