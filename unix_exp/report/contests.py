@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from unix_exp.report import against
 from unix_exp.report.arms import Arm, Group, by_length
-from unix_exp.report.stats import welch
+from unix_exp.report.stats import testable
 
 
 @dataclass(frozen=True)
@@ -37,7 +37,7 @@ class Contest:
     @property
     def weight(self) -> tuple[int, int, int, float]:
         """How much it tells: comparisons with an interval, comparisons, runs, and how well its KD was tuned."""
-        tested = [arm for arm in self.others if self.kd and welch(arm.accuracies, self.kd.accuracies)]
+        tested = [arm for arm in self.others if self.kd and testable(arm.accuracies, self.kd.accuracies)]
         compared = len(self.others) if self.kd else 0
         return len(tested), compared, sum(len(arm.runs) for arm in self.arms), self.kd.top1.mean if self.kd else 0.0
 

@@ -34,14 +34,17 @@ class Welch(NamedTuple):
     interval: tuple[float, float]  # of 95 % confidence
 
 
+def testable(ours: Sequence[float], theirs: Sequence[float]) -> bool:
+    """Whether both sides have several values, and one of them any spread."""
+    return min(len(ours), len(theirs)) > 1 and bool(statistics.variance(ours) or statistics.variance(theirs))
+
+
 def welch(ours: Sequence[float], theirs: Sequence[float]) -> Welch | None:
-    """None where a side has fewer than two values, or neither has any spread."""
-    if min(len(ours), len(theirs)) < 2:
+    """None where the two cannot be tested."""
+    if not testable(ours, theirs):
         return None
     parts = [statistics.variance(values) / len(values) for values in (ours, theirs)]
     difference = statistics.fmean(ours) - statistics.fmean(theirs)
-    if not sum(parts):
-        return None
     t = difference / math.sqrt(sum(parts))
     freedom = sum(parts) ** 2 / sum(
         part**2 / (len(values) - 1) for part, values in zip(parts, (ours, theirs), strict=True)

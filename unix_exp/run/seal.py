@@ -56,15 +56,16 @@ def unsealed_content(content: bytes) -> tuple[BytesIO, bool]:
 
 def checked(values: Mapping[str, Any]) -> dict[str, Any]:
     """A JSON object with its own hash."""
-    return {**values, CHECK: hash_of_values(values)}
+    return {**values, CHECK: hash_of_values(json.loads(json.dumps(values)))}  # as a reader will have it
 
 
 def hash_of_values(values: Mapping[str, Any]) -> str:
-    plain = json.loads(json.dumps({key: one for key, one in values.items() if key != CHECK}))
-    return hashlib.sha256(json.dumps(plain, sort_keys=True).encode()).hexdigest()
+    """Of an object as it is read from JSON."""
+    rest = {key: one for key, one in values.items() if key != CHECK}
+    return hashlib.sha256(json.dumps(rest, sort_keys=True).encode()).hexdigest()
 
 
 def verify(values: Mapping[str, Any]) -> None:
-    """ValueError where an object's hash is of other values; older files have none."""
+    """ValueError where the hash of an object that was read is of other values; older files have none."""
     if CHECK in values and values[CHECK] != hash_of_values(values):
         raise ValueError("its content is not what was written")
