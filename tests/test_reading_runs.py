@@ -6,11 +6,13 @@ import json
 import resource
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
+from browser import Seen
 from conftest import Command
 from made_runs import changed, made
 
@@ -112,7 +114,7 @@ def test_a_report_inside_the_runs_is_not_read_as_a_run(report: Command) -> None:
     assert report("runs", "--out", "runs/report").err == ""
 
 
-def test_a_thousand_runs_take_seconds_and_no_torch(tmp_path: Path) -> None:
+def test_a_thousand_runs_take_seconds_and_no_torch(tmp_path: Path, browser: Any) -> None:
     pairs = [("vgg13", "vgg8"), ("resnet32x4", "shufflev2"), ("resnet32x4", "resnet8x4"), ("resnet50", "vgg8")]
     for pair in pairs:
         for method in ("kd", "unix"):
@@ -127,3 +129,12 @@ def test_a_thousand_runs_take_seconds_and_no_torch(tmp_path: Path) -> None:
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
     # Seconds of one core: 8 on a quiet machine, and up to twice as many where others share its cores and caches.
     assert after.ru_utime - before.ru_utime < 15
+    start = time.monotonic()
+    page = Seen(browser, tmp_path / "report/index.html", width=400)
+    assert time.monotonic() - start < 5, "about one second on a quiet machine"
+    seeds, cells, pane = page.ask("""
+        const rows = all('#answer-table tr'), links = all('#answer-table .seeds');
+        return [links.map(one => [one.scrollWidth, one.clientWidth]), rows.map(row => all('th, td', row).map(box)),
+                box(document.querySelector('#answer-table .window'))];""")
+    assert seeds and all(needed <= room for needed, room in seeds), "links to many seeds lie over no other column"
+    assert all(right <= pane[2] for row in cells for _, _, right, _ in row), "nor do they push one out"

@@ -84,7 +84,7 @@ def test_waiting_for_images_is_said_once_where_it_limits(tiny: Command, monkeypa
     said = tiny("recipe.epochs=2", "seed=1")
     assert said.out.count("of this epoch was spent waiting for images") == 1
     last = json.loads((only(Path("runs"), "*-s1-*") / "metrics.jsonl").read_text().splitlines()[-1])
-    assert 50 < last["time/waited_for_images_percent"] < 100
+    assert 20 < last["time/waited_for_images_percent"] < 100, "66 where nothing else runs, less on a busy machine"
 
 
 @pytest.mark.usefixtures("finished")

@@ -118,8 +118,10 @@ def identity(determining: Settings) -> str:
 
 def alike(value: Any) -> Any:
     """Make whole floats integers, because 4 and 4.0 are the same setting."""
+    if isinstance(value, (str, int)):  # most values, and asking for a Mapping is slow
+        return value
+    if isinstance(value, float):
+        return int(value) if value.is_integer() else value
     if isinstance(value, Mapping):
         return {key: alike(one) for key, one in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [alike(one) for one in value]
-    return int(value) if isinstance(value, float) and value.is_integer() else value
+    return [alike(one) for one in value] if isinstance(value, (list, tuple)) else value

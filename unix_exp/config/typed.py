@@ -17,6 +17,8 @@ def flat(settings: Mapping[str, Any], path: str = "", between: str = ".") -> dic
 
 def typed(value: Any) -> str:
     """null, true, [null,true], {weight:1.0}"""
+    if isinstance(value, (str, float)):  # most values, and asking for a Mapping is slow
+        return str(value)
     if isinstance(value, Mapping):
         return "{" + ",".join(f"{key}:{typed(one)}" for key, one in value.items()) + "}"
     if isinstance(value, (list, tuple)):

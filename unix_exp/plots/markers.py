@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Mapping
+from functools import cache
 from types import MappingProxyType
 from typing import NamedTuple
 
@@ -36,7 +37,7 @@ class Style(NamedTuple):
 
     def mark(self, x: float, y: float, size: float = 3.6) -> Markup:
         kind = "mark open" if self.open else "mark"
-        return tag("path", d=f"M{x:.1f} {y:.1f}{SHAPES[self.shape % len(SHAPES)](size)}", class_=kind)
+        return tag("path", d=f"M{x:.1f} {y:.1f}{outline(self.shape % len(SHAPES), size)}", class_=kind)
 
     def relative(self, number: int) -> Style:
         """The same colour and marker with other dashes: another setting of one method."""
@@ -53,7 +54,7 @@ def styled(names: Iterable[str], known: Mapping[str, Style]) -> dict[str, Style]
     """A style for each name: the known one, or one that no other name has, in the order of the names."""
     names = list(dict.fromkeys(names))
     taken = {known[name].kind for name in names if name in known}
-    free = iter([style for style in map(numbered, range(HUES * len(SHAPES))) if style.kind not in taken])
+    free = (style for style in map(numbered, range(HUES * len(SHAPES))) if style.kind not in taken)
     return {name: known.get(name) or next(free, None) or numbered(place) for place, name in enumerate(names)}
 
 
@@ -77,6 +78,11 @@ def polygon(*corners: tuple[float, float]) -> Callable[[float], str]:
         return moves + "z"
 
     return drawn
+
+
+@cache
+def outline(shape: int, size: float) -> str:
+    return SHAPES[shape](size)
 
 
 def circle(size: float) -> str:
