@@ -15,6 +15,7 @@ from unix_exp.report.page import Links, contents, whole
 from unix_exp.report.run_costs import costs
 from unix_exp.report.runs import Run
 from unix_exp.report.script import OF_RUNS
+from unix_exp.report.shared_out import shared_out
 from unix_exp.run.commands import repeating
 from unix_exp.words import counted, duration
 
@@ -29,12 +30,19 @@ def pages(found: Sequence[Place], most: int) -> dict[str, str]:
     for place in found:
         beside.setdefault(pair_of(place), []).append(settings[place.run.page])
     differing = {pair: run_settings.varied(those) for pair, those in beside.items()}
-    made = {}
-    for place in found[:most]:
+
+    def made(place: Place) -> tuple[str, list[str]]:
         table = run_settings.table(settings[place.run.page], differing[pair_of(place)])
-        made[place.run.page] = page_of(place, table, links)
+        page = page_of(place, table, links)
         place.run.forget()
-    return made
+        return page, place.run.flaws
+
+    shown = found[:most]
+    named = {}
+    for place, (page, flaws) in zip(shown, shared_out(made, shown), strict=True):
+        named[place.run.page] = page
+        place.run.flaws[:] = flaws  # what was found in another process
+    return named
 
 
 def pair_of(place: Place) -> object:
