@@ -1,6 +1,6 @@
 """torchrun -m unix_exp.train: several processes, one run; killed and continued, by any number of processes.
 
-Launchers and workers are forks of a process that has imported PyTorch, but for one command that is started as typed.
+Launchers and workers are forks of a process that has imported PyTorch; `make test-long` starts one as it is typed.
 """
 
 from __future__ import annotations
@@ -45,7 +45,10 @@ def losses(folder: Path) -> list[float]:
     return [json.loads(line)["train/loss"] for line in (folder / "metrics.jsonl").read_text().splitlines()]
 
 
-def test_two_processes_are_one_run(tiny: Command) -> None:
+@pytest.mark.parametrize("start", ["forked", pytest.param("as typed", marks=pytest.mark.long)])
+def test_two_processes_are_one_run(tiny: Command, start: str, request: pytest.FixtureRequest) -> None:
+    if start == "forked":
+        request.getfixturevalue("forked")
     assert tiny("runs=one").code == 0
     two = torchrun(2, *TINY, "runs=two")
     out, err = two.communicate(timeout=240)
