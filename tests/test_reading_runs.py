@@ -133,7 +133,7 @@ def test_a_thousand_runs_take_seconds_and_no_torch(tmp_path: Path, browser: Any)
     assert after.ru_utime - before.ru_utime < 15
     start = time.monotonic()
     page = Seen(browser, tmp_path / "report/index.html", width=400)
-    assert time.monotonic() - start < 5, "about one second on a quiet machine"
+    assert time.monotonic() - start < 10, "about one second where nothing else runs"
     seeds, cells, pane = page.ask("""
         const rows = all('#answer-table tr'), links = all('#answer-table .seeds');
         return [links.map(one => [one.scrollWidth, one.clientWidth]), rows.map(row => all('th, td', row).map(box)),

@@ -20,7 +20,8 @@ def said(words: str) -> str:
 @pytest.mark.skipif(sys.platform != "linux", reason="forks on Linux alone")
 @pytest.mark.parametrize(("things", "processes"), [(260, 2), (99, 1)])
 def test_each_thing_is_worked_on_once_and_in_order(things: int, processes: int) -> None:
-    words = f"found = it.shared_out(lambda one: (one * 2, os.getpid()), range({things})); " \
+    words = f"import time; work = lambda one: (time.sleep(0.002), one * 2, os.getpid())[1:]; " \
+            f"found = it.shared_out(work, range({things})); " \
             "print([one for one, _ in found] == [2 * one for one in range(len(found))], len(found), " \
             "len({which for _, which in found}), parent in {which for _, which in found})"  # fmt: skip
     assert said(words).split() == ["True", str(things), str(processes), str(processes == 1)]
