@@ -98,13 +98,10 @@ def table(settings: Sequence[Setting], plain: dict[str, Any]) -> Iterator[str]:
     yield from HEAD
     for one in settings:
         default = plain.get(one.name, one.default)
-        shown_default = {REQUIRED: "has to be given", COMPUTED: "*computed*"}.get(str(default), f"`{written(default)}`")
+        known = {REQUIRED: "has to be given", COMPUTED: "*computed*"}
+        shown_default = known.get(str(default), f"`{config.typed(default)}`")
         kind = f"{one.type}, {one.range}" if one.range else one.type
         yield f"| `{one.name}` | {inert(kind)} | {shown_default} | {inert(one.meaning)} |"
-
-
-def written(value: Any) -> str:
-    return config.typed(value) or "''"
 
 
 def inert(text: str) -> str:
@@ -146,4 +143,4 @@ def chosen(group: str, name: str) -> str:
 
 
 def said(key: str, value: Any) -> str:
-    return f"`{key}`: *computed*" if value == COMPUTED else f"`{key}={written(value)}`"
+    return f"`{key}`: *computed*" if value == COMPUTED else f"`{key}={config.typed(value)}`"

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any
+
+PLAIN = re.compile(r"[\w/%?:.@+*|-]([\w/%?:.@+*| -]*[\w/%?:.@+*|-])?", re.ASCII)
+OTHER = re.compile(r"[-+]?[\d_.]+(e[-+]?\d+)?|true|false|null|[-+]?(inf|nan)", re.IGNORECASE)  # no text without quotes
 
 
 def flat(settings: Mapping[str, Any], path: str = "", between: str = ".") -> dict[str, Any]:
@@ -17,8 +21,8 @@ def flat(settings: Mapping[str, Any], path: str = "", between: str = ".") -> dic
 
 def typed(value: Any) -> str:
     """null, true, [null,true], {weight:1.0}"""
-    if isinstance(value, (str, float)):  # most values, and asking for a Mapping is slow
-        return str(value)
+    if isinstance(value, str):  # most values, and asking for a Mapping is slow
+        return value if PLAIN.fullmatch(value) and not OTHER.fullmatch(value) else quoted(value)
     if isinstance(value, Mapping):
         return "{" + ",".join(f"{key}:{typed(one)}" for key, one in value.items()) + "}"
     if isinstance(value, (list, tuple)):
@@ -26,3 +30,9 @@ def typed(value: Any) -> str:
     if value is None or isinstance(value, bool):
         return {None: "null", True: "true", False: "false"}[value]
     return str(value)
+
+
+def quoted(text: str) -> str:
+    """Hydra reads backslashes as they are, but for those before a quote and at the end."""
+    escaped = re.sub(r"(\\*)('|$)", lambda found: 2 * found[1] + ("\\'" if found[2] else ""), text)
+    return f"'{escaped}'"
