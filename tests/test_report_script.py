@@ -68,7 +68,7 @@ def test_a_filter_leaves_the_rows_points_and_sections_that_it_names(seen: Seen) 
                 document.querySelector('.filter output').value];""")
     assert points and set(points) == {"unix"}
     assert "every-run" in sections
-    assert said == "1 of 12 runs"
+    assert said == "1 of 12 runs; what is of several at once is hidden"
     seen.page.click(".filter button[type=reset]")
     seen.page.wait_for_function("!document.querySelector('.filter output').value")
     assert seen.ask(ROWS) == before

@@ -113,9 +113,10 @@ const filter = before => {
     });
     const counted = runs.length ? runs : items.filter(item => item.element.tagName === 'TR');
     const rest = counted.filter(item => !item.gone).length;
-    said.value = filtered ? `${rest} of ${counted.length} ${runs.length ? 'runs' : 'rows'}` : '';
+    const count = `${rest} of ${counted.length} ${runs.length ? 'runs' : 'rows'}`;
+    said.value = filtered ? count + (several.length ? '; what is of several at once is hidden' : '') : '';
     form.classList.toggle('filtered', filtered);
-    summary.textContent = filtered ? 'Filtered: ' + said.value : 'Filter by ' + offered.join(', ');
+    summary.textContent = filtered ? 'Filtered: ' + count : 'Filter by ' + offered.join(', ');
   };
 };
 
