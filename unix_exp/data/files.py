@@ -126,7 +126,8 @@ def find_images(folder: str, classes: Sequence[str], inside: str = ".") -> Files
             raise Mistake(f"'{subfolder}' has no images ({', '.join(ENDINGS)}); add some or remove class '{name}'")
         for one in images:
             check_name(one, subfolder)
-        paths += [os.path.join(subfolder, one) for one in images]
+        within = os.path.join(subfolder, "")
+        paths += [within + one for one in images]
         labels += [label] * len(images)
     return Files.of(paths, labels, [looked_up(path) for path in paths])
 

@@ -77,9 +77,9 @@ def passed_over(folder: str, classes: Sequence[str]) -> list[str]:
     passed = []
     for name in classes:
         for one in names_in(os.path.join(folder, name)):
-            path = os.path.join(folder, name, one)
             if one.lower().endswith(ENDINGS):
                 continue
+            path = os.path.join(folder, name, one)
             if not os.path.isdir(path):
                 passed.append(path)
             elif (deeper := image_below(path)) is not None:
