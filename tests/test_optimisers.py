@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import importlib
+import subprocess
+import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from types import SimpleNamespace
@@ -23,6 +26,7 @@ from unix_exp.engine.cuda_graph import CapturedStep
 from unix_exp.engine.loop import Training, train
 from unix_exp.engine.optimiser import optimiser_of
 from unix_exp.engine.runtime import Runtime
+from unix_exp.optimisers.uncompiled import plain
 from unix_exp.recipe import Recipe
 from unix_exp.registry import optimisers
 from unix_exp.run import components
@@ -195,3 +199,42 @@ def test_the_code_of_a_plug_in_s_optimiser_is_part_of_a_run(monkeypatch: pytest.
     settings = {"student": {"name": "resnet8"}, "recipe": {"optimiser": "signs"}}
     assert plugins.used(settings) == {"mine": "hash"}
     assert plugins.used(settings | {"recipe": {"optimiser": "sgd"}}) == {}
+
+
+def test_a_run_begins_without_pytorchs_compiler(tmp_path: Path) -> None:
+    """Which takes two seconds to import. Some criteria still need it; conventional KD and UNIX do not."""
+    words = [
+        "dataset=shapes", "dataset.train_count=32", "dataset.test_count=24", "recipe=smoke", "recipe.batch=16",
+        "logger=none", "teacher=resnet8", "student=resnet8", "teacher_recipe.batch=16", "runtime.device=cpu",
+        "runtime.threads=1",
+    ]  # fmt: skip
+    code = f"import sys, unix_exp; list(unix_exp.fit(*{words})); print('torch._dynamo' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=True)
+    assert done.stdout.split()[-1] == "False"
+
+
+def test_an_optimiser_that_was_made_before_the_compiler_is_marked_after(monkeypatch: pytest.MonkeyPatch) -> None:
+    weight = torch.nn.Parameter(torch.ones(2))
+    with monkeypatch.context() as before:
+        before.delitem(sys.modules, "torch._dynamo", raising=False)
+        made = plain(torch.optim.SGD)([weight], lr=0.1)
+        weight.grad = torch.ones(2)
+        made.step()
+        assert made.state_dict()["param_groups"][0]["lr"] == 0.1
+    assert torch.equal(weight.detach(), torch.full((2,), 0.9))
+    importlib.import_module("torch._dynamo")
+    made.zero_grad()
+    made.load_state_dict(made.state_dict())
+    assert weight.grad is None
+    assert type(made).__name__ == "SGD" and isinstance(made, torch.optim.SGD)
+
+
+def test_hooks_of_a_step_are_called() -> None:
+    weight = torch.nn.Parameter(torch.ones(2))
+    made, heard = plain(torch.optim.AdamW)([weight], lr=0.1), []
+    made.register_step_pre_hook(lambda *_: heard.append("before"))
+    made.register_step_post_hook(lambda *_: heard.append("after"))
+    weight.grad = torch.ones(2)
+    made.step()
+    assert heard == ["before", "after"]
+    assert weight.requires_grad and not made.state[weight]["exp_avg"].requires_grad

@@ -1,20 +1,27 @@
 """On the meta device, answers at once where PyTorch works out shapes in Python: a batch norm takes it milliseconds.
 
-A network is shown a dozen batches without values before it is trained, and has a norm in every layer.
+A network is shown a dozen batches without values before it is trained, and has a norm in every layer. PyTorch's Python
+also imports its compiler, which takes two seconds more.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import cache
+from math import prod
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tag, Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_flatten, tree_map_only, tree_unflatten
 
 Answer = Callable[..., Any]  # None: PyTorch has to answer itself
+FEW = 200_000  # values, with which an operation takes less time than PyTorch's Python does without
 
 aten = torch.ops.aten
+# What the CPU does otherwise: strides of its own; running statistics that the schema does not say are written.
+ELSEWHERE = (aten.convolution.default, aten.native_batch_norm.default)
 
 
 class AtOnce(TorchDispatchMode):
@@ -22,12 +29,56 @@ class AtOnce(TorchDispatchMode):
 
     supports_higher_order_operators = True
 
+    @classmethod
+    def _should_skip_dynamo(cls) -> bool:
+        return False  # nothing compiles in here, so nothing has to be kept from the compiler
+
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        if not kwargs and (known := ANSWERS.get(func)) is not None:
-            answer = known(*args)
-            if answer is not None:
-                return answer
-        return func(*args, **(kwargs or {}))
+        named = kwargs or {}
+        answer = ANSWERS[func](*args) if func in ANSWERS and not named else None
+        if answer is None and depends_on_shapes_alone(func):
+            answer = of_zeros(func, args, named)
+        return func(*args, **named) if answer is None else answer
+
+
+@cache
+def depends_on_shapes_alone(func: Any) -> bool:
+    """Whether it makes new tensors, whose shapes no value decides."""
+    schema = func._schema
+    aliases = [one.alias_info for one in (*schema.arguments, *schema.returns) if one.alias_info is not None]
+    by_values = {Tag.data_dependent_output, Tag.dynamic_output_shape} & set(func.tags)
+    return func.namespace == "aten" and func not in ELSEWHERE and not aliases and not by_values
+
+
+def of_zeros(func: Any, args: Any, kwargs: Any) -> Any:
+    """What it makes of zeros on the CPU, without its values; None where they would be many."""
+    leaves, form = tree_flatten((args, kwargs))
+    given = [one for one in leaves if isinstance(one, Tensor)]
+    devices = {one.type for one in leaves if isinstance(one, torch.device)}
+    if not all(one.is_meta for one in given) or devices - {"meta"} or not (given or devices):
+        return None
+    sizes = [one.numel() for one in given] or [prod(one for one in leaves if isinstance(one, int) and one > 0)]
+    if sum(sizes) > FEW:
+        return None
+    words, named = tree_unflatten([on_cpu(one) for one in leaves], form)
+    try:
+        with torch.random.fork_rng(devices=[]):
+            answer = func(*words, **named)
+    except Exception:
+        return None  # PyTorch says what is wrong with the tensors that were given
+    return tree_map_only(Tensor, bare, answer)
+
+
+def on_cpu(one: Any) -> Any:
+    if isinstance(one, torch.device):
+        return torch.device("cpu")
+    if isinstance(one, Tensor):
+        return torch.empty_strided(one.shape, one.stride(), dtype=one.dtype).zero_()
+    return one
+
+
+def bare(tensor: Tensor) -> Tensor:
+    return torch.empty_strided(tensor.shape, tensor.stride(), dtype=tensor.dtype, device="meta")
 
 
 def plain(tensor: Any) -> bool:
@@ -59,6 +110,46 @@ def batch_norm(images: Any, *settings: Any) -> tuple[Tensor, ...] | None:
     return like(images), *(torch.empty(images.shape[1], device="meta") for _ in range(2))
 
 
+def convolution(
+    images: Any,
+    weight: Any,
+    bias: Any,
+    stride: Any,
+    padding: Any,
+    dilation: Any,
+    transposed: bool,
+    out: Any,
+    groups: int,
+) -> Tensor | None:
+    if not plain(images) or not plain(weight) or transposed or not images.dim() == weight.dim() == 2 + len(stride):
+        return None
+    if images.shape[1] != groups * weight.shape[1] or len(weight) % groups or not (bias is None or plain(bias)):
+        return None
+    kernels = [apart * (side - 1) + 1 for side, apart in zip(weight.shape[2:], dilation, strict=True)]
+    padded = [side + 2 * around for side, around in zip(images.shape[2:], padding, strict=True)]
+    size = [(side - kernel) // step + 1 for side, kernel, step in zip(padded, kernels, stride, strict=True)]
+    return torch.empty(len(images), len(weight), *size, device="meta") if min(size) > 0 else None
+
+
+def mean(tensor: Any, dims: Any, keep: bool = False) -> Tensor | None:
+    if not plain(tensor) or not dims or not all(-tensor.dim() <= dim < tensor.dim() for dim in dims):
+        return None
+    gone = {dim % tensor.dim() for dim in dims}
+    if len(gone) < len(dims):
+        return None
+    kept = [1 if dim in gone else side for dim, side in enumerate(tensor.shape) if keep or dim not in gone]
+    return torch.empty(kept, device="meta")
+
+
+def rows_of(tensor: Any, rows: Any) -> Tensor | None:
+    if not isinstance(tensor, Tensor) or len(rows) != 1 or not isinstance(rows[0], Tensor):
+        return None
+    (chosen,) = rows
+    if chosen.dtype is not torch.int64 or not all(one.is_meta and one.is_contiguous() for one in (tensor, chosen)):
+        return None
+    return torch.empty((*chosen.shape, *tensor.shape[1:]), dtype=tensor.dtype, device="meta") if tensor.dim() else None
+
+
 def layer_norm(images: Any, shape: Any, weight: Any, bias: Any, eps: float) -> tuple[Tensor, ...] | None:
     given = [one for one in (weight, bias) if one is not None]
     if not plain(images) or not all(plain(one) and list(one.shape) == list(shape) for one in given):
@@ -70,6 +161,9 @@ def layer_norm(images: Any, shape: Any, weight: Any, bias: Any, eps: float) -> t
 
 
 ANSWERS: dict[Any, Answer] = {
+    aten.convolution.default: convolution,
+    aten.mean.dim: mean,
+    aten.index.Tensor: rows_of,
     aten.native_batch_norm.default: batch_norm,
     aten.native_layer_norm.default: layer_norm,
     aten.relu.default: of_one,

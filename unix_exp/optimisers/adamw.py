@@ -29,10 +29,14 @@ def build(
     """PyTorch's own, whose averages and counts are there from the beginning, on the device."""
     import torch  # here, because the report asks for these settings and needs no PyTorch
 
+    from unix_exp.optimisers.uncompiled import plain
+
     if len(betas) != 2:
         raise Mistake(f"betas has {len(betas)} values; give 2, such as [0.9,0.999]")
     first, second = map(float, betas)
-    made = torch.optim.AdamW(weights, lr=lr, betas=(first, second), eps=eps, weight_decay=weight_decay, fused=True)
+    made: Optimizer = plain(torch.optim.AdamW)(
+        weights, lr=lr, betas=(first, second), eps=eps, weight_decay=weight_decay, fused=True
+    )
     # Its first step would make the same; a step that is recorded as a CUDA graph is tried before, and then set back.
     for weight in (weight for group in made.param_groups for weight in group["params"]):
         averages = {name: torch.zeros_like(weight) for name in ("exp_avg", "exp_avg_sq")}

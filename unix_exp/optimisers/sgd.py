@@ -24,9 +24,11 @@ def build(
     """PyTorch's own, whose momenta are there from the beginning."""
     import torch  # here, because the report asks for these settings and needs no PyTorch
 
+    from unix_exp.optimisers.uncompiled import plain
+
     if nesterov and not momentum:
         raise Mistake("nesterov is true, which needs momentum above 0")
-    made = torch.optim.SGD(
+    made: Optimizer = plain(torch.optim.SGD)(
         weights,
         lr=lr,
         momentum=momentum,
