@@ -14,15 +14,15 @@ from collections.abc import Callable
 from functools import cache, wraps
 from typing import Any
 
-import torch
-from torch.optim import Optimizer
-
 MARK = "__dynamo_disable"  # under which PyTorch keeps a method that was marked
 
 
 @cache
 def plain(kind: Any) -> Any:
     """Its step runs without gradient, as PyTorch's does unless it is to be differentiated."""
+    import torch  # here, because the report asks for optimisers' settings and needs no PyTorch
+    from torch.optim import Optimizer
+
     for method in vars(Optimizer).values():
         inside = getattr(method, "__wrapped__", None)
         if inside is not None and not hasattr(inside, MARK):
