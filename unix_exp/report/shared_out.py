@@ -5,6 +5,7 @@ shared_out(work, things) -> [work(thing), ...]    in the order of the things, as
 
 from __future__ import annotations
 
+import gc
 import multiprocessing
 import os
 import signal
@@ -29,11 +30,15 @@ def shared_out(work: Callable[[T], R], things: Sequence[T]) -> list[R]:
     if len(things) < WORTH_IT or processes < 2 or not forks_are_safe():
         return list(map(work, things))
     context = multiprocessing.get_context("fork")  # nothing is sent to the processes: they begin as copies
+    gc.collect()
+    gc.freeze()  # a process that looked for garbage in what it has from here would copy it all
     with ProcessPoolExecutor(processes, context, begin, (work, things)) as pool:
         try:
             return list(pool.map(do, range(len(things)), chunksize=AT_ONCE))
         except BrokenProcessPool:  # the system ended one, as it does when memory runs out
             pass
+        finally:
+            gc.unfreeze()
     return list(map(work, things))
 
 
