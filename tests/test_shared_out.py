@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 
 # In a process of its own: this one has threads and PyTorch, with which nothing is forked.
-BEGIN = "import os; from unix_exp.report import shared_out as it; it.cores = lambda: 2; parent = os.getpid(); "
+BEGIN = "import os; from unix_exp.report import shared_out as it; it.cores.usable = lambda: 2; parent = os.getpid(); "
 
 
 def said(words: str) -> str:
@@ -32,7 +31,7 @@ def test_an_error_in_another_process_ends_this_one() -> None:
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="forks on Linux alone")
-def test_a_process_that_is_killed_costs_time_and_nothing_else(tmp_path: Path) -> None:
+def test_a_process_that_is_killed_costs_time_and_nothing_else() -> None:
     words = "import signal\n" \
             "def work(one):\n" \
             "    if one == 120 and os.getpid() != parent: os.kill(os.getpid(), signal.SIGKILL)\n" \

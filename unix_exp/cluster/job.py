@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from unix_exp.cli.outcomes import OF_A_SWEEP
+from unix_exp.config import cores
 from unix_exp.stopping import INTERRUPTED, TEMPORARY
 
 PAUSE = 0.1  # seconds between two looks at the runs
@@ -104,7 +105,7 @@ class Job:
         given = {**os.environ, OF_A_SWEEP: "1"}
         if self.at_once == 1:
             return given
-        processors = int(os.environ.get("SLURM_CPUS_PER_TASK", 0)) or len(os.sched_getaffinity(0))
+        processors = int(os.environ.get("SLURM_CPUS_PER_TASK", 0)) or cores.usable()
         given.setdefault("OMP_NUM_THREADS", str(max(1, processors // (self.at_once * self.processes))))
         gpus = [name for name in os.environ.get("CUDA_VISIBLE_DEVICES", "").split(",") if name]
         if len(gpus) >= self.processes > 0:

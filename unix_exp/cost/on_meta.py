@@ -13,8 +13,9 @@ from typing import Any
 
 import torch
 from torch import Tag, Tensor
-from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_flatten, tree_map_only, tree_unflatten
+
+from unix_exp.cost.mode import Mode
 
 Answer = Callable[..., Any]  # None: PyTorch has to answer itself
 FEW = 200_000  # values, with which an operation takes less time than PyTorch's Python does without
@@ -24,14 +25,8 @@ aten = torch.ops.aten
 ELSEWHERE = (aten.convolution.default, aten.native_batch_norm.default)
 
 
-class AtOnce(TorchDispatchMode):
+class AtOnce(Mode):
     """`with AtOnce():` gives the same shapes, types and strides, sooner; everything unusual is left to PyTorch."""
-
-    supports_higher_order_operators = True
-
-    @classmethod
-    def _should_skip_dynamo(cls) -> bool:
-        return False  # nothing compiles in here, so nothing has to be kept from the compiler
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         named = kwargs or {}
@@ -62,7 +57,7 @@ def of_zeros(func: Any, args: Any, kwargs: Any) -> Any:
         return None
     words, named = tree_unflatten([on_cpu(one) for one in leaves], form)
     try:
-        with torch.random.fork_rng(devices=[]):
+        with torch.random.fork_rng(devices=[], enabled=Tag.nondeterministic_seeded in func.tags):
             answer = func(*words, **named)
     except Exception:
         return None  # PyTorch says what is wrong with the tensors that were given

@@ -14,10 +14,10 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch._ops import OpOverload
 from torch.overrides import TorchFunctionMode
-from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
 from unix_exp.cost.free import is_free
+from unix_exp.cost.mode import Mode
 from unix_exp.cost.rules import ATTENTION, PRODUCT, RULES, WHOLE, in_order
 
 METHOD = "method"  # the role of what no network does: heads, adapters, losses, a sampler's own arithmetic
@@ -149,14 +149,8 @@ class Operations:
         return not any(one.stride(0) == 0 for one in arguments[:3] if isinstance(one, Tensor))
 
 
-class _Executed(TorchDispatchMode):
+class _Executed(Mode):
     """Every operation below autograd."""
-
-    supports_higher_order_operators = True
-
-    @classmethod
-    def _should_skip_dynamo(cls) -> bool:
-        return False  # nothing compiles in here, so nothing has to be kept from the compiler
 
     def __init__(self, counter: Operations) -> None:
         super().__init__()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import os
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -15,6 +14,7 @@ from torch import Tensor
 from torch.utils.data import DataLoader
 
 from unix_exp import stopping
+from unix_exp.config import cores
 from unix_exp.data.augment.augmentation import Cut
 from unix_exp.data.augment.choice import Augment, chosen
 from unix_exp.data.augment.one import Anywhere, Changing
@@ -173,8 +173,7 @@ class Streamed(OfFiles):
 
 def usual_workers() -> int:
     """Up to four, of the cores that the program may use all but one: that one trains."""
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return min(4, max(1, cores - 1))
+    return min(4, max(1, cores.usable() - 1))
 
 
 def begin_worker(number: int) -> None:

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import gc
 import multiprocessing
-import os
 import signal
 import sys
 import threading
@@ -15,6 +14,8 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from typing import Any, TypeVar
+
+from unix_exp.config import cores
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -26,7 +27,7 @@ _here: list[Any] = []  # in a process of the pool: the work and the things, whic
 
 def shared_out(work: Callable[[T], R], things: Sequence[T]) -> list[R]:
     """What `work` changes in a thing stays in the process that did it; only what it returns comes back."""
-    processes = min(cores(), len(things) // AT_ONCE)
+    processes = min(cores.usable(), len(things) // AT_ONCE)
     if len(things) < WORTH_IT or processes < 2 or not forks_are_safe():
         return list(map(work, things))
     context = multiprocessing.get_context("fork")  # nothing is sent to the processes: they begin as copies
@@ -40,10 +41,6 @@ def shared_out(work: Callable[[T], R], things: Sequence[T]) -> list[R]:
         finally:
             gc.unfreeze()
     return list(map(work, things))
-
-
-def cores() -> int:
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def forks_are_safe() -> bool:
