@@ -87,6 +87,10 @@ def names_in(tree: ast.AST, known: Mapping[str, Any]) -> Iterator[str]:
             for value, inner in itertools.product(values, node.body):
                 yield from names_in(ast.Module([inner], []), {**known, node.target.id: value})
             continue
+        if isinstance(node, ast.FunctionDef | ast.ClassDef):
+            # What is inside runs later or never, and walking through it takes long.
+            yield from names_in(ast.Module([ast.Expr(one) for one in node.decorator_list], []), known)
+            continue
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == "register":
             name = written(node.args[0], known) if node.args else None
             if name is not None:

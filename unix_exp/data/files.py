@@ -6,7 +6,7 @@ import hashlib
 import os
 import re
 import stat
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from io import BytesIO
 from pathlib import Path
 from typing import NamedTuple
@@ -114,20 +114,29 @@ def check_name(name: str, folder: str) -> None:
         raise Mistake(f"{name!a} in '{shown(folder)}' has bytes that are no text in UTF-8, or controls; rename it")
 
 
+def names_by_class(folder: str, classes: Sequence[str], inside: str = ".") -> dict[str, list[str]]:
+    """What lies in each class folder, by the path of that folder; reading one that lies on a network takes long."""
+    subfolders = [os.path.normpath(os.path.join(folder, name, inside)) for name in classes]
+    return {subfolder: names_in(subfolder) if os.path.isdir(subfolder) else [] for subfolder in subfolders}
+
+
 def find_images(folder: str, classes: Sequence[str], inside: str = ".") -> Files:
     """Every image of every class in sorted order; files that aren't images are passed over."""
+    return images_among(names_by_class(folder, classes, inside), classes)
+
+
+def images_among(names: Mapping[str, Sequence[str]], classes: Sequence[str]) -> Files:
     paths: list[str] = []
     labels: list[int] = []
-    for label, name in enumerate(classes):
-        subfolder = os.path.normpath(os.path.join(folder, name, inside))
-        names = names_in(subfolder) if os.path.isdir(subfolder) else []
-        images = [one for one in names if one.lower().endswith(ENDINGS)]
+    for label, (subfolder, within) in enumerate(names.items()):
+        images = [one for one in within if one.lower().endswith(ENDINGS)]
         if not images:
-            raise Mistake(f"'{subfolder}' has no images ({', '.join(ENDINGS)}); add some or remove class '{name}'")
+            raise Mistake(
+                f"'{subfolder}' has no images ({', '.join(ENDINGS)}); add some or remove class '{classes[label]}'"
+            )
         for one in images:
             check_name(one, subfolder)
-        within = os.path.join(subfolder, "")
-        paths += [within + one for one in images]
+        paths += [os.path.join(subfolder, one) for one in images]
         labels += [label] * len(images)
     return Files.of(paths, labels, [looked_up(path) for path in paths])
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
-from unix_exp.data.files import ENDINGS, check_name, find_classes, find_images, is_folder, names_in
+from unix_exp.data.files import ENDINGS, check_name, find_classes, images_among, is_folder, names_by_class, names_in
 from unix_exp.data.held_out import Apart
 from unix_exp.data.listing import Listing, divided
 from unix_exp.data.opening import shown
@@ -31,11 +31,12 @@ def listing_of(root: str, apart: Apart) -> Listing:
         differing = sorted(set(classes) ^ set(classes_of(folder)))
         if differing:
             raise Mistake(f"'{train_folder}' and '{folder}' need the same classes; they differ in {listed(differing)}")
-    passed = [path for folder in (train_folder, *others) for path in passed_over(folder, classes)]
+    names = {folder: names_by_class(folder, classes) for folder in (train_folder, *others)}
+    passed = [path for within in names.values() for path in passed_over(within, classes)]
     notes = [note_of(root, passed)] if passed else []
-    train = find_images(train_folder, classes)
-    test = None if test_folder is None else find_images(test_folder, classes)
-    val = None if val_folder is None else find_images(val_folder, classes)
+    train = images_among(names[train_folder], classes)
+    test = None if test_folder is None else images_among(names[test_folder], classes)
+    val = None if val_folder is None else images_among(names[val_folder], classes)
     return divided(root, shown(root), classes, train, val, test, apart, notes)
 
 
@@ -72,14 +73,14 @@ def classes_of(folder: str) -> tuple[str, ...]:
     return find_classes(folder)
 
 
-def passed_over(folder: str, classes: Sequence[str]) -> list[str]:
+def passed_over(names: Mapping[str, Sequence[str]], classes: Sequence[str]) -> list[str]:
     """The files in class folders that are no images by their ending. A folder there may hold none."""
     passed = []
-    for name in classes:
-        for one in names_in(os.path.join(folder, name)):
+    for name, (folder, within) in zip(classes, names.items(), strict=True):
+        for one in within:
             if one.lower().endswith(ENDINGS):
                 continue
-            path = os.path.join(folder, name, one)
+            path = os.path.join(folder, one)
             if not os.path.isdir(path):
                 passed.append(path)
             elif (deeper := image_below(path)) is not None:
