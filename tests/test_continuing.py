@@ -13,7 +13,8 @@ from assembled import Case, training
 
 from unix_exp.engine.epoch import Part
 from unix_exp.engine.loop import Training, train
-from unix_exp.run.continuing import load_state, state_of
+from unix_exp.run.checkpoint import save_state
+from unix_exp.run.continuing import checked_state, load_state, state_of
 from unix_exp.run.folder import RunFolder
 from unix_exp.types import Mistake
 
@@ -25,8 +26,11 @@ def begun() -> tuple[Training, dict[str, Any]]:
     run = training(CASE)
     next(train(run))
     state = state_of(run)
-    randomness = {"cpu": torch.get_rng_state()}
-    state["part"] = vars(Part(steps=1, seconds=1.0, waited=0.0, sums={}, randomness=randomness, sampler=None))
+    assert run.analysis is not None
+    randomness, analysis = {"cpu": torch.get_rng_state()}, run.analysis.part()
+    analysis["sums"] = {"analysis/student_entropy_kept": torch.ones(2)}
+    begun = Part(steps=1, seconds=1.0, waited=0.0, sums={}, randomness=randomness, sampler=None, analysis=analysis)
+    state["part"] = vars(begun)
     return training(CASE), state
 
 
@@ -54,6 +58,46 @@ def counts_of_other_images(state: dict[str, Any]) -> None:
     state["analysis"]["trained_on"]["times"] = torch.zeros(3, dtype=torch.int32)
 
 
+def centres_of_another_type(state: dict[str, Any]) -> None:
+    state["analysis"]["centres"]["student"] = state["analysis"]["centres"]["student"].bool()
+
+
+def sparse_counts(state: dict[str, Any]) -> None:
+    state["analysis"]["trained_on"]["times"] = state["analysis"]["trained_on"]["times"].to_sparse()
+
+
+def a_sum_alone(state: dict[str, Any]) -> None:
+    state["part"]["analysis"]["sums"]["analysis/student_entropy_kept"] = torch.tensor(1.0)
+
+
+def a_sum_of_nothing(state: dict[str, Any]) -> None:
+    state["part"]["analysis"]["sums"]["analysis/student_entropy_kept"] = None
+
+
+def counts_that_are_none(state: dict[str, Any]) -> None:
+    state["part"]["analysis"] = {"": 1}
+
+
+def counts_in_no_mapping(state: dict[str, Any]) -> None:
+    state["part"]["analysis"] = {"sums": "sums", "counts": "counts"}
+
+
+def counts_of_a_batch(state: dict[str, Any]) -> None:
+    state["part"]["analysis"]["counts"]["labels"] = state["part"]["analysis"]["counts"]["labels"].expand(5, -1)
+
+
+def classes_that_are_not(state: dict[str, Any]) -> None:
+    state["part"]["analysis"]["counts"]["labels"] = state["part"]["analysis"]["counts"]["labels"] + 1000
+
+
+def fewer_than_no_draws(state: dict[str, Any]) -> None:
+    state["part"]["analysis"]["counts"]["draws"] = state["part"]["analysis"]["counts"]["draws"] - 1000
+
+
+def a_sampler_that_chooses_nothing(state: dict[str, Any]) -> None:
+    state["part"]["sampler"] = {"order": torch.zeros(3)}
+
+
 def test_what_is_not_spoiled_is_loaded(begun: tuple[Training, dict[str, Any]], tmp_path: Path) -> None:
     run, state = begun
     load_state(run, copy.deepcopy(state), RunFolder(tmp_path))
@@ -64,7 +108,9 @@ def test_what_is_not_spoiled_is_loaded(begun: tuple[Training, dict[str, Any]], t
     "spoil",
     [
         short_randomness, no_randomness, accuracy_of_nothing, centres_of_other_classes, centres_of_another_network,
-        counts_of_other_images,
+        counts_of_other_images, centres_of_another_type, sparse_counts, a_sum_alone, a_sum_of_nothing,
+        counts_that_are_none, counts_in_no_mapping, counts_of_a_batch, classes_that_are_not, fewer_than_no_draws,
+        a_sampler_that_chooses_nothing,
     ],
 )  # fmt: skip
 def test_what_would_fail_later_is_refused(
@@ -75,3 +121,10 @@ def test_what_would_fail_later_is_refused(
     spoil(spoiled)
     with pytest.raises(Mistake, match=r"delete .*checkpoint.pt to begin this run again"):
         load_state(run, spoiled, RunFolder(tmp_path))
+
+
+def test_a_name_of_many_pages_is_cut(begun: tuple[Training, dict[str, Any]], tmp_path: Path) -> None:
+    save_state(tmp_path / "checkpoint.pt", begun[1] | {"identity": "x" * 100_000})
+    with pytest.raises(Mistake, match="of another run") as said:
+        checked_state(RunFolder(tmp_path, "0" * 12), tmp_path / "checkpoint.pt")
+    assert len(str(said.value)) < 1000

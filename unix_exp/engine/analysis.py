@@ -16,6 +16,7 @@ import torch
 from torch import Tensor, nn
 
 from unix_exp.distillers.distiller import Distiller
+from unix_exp.engine.alike import alike, all_alike
 from unix_exp.engine.evaluate import Evaluation
 from unix_exp.engine.runtime import Runtime
 from unix_exp.engine.tally import Tally
@@ -111,12 +112,12 @@ class Analysis:
 
     def load_state(self, state: Mapping[str, Mapping[str, Tensor]]) -> None:
         for name, centres in state["centres"].items():
-            if name not in self.networks or centres.ndim != 2 or len(centres) != self.classes:
+            if name not in self.networks or not alike(centres, torch.empty(self.classes, *centres.shape[1:2])):
                 raise ValueError(f"its centres of {name} are of other classes")
         self.centres |= {name: centres.to(self.runtime.place()) for name, centres in state["centres"].items()}
         self.tally.load_state_dict(state["tally"])
         if (known := state.get("trained_on")) is not None:
-            if known["times"].shape != self.trained_on.shape:
+            if not alike(known["times"], self.trained_on.int()):
                 raise ValueError("it counts other images")
             self.trained_on.copy_(known["times"])
             self.counted = int(known["epochs"])
@@ -126,9 +127,16 @@ class Analysis:
         return {"sums": dict(self.sums), "counts": {"draws": self.tally.draws, "labels": self.tally.labels}}
 
     def load_part(self, part: Mapping[str, Mapping[str, Tensor]]) -> None:
-        self.sums = {name: some.to(self.runtime.place()) for name, some in part.get("sums", {}).items()}
-        for name, counts in part.get("counts", {}).items():
-            self.tally.get_buffer(name).copy_(counts)  # in place: a recorded step writes there
+        if not part:
+            return  # of an older version, or of a run that was begun without analysis
+        sums, counts = part["sums"], part["counts"]
+        if not all_alike(counts, self.part()["counts"]) or not all_alike(sums, dict.fromkeys(sums, torch.empty(2))):
+            raise ValueError("what it counts of a begun epoch is not whole")
+        if not (counts["draws"] >= 0).all() or not ((counts["labels"] >= 0) & (counts["labels"] < self.classes)).all():
+            raise ValueError("what it counts of a begun epoch is of other images")
+        self.sums = {name: some.to(self.runtime.place()) for name, some in sums.items()}
+        for name, values in counts.items():
+            self.tally.get_buffer(name).copy_(values)  # in place: a recorded step writes there
 
 
 @contextmanager

@@ -38,7 +38,7 @@ class Part:
     sums: dict[str, Tensor]  # of the losses
     randomness: dict[str, Tensor]  # the generators before the next step
     sampler: dict[str, Any] | None  # the state of a sampler that chooses for an epoch, before it chose
-    analysis: dict[str, Any] = field(default_factory=dict)
+    analysis: dict[str, Any] = field(default_factory=dict)  # given back to it when the checkpoint is read
 
 
 class Epoch:
@@ -64,8 +64,6 @@ class Epoch:
         if part is not None:
             self.means.sums = {name: total.to(device) for name, total in part.sums.items()}
             self.means.count = part.steps
-            if run.analysis is not None:
-                run.analysis.load_part(part.analysis)
             set_generators(device, part.randomness, self.seed + 1 + part.steps)
         self.losses = LossWatch(device, self.number + 1, self.lr, self.means.count)
         self.between = Between(device)

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from torch import Tensor, nn
 
+from unix_exp.engine.alike import all_alike
 from unix_exp.engine.evaluate import Evaluation, Tested, evaluate
 from unix_exp.types import Dataset, Watch
 
@@ -43,12 +44,8 @@ def weights_of(student: nn.Module) -> dict[str, Tensor]:
 def check_kept(kept: dict[str, Tensor], run: Training) -> None:
     """They are used when the training is over, so what would fail then is found when they are read."""
     expected = run.method.student.state_dict() if val_count(run.data) and run.progress.best else {}
-    if kept.keys() != expected.keys() or not all(alike(kept[name], one) for name, one in expected.items()):
+    if not all_alike(kept, expected):
         raise ValueError("the weights of its best epoch are not the student's")
-
-
-def alike(kept: object, own: Tensor) -> bool:
-    return isinstance(kept, Tensor) and (kept.shape, kept.dtype, kept.layout) == (own.shape, own.dtype, own.layout)
 
 
 def tested(run: Training, watch: Watch) -> Evaluation | None:

@@ -7,9 +7,10 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from unix_exp.engine import stages as sequence
+from unix_exp.engine.alike import all_alike
 from unix_exp.engine.epoch import Part
 from unix_exp.engine.loop import Progress, Training
 from unix_exp.engine.optimiser_state import load_optimiser_state, optimiser_state
@@ -55,7 +56,7 @@ def checked_state(folder: RunFolder, path: Path) -> dict[str, Any]:
     if not isinstance(progress, dict) or "epoch" not in progress or state.get("format") not in FORMATS:
         raise Mistake(f"checkpoint {path} was written by another version of unix_exp and cannot be continued")
     if state.get("identity", folder.identity) != folder.identity:
-        raise Mistake(f"checkpoint {path} is of another run, {state['identity']}")
+        raise Mistake(f"checkpoint {path} is of another run, {str(state['identity'])[:12]!a}")
     return state
 
 
@@ -69,8 +70,13 @@ def load_state(run: Training, state: dict[str, Any], folder: RunFolder) -> None:
             stage, _ = sequence.begins_in(run.stages, run.progress.epoch)
             if stage.name == state["stage"]:  # else it begins now, with a fresh optimiser
                 load_optimiser_state(run.stage_step(stage).optimiser, state["optimiser"])
-        if run.analysis is not None and "analysis" in state:
-            run.analysis.load_state(state["analysis"])
+        if run.part is not None:
+            check_sampler(run.part.sampler, run)
+        if run.analysis is not None:
+            if "analysis" in state:
+                run.analysis.load_state(state["analysis"])
+            if run.part is not None:
+                run.analysis.load_part(run.part.analysis)
     except (Mistake, KeyError, TypeError, RuntimeError, ValueError, AttributeError) as error:
         why = " ".join(str(error).split())  # PyTorch lists what does not fit in lines
         raise Mistake(f"{why}; delete {folder.checkpoint} to begin this run again") from None
@@ -103,6 +109,13 @@ def part_of(kept: Mapping[str, Any] | None) -> Part | None:
     if any(one.numel() != 1 for one in found.sums.values()) or not (finite(found.seconds) and finite(found.waited)):
         raise ValueError("what it holds of a begun epoch is not whole")
     return found
+
+
+def check_sampler(kept: dict[str, Any] | None, run: Training) -> None:
+    """What a sampler chose by is used when the epoch goes on."""
+    sampler = run.method.sampler
+    if kept is not None and not (isinstance(sampler, nn.Module) and all_alike(kept, sampler.state_dict())):
+        raise ValueError("what its sampler chose by in a begun epoch is not whole")
 
 
 def state_of(run: Training) -> dict[str, Any]:
