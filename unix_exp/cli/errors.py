@@ -11,10 +11,11 @@ from omegaconf import DictConfig
 from omegaconf.errors import OmegaConfBaseException
 from yaml import YAMLError
 
+from unix_exp.cli import unread
 from unix_exp.cli.help import composed, groups
 from unix_exp.cli.hints import Typed, hint, is_others
-from unix_exp.cli.unread import without_value
 from unix_exp.config import compose
+from unix_exp.config.shared import NO_CHOICE
 from unix_exp.run.foreign import yaml_of
 from unix_exp.types import Mistake
 from unix_exp.words import as_line, closest, first_line, nearest
@@ -36,15 +37,13 @@ def message_of(error: BaseException, words: Sequence[str], config_dir: Path | No
     if isinstance(error, Mistake):
         return str(error)
     if isinstance(error, OverrideParseException):
-        if (meant := without_value(error.override, words, config_dir)) is not None:
-            return meant
-        return f"cannot read '{error.override}'; write key=value, and quote a value with brackets, commas or spaces"
+        return unread.unreadable(error.override, words, config_dir)
     # OmegaConf's own error, of a number or a list; Hydra's of a choice that does not exist is an OSError too.
     loaded_no_mapping = isinstance(error, OSError) and error.errno is None and not isinstance(error, HydraException)
     if isinstance(error, (YAMLError, UnicodeDecodeError)) or loaded_no_mapping:
         return unreadable(compose.folders(words, config_dir)[1:])
-    if str(error).startswith("Config group override"):
-        return "a group takes a choice by name, such as teacher=resnet32x4; to leave a group out, write ~GROUP"
+    if str(error).startswith(NO_CHOICE):
+        return f"{error}; write one such as teacher=resnet32x4; to leave a group out, write ~GROUP"
     if not isinstance(error, (HydraException, OmegaConfBaseException)):
         return None
     if not isinstance(error, MissingConfigException) and (message := of_grid(words, config_dir)):

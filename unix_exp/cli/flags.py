@@ -8,7 +8,7 @@ from typing import NoReturn
 
 from hydra._internal.utils import get_args_parser
 
-from unix_exp.cli.unread import check_spaces, of_flag
+from unix_exp.cli.unread import check_spaces, of_flag, unreadable
 from unix_exp.types import Mistake
 
 
@@ -22,8 +22,10 @@ def given(words: Sequence[str]) -> Namespace:
     parser.error = refuse  # type: ignore[method-assign]
     parser.allow_abbrev = False  # --config is no half of --config-dir, but what other programs call a file of settings
     found, unknown = parser.parse_known_args()
-    if unknown:
-        raise Mistake(of_flag(unknown[0], words))
+    if flags := [word for word in unknown if word.startswith("-")]:
+        raise Mistake(of_flag(flags[0], words))
+    if unknown:  # words after a flag: the parser takes all that stand together, and one without = came before
+        raise Mistake(unreadable(found.overrides[0], words))
     check(found)
     return found
 

@@ -40,6 +40,12 @@ def joined(words: Sequence[str]) -> str | None:
     return None
 
 
+def unreadable(word: str, words: Sequence[str], config_dir: Path | None = None) -> str:
+    if (meant := without_value(word, words, config_dir)) is not None:
+        return meant
+    return f"cannot read '{word}'; write key=value, and quote a value with brackets, commas or spaces"
+
+
 def without_value(word: str, words: Sequence[str], config_dir: Path | None) -> str | None:
     """What was meant by a word without =: a choice, a group, or a setting whose value is the next word."""
     if "=" in word:

@@ -15,6 +15,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 from unix_exp.config.kept import Kept, Reading
 
+NO_CHOICE = "a group takes a choice by name"
 PLAIN = ("seed", "method", "runs", "teachers", "hydra.mode")  # no group's, and many commands differ in them
 
 
@@ -35,6 +36,7 @@ class Sharing(ConfigLoaderImpl):
     ) -> DictConfig:
         try:
             parsed = OverridesParser.create().parse_overrides(overrides)
+            self.check_choices(parsed)
             if validate_sweep_overrides:
                 self.validate_sweep_overrides_legal(parsed, run_mode, from_shell)
             choices, values = choices_and_values(tuple(overrides))
@@ -45,6 +47,17 @@ class Sharing(ConfigLoaderImpl):
             return self.with_values(whole, parsed, values)
         except OmegaConfBaseException as error:
             raise ConfigCompositionException().with_traceback(sys.exc_info()[2]) from error
+
+    def check_choices(self, parsed: list[Override]) -> None:
+        """Hydra fails on a list of numbers in many ways, and on one number in a way that is no error of its own."""
+        for one in parsed:
+            value = one.value()
+            if one.is_sweep_override() or isinstance(value, str | dict) or (value is None and one.is_delete()):
+                continue
+            if isinstance(value, list) and all(isinstance(name, str) for name in value) and not one.is_delete():
+                continue
+            if self.repository.group_exists(one.key_or_group):
+                raise ConfigCompositionException(f"{NO_CHOICE}, and '{one.input_line}' gives none")
 
     def _parse_overrides_and_create_caching_repo(
         self, config_name: str | None, overrides: list[str]
