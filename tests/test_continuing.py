@@ -123,6 +123,17 @@ def test_what_would_fail_later_is_refused(
         load_state(run, spoiled, RunFolder(tmp_path))
 
 
+def test_an_epoch_that_was_begun_without_analysis_is_finished_with_it(
+    begun: tuple[Training, dict[str, Any]], tmp_path: Path
+) -> None:
+    run, state = training(CASE), copy.deepcopy(begun[1])
+    del state["analysis"]
+    state["part"]["analysis"] = {}
+    load_state(run, state, RunFolder(tmp_path))
+    record = next(train(run))
+    assert record.epoch == 2 and not any(name.startswith("analysis/") for name in record.values)
+
+
 def test_a_name_of_many_pages_is_cut(begun: tuple[Training, dict[str, Any]], tmp_path: Path) -> None:
     save_state(tmp_path / "checkpoint.pt", begun[1] | {"identity": "x" * 100_000})
     with pytest.raises(Mistake, match="of another run") as said:

@@ -85,7 +85,8 @@ class Analysis:
 
     def finish_epoch(self, evaluation: Evaluation | None) -> tuple[dict[str, float], dict[str, list[Any]]]:
         """An epoch's means, and its arrays by class, read at once; the next epoch begins from nothing."""
-        sums = torch.stack(list(self.sums.values())).tolist()
+        # None where an epoch goes on that was begun without analysis, and ends before a batch is measured.
+        sums = torch.stack(list(self.sums.values())).tolist() if self.sums else []
         means = {key: total / images for key, (total, images) in zip(self.sums, sums, strict=True) if images}
         drawn = self.tally.draws.new_zeros(self.classes).index_add_(0, self.tally.labels, self.tally.draws)
         arrays: dict[str, list[Any]] = {"drawn_per_class": drawn.tolist()}
