@@ -28,10 +28,10 @@ from unix_exp.types import Output
 torch.set_num_threads(1)  # networks and batches this small lose more by sharing than they gain
 
 TINY = (
-    "teacher=resnet8", "student=wrn_16_1", "dataset=shapes", "dataset.train_count=96", "dataset.test_count=48",
+    "teacher=resnet8", "student=resnet8", "dataset=shapes", "dataset.train_count=48", "dataset.test_count=48",
     "recipe=smoke", "recipe.batch=16", "teacher_recipe.batch=16", "logger=none",
 )  # fmt: skip
-SHORT = (*TINY, "student=resnet8", "dataset.train_count=48", "runtime.device=cpu", "runtime.checkpoint_every=1")
+SHORT = (*TINY, "runtime.device=cpu", "runtime.checkpoint_every=1")
 MIRRORED = tuple(word for word in TINY if word != "logger=none")  # the same beside W&B
 
 
@@ -160,12 +160,8 @@ def store_of(factory: pytest.TempPathFactory, name: str, *words: str) -> Path:
 
 @pytest.fixture(scope="session")
 def store_of_tiny(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Also that of the short runs, whose teacher is the same."""
     return store_of(tmp_path_factory, "tiny", *TINY)
-
-
-@pytest.fixture(scope="session")
-def store_of_short(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return store_of(tmp_path_factory, "short", *SHORT)
 
 
 @pytest.fixture
@@ -178,12 +174,6 @@ def taught(store_of_tiny: Path, tmp_path: Path) -> None:
 def finished(taught: None, store_of_tiny: Path, tmp_path: Path) -> None:
     """What `tiny()` leaves behind."""
     shutil.copytree(store_of_tiny.parent / "runs", tmp_path / "runs")
-
-
-@pytest.fixture
-def taught_short(store_of_short: Path, tmp_path: Path) -> None:
-    """That of the short runs of own.py."""
-    shutil.copytree(store_of_short, tmp_path / "teachers")
 
 
 @pytest.fixture(scope="session")

@@ -37,13 +37,13 @@ DATA = SimpleNamespace(train_count=64, classes=tuple("abcdefghij"))
 
 @pytest.fixture
 def looks(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Looks at every second batch: a tiny epoch has six."""
+    """Looks at every second batch: a tiny epoch has three."""
     monkeypatch.setattr(analysis, "EVERY", 2)
 
 
 @pytest.fixture
 def run(tiny: Command) -> Command:
-    return lambda *words: tiny("student=resnet8", "recipe.epochs=2", *words)
+    return lambda *words: tiny("recipe.epochs=2", *words)
 
 
 def lines(name: str, runs: str = "runs") -> list[dict]:
@@ -76,10 +76,10 @@ def test_draws_by_class_are_those_of_a_slow_recount(run: Command, monkeypatch: p
 
     monkeypatch.setattr(Unix, "__call__", choose_and_tell)
     assert run("sampler.k=10").code == 0
-    assert len(kept) == 2 * 6 + 1, "two epochs of six steps, and a batch that is made again to be shown"
+    assert len(kept) == 2 * 3 + 1, "two epochs of three steps, and a batch that is made again to be shown"
     for line in lines("analysis.jsonl"):
         # shapes has its classes in turn
-        recount = Counter(image % 24 for step in kept[6 * (line["epoch"] - 1) :][:6] for image in step)
+        recount = Counter(image % 24 for step in kept[3 * (line["epoch"] - 1) :][:3] for image in step)
         assert line["drawn_per_class"] == [recount[label] for label in range(24)]
         assert sum(line["drawn_per_class"]) == 10 * 6
 
@@ -139,7 +139,7 @@ def test_who_keeps_everything_leaves_nothing_out(run: Command) -> None:
     assert run("sampler=everything").code == 0
     everything = {"student_entropy_kept", "teacher_entropy_kept", "teacher_distance_kept"}
     assert [epoch.keys() for epoch in told()] == [everything, everything | {"student_distance_kept"}]
-    assert all(line["drawn_per_class"] == 24 * [4] for line in lines("analysis.jsonl"))
+    assert all(line["drawn_per_class"] == 24 * [2] for line in lines("analysis.jsonl"))
 
 
 def test_without_a_teacher_nothing_is_told_of_one(run: Command) -> None:
@@ -148,7 +148,7 @@ def test_without_a_teacher_nothing_is_told_of_one(run: Command) -> None:
     assert [epoch.keys() for epoch in told()] == [parts, parts | {"student_distance_kept", "student_distance_left_out"}]
     result = json.loads((only(Path("runs"), "*-s*") / "result.json").read_text())
     for line in lines("analysis.jsonl"):
-        assert sum(line["drawn_per_class"]) == 8 * 6
+        assert sum(line["drawn_per_class"]) == 8 * 3
         top1 = sum(line["accuracy_per_class"]) / 24  # two test images each
         assert top1 == pytest.approx(lines("metrics.jsonl")[line["epoch"] - 1]["test/top1"])
     assert top1 == pytest.approx(result["last"]["top1"])

@@ -38,7 +38,7 @@ def result_in(folder: Path) -> dict[str, Any]:
     return found
 
 
-@pytest.mark.usefixtures("taught_short")
+@pytest.mark.usefixtures("taught")
 def test_a_student_begins_with_the_weights_of_a_file(command: Command) -> None:
     begun = resnet8(24)
     folder = folder_of(command(*SHORT, *STILL, f"student.checkpoint={file_of(begun, 'begun.pth')}"))
@@ -47,7 +47,7 @@ def test_a_student_begins_with_the_weights_of_a_file(command: Command) -> None:
     assert result_in(folder)["networks"]["student"]["source"] == "FromFile"
 
 
-@pytest.mark.usefixtures("taught_short")
+@pytest.mark.usefixtures("taught")
 def test_the_content_of_the_file_makes_the_run_and_not_its_path(command: Command) -> None:
     plain = folder_of(command(*SHORT))
     first = folder_of(command(*SHORT, f"student.checkpoint={file_of(resnet8(24), 'one.pth')}"))
@@ -58,7 +58,7 @@ def test_the_content_of_the_file_makes_the_run_and_not_its_path(command: Command
     assert len({plain, first, second}) == 3
 
 
-@pytest.mark.usefixtures("taught_short")
+@pytest.mark.usefixtures("taught")
 def test_a_run_s_folder_is_its_student(command: Command) -> None:
     first = folder_of(command(*SHORT))
     second = folder_of(command(*SHORT, *STILL, f"student.checkpoint={first}"))
@@ -68,7 +68,7 @@ def test_a_run_s_folder_is_its_student(command: Command) -> None:
     assert result_in(third)["teacher"]["top1"] == result_in(first)["last"]["top1"]
 
 
-@pytest.mark.usefixtures("taught_short")
+@pytest.mark.usefixtures("taught")
 def test_a_student_s_file_for_other_classes_keeps_all_but_the_classifier_and_says_so(command: Command) -> None:
     begun = resnet8(10)
     said = command(*SHORT, *STILL, f"student.checkpoint={file_of(begun, 'ten.pth')}")
@@ -187,7 +187,7 @@ def test_a_published_teacher_for_other_classes_is_fine_tuned_first_in_the_same_c
     assert result_in(folder)["teacher"]["top1"] == result_in(made)["last"]["top1"]
 
 
-@pytest.mark.usefixtures("taught_short")
+@pytest.mark.usefixtures("taught")
 def test_a_checkpoint_of_the_first_format_is_refused_in_one_line(command: Command) -> None:
     trained("recipe.epochs=2", stop=1)
     checkpoint = only(Path("runs")) / "checkpoint.pt"
@@ -202,7 +202,7 @@ def test_a_checkpoint_of_the_first_format_is_refused_in_one_line(command: Comman
     assert command(*SHORT, "recipe.epochs=2").code == 0
 
 
-@pytest.mark.usefixtures("taught_short")
+@pytest.mark.usefixtures("taught")
 @pytest.mark.parametrize("spoil", ["part", "shape", "optimiser"])
 def test_a_checkpoint_of_another_method_is_refused_in_one_line(spoil: str) -> None:
     trained("recipe.epochs=2", stop=1)

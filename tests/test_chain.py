@@ -52,7 +52,7 @@ def test_the_assistants_of_a_sweep_share_their_teacher() -> None:
     assert makers[0].teacher.source.identity == makers[1].teacher.source.identity  # type: ignore[union-attr]
 
 
-def test_the_assistant_s_training_is_charged_whole_and_beside_the_teacher_s_distillation(taught_short: None) -> None:
+def test_the_assistant_s_training_is_charged_whole_and_beside_the_teacher_s_distillation(taught: None) -> None:
     words = (*CHAIN, "recipe.epochs=2")
     trained(*words, stop=1)
     record = trained(*words)[-1]  # continued
@@ -72,7 +72,7 @@ def test_the_assistant_s_training_is_charged_whole_and_beside_the_teacher_s_dist
     assert len(list(Path("teachers").glob("*-s1000-*"))) == 2
 
 
-def test_a_network_that_the_sampler_alone_looks_at_is_charged_too(taught_short: None) -> None:
+def test_a_network_that_the_sampler_alone_looks_at_is_charged_too(taught: None) -> None:
     record = trained("experiment=rho", "teacher=resnet8")[-1]
     (one,) = forward_of("resnet8")
     assert record.values["cost/beforehand_gflops"] == pytest.approx(16 * 2 * one), "a step of the half that is held out"

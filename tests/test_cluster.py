@@ -60,7 +60,7 @@ def test_a_preempted_job_goes_back_to_the_queue_and_its_runs_end_bit_equal(
 
     again = command(*words)
     assert again.out.startswith("2 done\n") and again.code == 0
-    assert re.search(r"resnet8_wrn_16_1  random +2 ", again.out), "the table of what is done has one row for two seeds"
+    assert re.search(r"resnet8_resnet8  random +2 ", again.out), "the table of what is done has one row for two seeds"
     for seed in (0, 1):
         whole, cut = (next(Path(name).glob(f"runs/*-s{seed}-*")) for name in ("whole", "cut"))
         for folder in (whole, cut):

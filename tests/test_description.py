@@ -55,7 +55,7 @@ def test_a_run_says_how_to_use_its_student(tiny: Command) -> None:
     verify(written)
     with safe_open(run / "student.safetensors", "pt") as file:
         assert json.loads(file.metadata()["unix_exp"]) == {key: one for key, one in written.items() if key != "check"}
-    assert written["run"] == run.name and written["architecture"] == {"name": "wrn_16_1"}
+    assert written["run"] == run.name and written["architecture"] == {"name": "resnet8"}
     result = json.loads((run / "result.json").read_text())
     assert written["accuracy"] == result["last"]
     for role, logits in (("student", False), ("teacher", True)):

@@ -187,7 +187,7 @@ FOUND = {
 FOUND_IN_YAML = {
     "no text": (b"method: \xab\n", "own.yaml cannot be read"),
     "no settings": (b"0\n...\n", "own.yaml holds no settings"),
-    "a number for a name": (b"student:\n  -1e+308: full\n  name: wrn_16_1\n", "student has a setting -1e+308"),
+    "a number for a name": (b"student:\n  -1e+308: full\n  name: resnet8\n", "student has a setting -1e+308"),
 }
 
 

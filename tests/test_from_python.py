@@ -197,7 +197,7 @@ def test_the_outcome_of_fit_is_the_folder_and_the_result() -> None:
         (("samplre=unix",), "there is no setting 'samplre'; did you mean 'sampler'"),
         (("sampler=unixx",), "sampler 'unixx' does not exist; did you mean 'unix'"),
         (("recipe.lr=-1",), "recipe.lr is -1; choose a number above 0"),
-        (("recipe.batch=500",), "recipe.batch is 500, but the dataset has 96 training images"),
+        (("recipe.batch=500",), "recipe.batch is 500, but the dataset has 48 training images"),
         (("sampler.k=99",), "sampler.k is 99; choose 1 to 16, the batch size"),
         (("sampler.k=[1",), "cannot read 'sampler.k=[1'; write key=value"),
         (("teacher.checkpoint=nowhere.pth",), "teacher.checkpoint nowhere.pth does not exist"),

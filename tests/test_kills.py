@@ -28,13 +28,13 @@ MIXED = ("recipe.epochs=3", "experiment=mixkd_std", "sampler.share=0.5")
     ids=["unix", "two stages, a head and a memory", "partial mixup", "adapters and learned weights"],
 )
 def test_killing_it_changes_no_bit(
-    train: Starter, store_of_short: Path, tmp_path: Path, words: tuple[str, ...], after: tuple[int, ...]
+    train: Starter, store_of_tiny: Path, tmp_path: Path, words: tuple[str, ...], after: tuple[int, ...]
 ) -> None:
     """Three times, which a run's state cannot tell from once: the others, whose state is another, are killed once."""
     unbroken, broken = tmp_path / "unbroken", tmp_path / "broken"
     unbroken.mkdir()
     broken.mkdir()
-    command = (*WORDS, f"teachers={store_of_short}", *words)
+    command = (*WORDS, f"teachers={store_of_tiny}", *words)
     whole = train(unbroken, command)
     assert whole.code == 0, whole.said
 

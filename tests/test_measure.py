@@ -154,7 +154,7 @@ def test_the_card_is_of_this_run_and_its_code_works(measure: Command, monkeypatc
     assert f"guesses what its teacher guesses for {found['networks'][1]['agreement']:.2f} %" in text
     assert (
         f"{three_digits(found['networks'][1]['latency_ms']['3']['median'])} (" in text
-        and "96 training images, 48 test" in text
+        and "48 training images, 48 test" in text
     )
     code = text.partition("```python\n")[2].partition("```")[0]
     assert run.name in code

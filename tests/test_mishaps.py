@@ -37,7 +37,7 @@ def one_line(said: str) -> str:
     return errors[0]
 
 
-@pytest.mark.parametrize("most", [0, 100, 4096, 100_000])
+@pytest.mark.parametrize("most", [0, *(pytest.param(most, marks=pytest.mark.long) for most in (100, 4096)), 100_000])
 def test_a_disk_that_is_full_at_a_checkpoint_costs_nothing_that_was_saved(
     train: Starter, tmp_path: Path, whole: Path, most: int
 ) -> None:

@@ -18,7 +18,7 @@ from unix_exp.registry import criteria, distillers, samplers
 from unix_exp.samplers.selection import take
 from unix_exp.types import Batch, Facts, Losses, Mistake, Output, Scout
 
-pytestmark = pytest.mark.usefixtures("taught_short")
+pytestmark = pytest.mark.usefixtures("taught")
 
 
 @pytest.fixture(autouse=True)

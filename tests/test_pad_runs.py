@@ -142,7 +142,7 @@ def test_one_image_has_no_variance_to_compare() -> None:
         trial(distiller="pad", sampler={"name": "random", "k": 1})
 
 
-@pytest.mark.usefixtures("taught_short")
+@pytest.mark.usefixtures("taught")
 def test_resuming_in_either_stage_or_between_them_changes_nothing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -150,7 +150,7 @@ def test_resuming_in_either_stage_or_between_them_changes_nothing(
     check_that_it_resumes(*PAD, after=(1, 2, 3))
 
 
-@pytest.mark.usefixtures("taught_short")
+@pytest.mark.usefixtures("taught")
 def test_a_finished_run_holds_the_student_alone_and_the_weight_of_every_image(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

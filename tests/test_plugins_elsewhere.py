@@ -127,7 +127,7 @@ def test_records_go_to_a_sink_of_ones_own(tiny: Command) -> None:
     said = tiny("plugins=diary.py", "logger=diary", "logger.every=2", "recipe.epochs=2", "experiment=kd")
     assert said.code == 0, said.err
     assert (only(Path("runs")) / "diary.txt").read_text().splitlines() == [
-        "epoch 2", "kd resnet8_wrn_16_1-kd False", "whole",
+        "epoch 2", "kd resnet8_resnet8-kd False", "whole",
     ]  # fmt: skip
     assert "teacher resnet8-teacher True" in (only(Path("teachers"), "*-s*") / "diary.txt").read_text()
 

@@ -33,7 +33,7 @@ def test_a_run_leaves_its_whole_record(tiny: Command) -> None:
     said = tiny("recipe.epochs=2", "sampler.k=10")
     assert said.code == 0, said.err
     run = only(Path("runs"))
-    assert run.name.startswith("resnet8_wrn_16_1-shapes-unix-s0-")
+    assert run.name.startswith("resnet8_resnet8-shapes-unix-s0-")
     assert {path.name for path in run.iterdir() if not path.name.startswith(".")} == {
         "config.yaml", "metrics.jsonl", "analysis.jsonl", "result.json", "checkpoint.pt", "student.safetensors",
         "student.json", "looks.json",
@@ -58,7 +58,7 @@ def test_a_run_leaves_its_whole_record(tiny: Command) -> None:
     )
     assert result["teacher"]["top1"] == results("teachers")["last"]["top1"]
     assert result["command"] == shlex.join(["python", "-m", "unix_exp.train", *TINY, "recipe.epochs=2", "sampler.k=10"])
-    student = unix_exp.model("wrn_16_1", num_classes=24)
+    student = unix_exp.model("resnet8", num_classes=24)
     student.load_state_dict(load_file(run / "student.safetensors"))
 
 
@@ -172,7 +172,7 @@ def test_a_teacher_of_ones_own_is_measured_first(tiny: Command) -> None:
     assert said.code == 0, said.err
     assert "training it first" not in said.out
     teacher = results()["teacher"]
-    assert f"resnet8 ({teacher['top1']:.2f} %) -> wrn_16_1" in said.out
+    assert f"resnet8 ({teacher['top1']:.2f} %) -> resnet8" in said.out
     assert not list(Path("teachers").glob("*-s*"))
 
 

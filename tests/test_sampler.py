@@ -21,7 +21,7 @@ from unix_exp.samplers.selection import take
 from unix_exp.samplers.uncertainty import entropy
 from unix_exp.types import Batch, Facts, Mistake, Output, Scout
 
-pytestmark = pytest.mark.usefixtures("taught_short")
+pytestmark = pytest.mark.usefixtures("taught")
 
 
 @pytest.fixture(autouse=True)

@@ -101,12 +101,12 @@ def test_a_stage_begins_with_a_fresh_optimiser(monkeypatch: pytest.MonkeyPatch) 
     assert moved == [True] * (len(moved) - 2) + [False] * 2, "the head, last, has had no gradient in this stage"
 
 
-@pytest.mark.usefixtures("taught_short")
+@pytest.mark.usefixtures("taught")
 def test_leaving_in_either_stage_or_between_them_changes_no_bit() -> None:
     check_that_it_resumes(*WORDS, after=(1, 2, 3))
 
 
-@pytest.mark.usefixtures("taught_short")
+@pytest.mark.usefixtures("taught")
 def test_the_head_is_in_the_checkpoint_and_the_teacher_is_not() -> None:
     trained(*WORDS, stop=1)
     roles = {name.partition(".")[0] for name in kept()["method"]}

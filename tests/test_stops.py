@@ -11,7 +11,7 @@ import time
 from pathlib import Path
 
 import pytest
-from conftest import TINY, Command
+from conftest import TINY, Command, store_of
 from pictures import paint_imagenet
 from starter import Starter, records, same_run
 
@@ -20,10 +20,10 @@ from unix_exp import stopping
 
 ROOT = Path(__file__).parents[1]
 CODE = Path(unix_exp.__file__).parents[1]
-WORDS = (*TINY, "student=resnet8", "runtime.threads=1", "recipe.epochs=3")
+WORDS = (*TINY, "dataset.train_count=96", "runtime.threads=1", "recipe.epochs=3")
 PLAIN = ("runtime.agreement=true",)
 STEP, EVALUATION = "unix_exp.engine.step:Step.__call__", "unix_exp.engine.evaluate:evaluation_batch"
-STEPS, OF_TEACHER = 6, 6  # of 96 images in batches of 16; the teacher's are counted where it is trained
+STEPS = 6  # of 96 images in batches of 16
 
 MEMORY = (
     f"plugins=[{ROOT}/examples/warmed.py,{ROOT}/examples/memory.py]",
@@ -34,9 +34,9 @@ STORED = ("experiment=recall_stored", "answers.views=2", "answers.jitter=1")
 
 
 @pytest.fixture(scope="module")
-def teachers(store_of_tiny: Path) -> str:
+def teachers(tmp_path_factory: pytest.TempPathFactory) -> str:
     """A store with the teacher of all these runs."""
-    return f"teachers={store_of_tiny}"
+    return f"teachers={store_of(tmp_path_factory, 'longer', *WORDS)}"
 
 
 @pytest.fixture(scope="module")

@@ -233,7 +233,7 @@ def test_a_teacher_that_is_not_chosen_is_the_first_one_from_the_next_seed() -> N
     assert not list(remarks.of_run(chosen))
 
 
-def test_every_teacher_of_an_ensemble_is_paid_for(taught_short: None) -> None:
+def test_every_teacher_of_an_ensemble_is_paid_for(taught: None) -> None:
     words = ("experiment=ensemble", "+model@networks.teacher_2=resnet14", "teacher_recipe.epochs=1")
     record = trained(*words)[-1]
     student, second = forward_of("resnet8", "resnet14")

@@ -17,7 +17,7 @@ from unix_exp.engine.analysis import QUANTILES
 from unix_exp.registry import distillers
 from unix_exp.types import Batch, Losses, Mistake
 
-pytestmark = pytest.mark.usefixtures("taught_short")
+pytestmark = pytest.mark.usefixtures("taught")
 
 
 class Telling(Offline):

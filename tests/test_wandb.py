@@ -43,8 +43,8 @@ def test_every_setting_is_in_the_mirror(offline_run: Path) -> None:
 def test_the_mirror_is_named_and_grouped_as_the_run_is(offline_run: Path) -> None:
     run = mirrored.read(offline_run).run
     assert (run.display_name, run.run_id) == (offline_run.name, offline_run.name.rpartition("-")[2])
-    assert (run.project, run.run_group) == ("unix_exp", "resnet8_wrn_16_1-unix")
-    assert set(run.tags) == {"resnet8_wrn_16_1", "unix", "shapes", "first", "second"}
+    assert (run.project, run.run_group) == ("unix_exp", "resnet8_resnet8-unix")
+    assert set(run.tags) == {"resnet8_resnet8", "unix", "shapes", "first", "second"}
 
 
 def test_every_value_of_every_epoch_is_in_the_mirror(offline_run: Path) -> None:
