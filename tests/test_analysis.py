@@ -81,7 +81,7 @@ def test_draws_by_class_are_those_of_a_slow_recount(run: Command, monkeypatch: p
         # shapes has its classes in turn
         recount = Counter(image % 24 for step in kept[3 * (line["epoch"] - 1) :][:3] for image in step)
         assert line["drawn_per_class"] == [recount[label] for label in range(24)]
-        assert sum(line["drawn_per_class"]) == 10 * 6
+        assert sum(line["drawn_per_class"]) == 10 * 3
 
 
 @pytest.mark.parametrize("sampler", ["uncertain", "unix"])
