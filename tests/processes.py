@@ -24,7 +24,6 @@ FINE_TUNING = RECIPE.but(optimiser="adamw", lr=0.001, eps=0.01, freeze_batch_nor
 
 def trained(case: Case, recipe: Recipe = RECIPE) -> dict[str, Any]:
     """All that is left of a training, and what it logged."""
-    trial_of.cache_clear()  # one that was found alone does not know what several processes exchange
     run = training(case, recipe=recipe)
     records = [dict(record.values) for record in train(run)]
     return {"state": run.method.state(), "records": records, "steps": run.progress.steps}
@@ -48,6 +47,7 @@ def together(python: Path | str, count: int, *words: str) -> None:
 def main() -> None:
     torch.set_num_threads(1)
     world = join(torch.device("cpu"))
+    trial_of.cache_clear()  # what was found alone does not know what several processes exchange
     with with_examples():
         done = {}
         for case in once_each():
