@@ -26,6 +26,7 @@ SEEN: list[str] = []
 COMMANDS = {  # and how often each is composed; by itself Hydra does so twice, and once more twice for each job
     "seed=3 experiment=kd hydra.verbose=false": 1,
     "hydra.mode=RUN sampler.k=3": 1,
+    "experiment=ema student=resnet20 scale=smoke": 1,  # where choices refer to others
     "sampler.nonesuch=3": 1,
     "sampler=unix,random seed=1,2 recipe.lr=0.1 hydra.verbose=false -m": 3,
     "+student.seed=3 seed=1,2 -m": 2,

@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
 
+from hydra._internal import defaults_list
 from hydra._internal.config_loader_impl import ConfigLoaderImpl, get_overrides_dirname
 from hydra._internal.config_repository import CachingConfigRepository
+from hydra.core.default_element import InputDefault
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override
 from hydra.errors import ConfigCompositionException
@@ -42,7 +47,8 @@ class Sharing(ConfigLoaderImpl):
             choices, values = choices_and_values(tuple(overrides))
             whole = self.kept.find(config_name, choices, run_mode)
             if whole is None:
-                whole = super().load_configuration(config_name, list(choices), run_mode, from_shell, False)
+                with collecting_what_is_read():
+                    whole = super().load_configuration(config_name, list(choices), run_mode, from_shell, False)
                 self.kept.keep(config_name, choices, run_mode, whole)
             return self.with_values(whole, parsed, values)
         except OmegaConfBaseException as error:
@@ -78,6 +84,25 @@ class Sharing(ConfigLoaderImpl):
             tasks, list(named.exclude_keys), named.item_sep, named.kv_sep
         )
         return whole
+
+
+@contextmanager
+def collecting_what_is_read() -> Iterator[None]:
+    """Hydra collects all choices after each file, for defaults that refer to one: here only after files with such.
+
+    That was a quarter of the time that composing takes.
+    """
+    plain = defaults_list._create_interpolation_map
+
+    def collected(overrides: Any, defaults: list[InputDefault], self_added: bool) -> DictConfig:
+        read = any(one.is_interpolation() for one in defaults)
+        return plain(overrides, defaults, self_added) if read else DictConfig({})
+
+    defaults_list._create_interpolation_map = collected  # type: ignore[assignment]
+    try:
+        yield
+    finally:
+        defaults_list._create_interpolation_map = plain
 
 
 def choices_and_values(words: tuple[str, ...]) -> tuple[tuple[str, ...], list[str]]:
