@@ -6,6 +6,7 @@ import copy
 
 import pytest
 import torch
+from families import smallest_of_each_file
 from torch import Tensor, nn
 
 from unix_exp.engine.folding import frozen
@@ -21,7 +22,9 @@ OF_LIBRARIES: list[tuple[str, str | None, int]] = [
     ("torchvision", "mobilenet_v3_small", 32),  # its classifier is the last of several layers
 ]
 OWN: list[tuple[str, str | None, int]] = [
-    (name, None, 32) for name in models.names() if name not in dict.fromkeys(kind for kind, *_ in OF_LIBRARIES)
+    (name, None, 32)
+    for name in smallest_of_each_file(models.names())
+    if name not in dict.fromkeys(kind for kind, *_ in OF_LIBRARIES)
 ]
 
 

@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 import torch
+from families import smallest_of_each_file
 from torch import Tensor, nn
 from torch._subclasses.fake_tensor import DataDependentOutputException, DynamicOutputShapeException, FakeTensorMode
 from torch.utils._python_dispatch import TorchDispatchMode
@@ -140,7 +141,9 @@ def needs_nothing_else(constructor: Callable[..., Any]) -> bool:
     return {one.name for one in parameters if one.default is inspect.Parameter.empty} <= {"num_classes"}
 
 
-@pytest.mark.parametrize("name", [name for name in models.names() if needs_nothing_else(models[name])])
+@pytest.mark.parametrize(
+    "name", smallest_of_each_file(name for name in models.names() if needs_nothing_else(models[name]))
+)
 def test_every_network_stays_on_the_gpu(name: str) -> None:
     network, images = moved(unix_exp.model(name, num_classes=CLASSES)), batch().images
     with OnGpu():

@@ -20,7 +20,7 @@ from unix_exp.run.checkpoint import Mistake, read_state, save_state, save_weight
 from unix_exp.run.folder import RunFolder
 from unix_exp.sinks.jsonl import Jsonl
 
-WORDS = (*TINY, "student=resnet8", "runtime.threads=1", "distiller=supervised", "criterion=ce", "recipe.epochs=2")
+WORDS = (*TINY, "runtime.threads=1", "distiller=supervised", "criterion=ce", "recipe.epochs=2")
 
 
 @pytest.fixture(scope="module")

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from families import smallest_of_each_file
 from fvcore.nn import FlopCountAnalysis
 from torch import Tensor, nn
 
@@ -112,7 +113,7 @@ def test_fvcore_prices_a_network_as_it_prices_the_field_s(golden: str) -> None:
     assert count.total() == GOLDEN[golden]["fvcore_flops"]
 
 
-@every_net
+@pytest.mark.parametrize("name", smallest_of_each_file(NAMES))
 def test_larger_images_and_other_classes_fit_and_are_planned_on_the_meta_device(name: str) -> None:
     with torch.device("meta"):
         net = models[name](num_classes=10).eval()
@@ -130,7 +131,13 @@ def test_the_number_of_classes_is_the_only_setting(name: str) -> None:
     assert list(inspect.signature(models[name], eval_str=True).parameters) == ["num_classes"]
 
 
-@pytest.mark.parametrize("name", ["resnet8", "wrn_16_1", "vgg8", "shufflev1", "shufflev2"])
+LONG = pytest.mark.long  # four seconds each, as PyTorch follows each of their many operations
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["resnet8", "wrn_16_1", "vgg8", pytest.param("shufflev1", marks=LONG), pytest.param("shufflev2", marks=LONG)],
+)
 def test_a_network_compiles_in_one_graph(name: str) -> None:
     net = models[name]().eval()
     assert_same(torch.compile(net, fullgraph=True, backend="eager")(noise(32)), net(noise(32)))

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 import torch
 from assembled import NEEDED, needed, plugged_in, with_examples
+from families import smallest_of_each_file
 from pictures import paint_imagenet, paint_tiny_imagenet
 from torch import Tensor, nn
 
@@ -18,7 +19,7 @@ __all__ = ["plugged_in"]  # a fixture, for the whole file
 
 CLASSES = 7
 with with_examples():
-    NETWORKS = models.names()
+    NETWORKS = smallest_of_each_file(models.names())  # test_models.py has the values of each
     DATASETS = [name for name in datasets.names() if "download" not in inspect.signature(datasets[name]).parameters]
 
 every_network = pytest.mark.parametrize("name", NETWORKS)
