@@ -9,7 +9,8 @@ from unix_exp.registry import models
 
 
 def smallest_of_each_file(names: Iterable[str]) -> list[str]:
-    """By the numbers in their names, of those that are registered already."""
+    """By the numbers in their names."""
+    models.names()  # imports the files
     found: dict[str, str] = {}
     for name in sorted(names, key=lambda name: [int(number) for number in re.findall(r"\d+", name)]):
         found.setdefault(models.modules[name], name)
