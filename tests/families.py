@@ -1,9 +1,11 @@
-"""One network of each file that registers some: the others of the file differ by depth and width alone."""
+"""One network of each file and kind of block: the others differ from it by depth and width alone."""
 
 from __future__ import annotations
 
+import inspect
 import re
 from collections.abc import Iterable
+from typing import Any
 
 from unix_exp.registry import models
 
@@ -11,7 +13,8 @@ from unix_exp.registry import models
 def smallest_of_each_file(names: Iterable[str]) -> list[str]:
     """By the numbers in their names."""
     models.names()  # imports the files
-    found: dict[str, str] = {}
+    found: dict[Any, str] = {}
     for name in sorted(names, key=lambda name: [int(number) for number in re.findall(r"\d+", name)]):
-        found.setdefault(models.modules[name], name)
+        given = getattr(models.constructors[name], "args", ())  # of a partial
+        found.setdefault((models.modules[name], *filter(inspect.isclass, given)), name)
     return sorted(found.values())

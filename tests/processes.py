@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from assembled import RECIPE, Case, once_each, training, trial_of, with_examples, without_criteria
+from assembled import RECIPE, Case, once_each, training, trial_of, with_examples
 
 from unix_exp.engine.loop import train
 from unix_exp.engine.world import join
@@ -21,15 +21,10 @@ from unix_exp.recipe import Recipe
 FINE_TUNED = Case("offline", "unix", ("kd", "ce"))
 FINE_TUNING = RECIPE.but(optimiser="adamw", lr=0.001, eps=0.01, freeze_batch_norm=True)
 
-# A criterion sees one batch after the other, so one epoch shows as much of it as two.
-OF_CRITERIA = frozenset(case for case in once_each() if case not in without_criteria())
-
 
 def trained(case: Case, recipe: Recipe = RECIPE) -> dict[str, Any]:
     """All that is left of a training, and what it logged."""
     run = training(case, recipe=recipe)
-    if case in OF_CRITERIA:
-        run.stages = tuple(stage._replace(recipe=stage.recipe.but(epochs=1)) for stage in run.stages)
     records = [dict(record.values) for record in train(run)]
     return {"state": run.method.state(), "records": records, "steps": run.progress.steps}
 

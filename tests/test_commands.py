@@ -101,6 +101,7 @@ def test_help_and_config_import_nothing_heavy(words: tuple[str, ...], tmp_path: 
         ("sampler=[unix,random]", "sampler takes one choice; to run each of several, write sampler=NAME,NAME -m"),
         ("~criterion", "criterion is not chosen; give criterion=NAME"),
         ("~runtime", "runtime is not chosen; give runtime=NAME"),
+        ("seed --cfg job", "'seed' has no value"),
         ("foo --cfg job", "cannot read 'foo'; write key=value"),
         ("runs=null", "runs is None; give the path of a folder"),
         ("teacher=null", "a group takes a choice by name, and 'teacher=null' gives none"),

@@ -10,11 +10,12 @@ from typing import Any
 import pytest
 import torch
 from assembled import Case, training
+from torch import nn
 
 from unix_exp.engine.epoch import Part
 from unix_exp.engine.loop import Training, train
 from unix_exp.run.checkpoint import save_state
-from unix_exp.run.continuing import checked_state, load_state, state_of
+from unix_exp.run.continuing import check_sampler, checked_state, load_state, state_of
 from unix_exp.run.folder import RunFolder
 from unix_exp.types import Mistake
 
@@ -60,6 +61,10 @@ def counts_of_other_images(state: dict[str, Any]) -> None:
 
 def centres_of_another_type(state: dict[str, Any]) -> None:
     state["analysis"]["centres"]["student"] = state["analysis"]["centres"]["student"].bool()
+
+
+def centres_in_a_row(state: dict[str, Any]) -> None:
+    state["analysis"]["centres"]["student"] = state["analysis"]["centres"]["student"][:, 0]
 
 
 def sparse_counts(state: dict[str, Any]) -> None:
@@ -108,7 +113,7 @@ def test_what_is_not_spoiled_is_loaded(begun: tuple[Training, dict[str, Any]], t
     "spoil",
     [
         short_randomness, no_randomness, accuracy_of_nothing, centres_of_other_classes, centres_of_another_network,
-        counts_of_other_images, centres_of_another_type, sparse_counts, a_sum_alone, a_sum_of_nothing,
+        counts_of_other_images, centres_of_another_type, centres_in_a_row, sparse_counts, a_sum_alone, a_sum_of_nothing,
         counts_that_are_none, counts_in_no_mapping, counts_of_a_batch, classes_that_are_not, fewer_than_no_draws,
         a_sampler_that_chooses_nothing,
     ],
@@ -132,6 +137,32 @@ def test_an_epoch_that_was_begun_without_analysis_is_finished_with_it(
     load_state(run, state, RunFolder(tmp_path))
     record = next(train(run))
     assert record.epoch == 2 and not any(name.startswith("analysis/") for name in record.values)
+
+
+class Counting(nn.Module):
+    """A sampler that keeps what is no tensor."""
+
+    def __init__(self, begun: int = 0) -> None:
+        super().__init__()
+        self.begun = begun
+        self.register_buffer("order", torch.arange(3))
+
+    def get_extra_state(self) -> int:
+        return self.begun
+
+    def set_extra_state(self, begun: int) -> None:
+        self.begun = begun + 0
+
+
+def test_a_sampler_chooses_by_what_it_can_load(tmp_path: Path) -> None:
+    run = training(CASE)
+    run.method.sampler = Counting(2)
+    before = Counting(1).state_dict()
+    check_sampler(before, run)
+    assert run.method.sampler.begun == 2, "it is loaded when the epoch goes on"
+    for spoiled in ({}, before | {"order": torch.zeros(2)}, before | {"_extra_state": "one"}):
+        with pytest.raises((RuntimeError, TypeError)):
+            check_sampler(spoiled, run)
 
 
 def test_a_name_of_many_pages_is_cut(begun: tuple[Training, dict[str, Any]], tmp_path: Path) -> None:

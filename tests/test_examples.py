@@ -22,8 +22,7 @@ SHOWN = {  # what there must be an example of, and what its code cannot do witho
     "a network": ("@models.register", "Output("),
     "a data set": ("@datasets.register", "def fingerprint"),
 }
-# Killed as a process, one example for all: the state of each is compared in test_registries.py.
-KILLED = "def stages"
+OF_STAGES = [example for example in EXAMPLES if "def stages" in example.read_text()]
 FAST = (*TINY, "runtime.threads=1", "recipe.epochs=3")
 
 every_example = pytest.mark.parametrize("example", EXAMPLES, ids=lambda path: path.stem)
@@ -77,31 +76,38 @@ def teachers(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @every_example
-def test_an_example_runs_from_anywhere_and_a_killed_run_ends_the_same(
+def test_an_example_runs_from_anywhere(train: Starter, teachers: Path, tmp_path: Path, example: Path) -> None:
+    done = train(copied(tmp_path / "here"), [*words_of(example), f"teachers={teachers}", "recipe.epochs=1"])
+    assert done.code == 0, done.said
+
+
+@pytest.mark.parametrize("example", OF_STAGES, ids=lambda path: path.stem)
+def test_an_example_with_stages_that_is_killed_in_each_ends_the_same(
     train: Starter, teachers: Path, tmp_path: Path, example: Path
 ) -> None:
-    folders = [tmp_path / name for name in ("undisturbed", "killed")]
-    for folder in folders:
-        shutil.copytree(ROOT / "examples", folder / "examples", ignore=shutil.ignore_patterns("__pycache__"))
+    """As processes; the state of the others is compared in test_registries.py."""
+    words = [*words_of(example), f"teachers={teachers}"]
+    whole, broken = copied(tmp_path / "undisturbed"), copied(tmp_path / "killed")
+    undisturbed = train(whole, words)
+    assert undisturbed.code == 0, undisturbed.said
+    for first in range(0, len(records(whole)), 3):  # a moment in every stage
+        kill = moment(first + 1, first + 2)
+        killed = train(broken, words, kill)
+        assert killed.code == -9, (kill, killed.said)
+    continued = train(broken, words)
+    assert continued.code == 0, continued.said
+    assert same_run(whole, broken)
+
+
+def copied(folder: Path) -> Path:
+    shutil.copytree(ROOT / "examples", folder / "examples", ignore=shutil.ignore_patterns("__pycache__"))
+    return folder
+
+
+def words_of(example: Path) -> list[str]:
     words = command_of(example)
     smaller = [word for word in FAST if word.partition("=")[0] not in {one.partition("=")[0] for one in words}]
-    words = [*smaller, *shortened(words), f"teachers={teachers}"]
-    killing = KILLED in example.read_text()
-    if not killing:
-        words.append("recipe.epochs=1")
-    undisturbed = train(folders[0], words)
-    assert undisturbed.code == 0, undisturbed.said
-    if not killing:
-        return
-
-    epochs = len(records(folders[0]))
-    for first in range(0, epochs, 3):  # a moment in every stage
-        kill = moment(first + 1, first + 2)
-        killed = train(folders[1], words, kill)
-        assert killed.code == -9, (kill, killed.said)
-    continued = train(folders[1], words)
-    assert continued.code == 0, continued.said
-    assert same_run(*folders)
+    return [*smaller, *shortened(words)]
 
 
 def shortened(words: list[str]) -> list[str]:

@@ -30,10 +30,12 @@ def results(folder: str = "runs") -> dict:
 
 @pytest.mark.usefixtures("taught")
 def test_a_run_leaves_its_whole_record(tiny: Command) -> None:
-    said = tiny("recipe.epochs=2", "sampler.k=10")
+    words = ("student=wrn_16_1", "recipe.epochs=2", "sampler.k=10")  # another network than the teacher
+    said = tiny(*words)
     assert said.code == 0, said.err
     run = only(Path("runs"))
-    assert run.name.startswith("resnet8_resnet8-shapes-unix-s0-")
+    assert run.name.startswith("resnet8_wrn_16_1-shapes-unix-s0-")
+    assert json.loads((run / "student.json").read_text())["architecture"] == {"name": "wrn_16_1"}
     assert {path.name for path in run.iterdir() if not path.name.startswith(".")} == {
         "config.yaml", "metrics.jsonl", "analysis.jsonl", "result.json", "checkpoint.pt", "student.safetensors",
         "student.json", "looks.json",
@@ -57,8 +59,8 @@ def test_a_run_leaves_its_whole_record(tiny: Command) -> None:
         == records[1]["cost/percent_of_kd"]
     )
     assert result["teacher"]["top1"] == results("teachers")["last"]["top1"]
-    assert result["command"] == shlex.join(["python", "-m", "unix_exp.train", *TINY, "recipe.epochs=2", "sampler.k=10"])
-    student = unix_exp.model("resnet8", num_classes=24)
+    assert result["command"] == shlex.join(["python", "-m", "unix_exp.train", *TINY, *words])
+    student = unix_exp.model("wrn_16_1", num_classes=24)
     student.load_state_dict(load_file(run / "student.safetensors"))
 
 

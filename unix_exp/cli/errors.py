@@ -42,8 +42,6 @@ def message_of(error: BaseException, words: Sequence[str], config_dir: Path | No
     loaded_no_mapping = isinstance(error, OSError) and error.errno is None and not isinstance(error, HydraException)
     if isinstance(error, (YAMLError, UnicodeDecodeError)) or loaded_no_mapping:
         return unreadable(compose.folders(words, config_dir)[1:])
-    if str(error).startswith(NO_CHOICE):
-        return f"{error}; write one such as teacher=resnet32x4; to leave a group out, write ~GROUP"
     if not isinstance(error, (HydraException, OmegaConfBaseException)):
         return None
     if not isinstance(error, MissingConfigException) and (message := of_grid(words, config_dir)):
@@ -84,6 +82,8 @@ def of_job(error: HydraException | OmegaConfBaseException, words: Sequence[str],
         if "not in struct" in str(cause) or "is not in" in str(cause):
             return unknown_setting(cause.full_key, words, config_dir)
         return f"{cause.full_key}: {first_line(cause)}"
+    if str(error).startswith(NO_CHOICE):
+        return f"{error}; write one such as teacher=resnet32x4; to leave a group out, write ~GROUP"
     if group := without_choice(str(error)):
         return f"{group} takes one choice: write {group}=NAME, or {group}=NAME,NAME with -m to run each of several"
     if unknown := re.match(r"Could not override '([\w.]+)'", str(error)):  # a group that no configuration chooses from

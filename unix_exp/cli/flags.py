@@ -24,8 +24,9 @@ def given(words: Sequence[str]) -> Namespace:
     found, unknown = parser.parse_known_args()
     if flags := [word for word in unknown if word.startswith("-")]:
         raise Mistake(of_flag(flags[0], words))
-    if unknown:  # words after a flag: the parser takes all that stand together, and one without = came before
-        raise Mistake(unreadable(found.overrides[0], words))
+    if unknown:  # overrides stand last (train.py) and are taken together: one without = was taken before a flag
+        first = next((word for word in found.overrides if "=" not in word), unknown[0])
+        raise Mistake(unreadable(first, words))
     check(found)
     return found
 

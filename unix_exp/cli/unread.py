@@ -55,7 +55,7 @@ def without_value(word: str, words: Sequence[str], config_dir: Path | None) -> s
     if word in known:
         return f"'{word}' chooses nothing; write {word}=NAME (--help {word} lists them)"
     following = [*words[words.index(word) + 1 :], ""] if word in words else [""]
-    value = following[0] if "=" not in following[0] else ""
+    value = following[0] if "=" not in following[0] and not following[0].startswith("-") else ""
     said = meant(Typed(word, value or "..."), words, config_dir)
     return None if said is None else f"'{word}' has no value; {said}"
 

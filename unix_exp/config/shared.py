@@ -9,7 +9,7 @@ from typing import Any
 
 from hydra._internal import defaults_list
 from hydra._internal.config_loader_impl import ConfigLoaderImpl, get_overrides_dirname
-from hydra._internal.config_repository import CachingConfigRepository
+from hydra._internal.config_repository import CachingConfigRepository, IConfigRepository
 from hydra.core.default_element import InputDefault
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override
@@ -41,7 +41,6 @@ class Sharing(ConfigLoaderImpl):
     ) -> DictConfig:
         try:
             parsed = OverridesParser.create().parse_overrides(overrides)
-            self.check_choices(parsed)
             if validate_sweep_overrides:
                 self.validate_sweep_overrides_legal(parsed, run_mode, from_shell)
             choices, values = choices_and_values(tuple(overrides))
@@ -54,23 +53,13 @@ class Sharing(ConfigLoaderImpl):
         except OmegaConfBaseException as error:
             raise ConfigCompositionException().with_traceback(sys.exc_info()[2]) from error
 
-    def check_choices(self, parsed: list[Override]) -> None:
-        """Hydra fails on a list of numbers in many ways, and on one number in a way that is no error of its own."""
-        for one in parsed:
-            value = one.value()
-            if one.is_sweep_override() or isinstance(value, str | dict) or (value is None and one.is_delete()):
-                continue
-            if isinstance(value, list) and all(isinstance(name, str) for name in value) and not one.is_delete():
-                continue
-            if self.repository.group_exists(one.key_or_group):
-                raise ConfigCompositionException(f"{NO_CHOICE}, and '{one.input_line}' gives none")
-
     def _parse_overrides_and_create_caching_repo(
         self, config_name: str | None, overrides: list[str]
     ) -> tuple[list[Override], CachingConfigRepository]:
         parsed = OverridesParser.create().parse_overrides(overrides)
         reading = Reading(self.repository, self.kept)
         self._process_config_searchpath(config_name, parsed, reading)
+        check_choices(parsed, reading)  # now that the folders of the command's own search path are known
         return parsed, reading
 
     def with_values(self, whole: DictConfig, parsed: list[Override], values: list[str]) -> DictConfig:
@@ -84,6 +73,18 @@ class Sharing(ConfigLoaderImpl):
             tasks, list(named.exclude_keys), named.item_sep, named.kv_sep
         )
         return whole
+
+
+def check_choices(parsed: list[Override], known: IConfigRepository) -> None:
+    """Hydra fails on a list of numbers in many ways, and on a single number with a plain ValueError."""
+    for one in parsed:
+        value = one.value()
+        if one.is_sweep_override() or isinstance(value, str | dict) or (value is None and one.is_delete()):
+            continue
+        if isinstance(value, list) and all(isinstance(name, str) for name in value) and not one.is_delete():
+            continue
+        if known.group_exists(one.key_or_group):
+            raise ConfigCompositionException(f"{NO_CHOICE}, and '{one.input_line}' gives none")
 
 
 @contextmanager

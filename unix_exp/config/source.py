@@ -88,7 +88,7 @@ def names_in(tree: ast.AST, known: Mapping[str, Any]) -> Iterator[str]:
                 yield from names_in(ast.Module([inner], []), {**known, node.target.id: value})
             continue
         if isinstance(node, ast.FunctionDef | ast.ClassDef):
-            # What is inside runs later or never, and walking through it takes long.
+            # Inside nothing is registered by this package, and walking through it takes long.
             yield from names_in(ast.Module([ast.Expr(one) for one in node.decorator_list], []), known)
             continue
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == "register":

@@ -115,7 +115,7 @@ def check_name(name: str, folder: str) -> None:
 
 
 def names_by_class(folder: str, classes: Sequence[str], inside: str = ".") -> dict[str, list[str]]:
-    """What lies in each class folder, by the path of that folder; reading one that lies on a network takes long."""
+    """What lies in each class folder, by its path: listed once, because folders on a network take long."""
     subfolders = [os.path.normpath(os.path.join(folder, name, inside)) for name in classes]
     return {subfolder: names_in(subfolder) if os.path.isdir(subfolder) else [] for subfolder in subfolders}
 

@@ -85,7 +85,7 @@ class Analysis:
 
     def finish_epoch(self, evaluation: Evaluation | None) -> tuple[dict[str, float], dict[str, list[Any]]]:
         """An epoch's means, and its arrays by class, read at once; the next epoch begins from nothing."""
-        # None where an epoch goes on that was begun without analysis, and ends before a batch is measured.
+        # There are no sums where an epoch that was begun without analysis ends before a batch is measured.
         sums = torch.stack(list(self.sums.values())).tolist() if self.sums else []
         means = {key: total / images for key, (total, images) in zip(self.sums, sums, strict=True) if images}
         drawn = self.tally.draws.new_zeros(self.classes).index_add_(0, self.tally.labels, self.tally.draws)
@@ -113,7 +113,8 @@ class Analysis:
 
     def load_state(self, state: Mapping[str, Mapping[str, Tensor]]) -> None:
         for name, centres in state["centres"].items():
-            if name not in self.networks or not alike(centres, torch.empty(self.classes, *centres.shape[1:2])):
+            width = centres.shape[-1] if centres.ndim == 2 else 0
+            if name not in self.networks or not alike(centres, torch.empty(self.classes, width)):
                 raise ValueError(f"its centres of {name} are of other classes")
         self.centres |= {name: centres.to(self.runtime.place()) for name, centres in state["centres"].items()}
         self.tally.load_state_dict(state["tally"])

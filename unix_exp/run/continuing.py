@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,6 @@ import torch
 from torch import Tensor, nn
 
 from unix_exp.engine import stages as sequence
-from unix_exp.engine.alike import all_alike
 from unix_exp.engine.epoch import Part
 from unix_exp.engine.loop import Progress, Training
 from unix_exp.engine.optimiser_state import load_optimiser_state, optimiser_state
@@ -112,10 +112,12 @@ def part_of(kept: Mapping[str, Any] | None) -> Part | None:
 
 
 def check_sampler(kept: dict[str, Any] | None, run: Training) -> None:
-    """What a sampler chose by is used when the epoch goes on."""
-    sampler = run.method.sampler
-    if kept is not None and not (isinstance(sampler, nn.Module) and all_alike(kept, sampler.state_dict())):
-        raise ValueError("what its sampler chose by in a begun epoch is not whole")
+    """The state that a sampler chose by is loaded when the epoch goes on: what would fail then, fails here."""
+    if kept is None:
+        return
+    if not isinstance(run.method.sampler, nn.Module):
+        raise ValueError("it holds the state of a sampler that has none")
+    copy.deepcopy(run.method.sampler).load_state_dict(kept)
 
 
 def state_of(run: Training) -> dict[str, Any]:
