@@ -148,6 +148,21 @@ def test_a_typo_inside_a_yaml_of_ones_own_is_found(tiny: Command) -> None:
     assert "sampler 'unix' has no setting 'uncertanty'; did you mean 'uncertainty'?" in said.err
 
 
+@pytest.mark.parametrize(
+    ("text", "complaint"),
+    [
+        *((f"{group}: 0.5\n", f"{group} is '0.5'; it holds settings") for group in ("sampler", "recipe", "student")),
+        ("sampler: [1, 2]\n", "experiment/own does not fit the rest of the configuration: Cannot merge"),
+        ("criterion:\n  kd:\n    tau: 4.0\n    weight: 1.0\n    tau: 4.0\n", "found duplicate key tau"),
+    ],
+)
+def test_a_yaml_of_ones_own_that_holds_no_settings_is_one_line(tiny: Command, text: str, complaint: str) -> None:
+    Path("mine/experiment").mkdir(parents=True)
+    Path("mine/experiment/own.yaml").write_text("# @package _global_\n" + text)
+    said = tiny("--config-dir", "mine", "experiment=own")
+    assert said.code == 2 and complaint in said.err and said.err.count("\n") == 1, said.err
+
+
 def test_a_sweep_does_every_job_and_names_the_one_that_failed(tiny: Command) -> None:
     said = tiny("-m", "sampler.k=4,8,99")
     assert said.code == 1

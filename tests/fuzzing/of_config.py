@@ -39,7 +39,11 @@ class Words:
             words.append(self.word(draw))
         if draw.random() < 0.2:
             at = draw.randrange(len(words))
-            words[at] = spoiled(draw, words[at].encode()).decode(errors="surrogateescape").replace("\0", "0")
+            words[at] = (
+                spoiled(draw, words[at].encode(errors="surrogatepass"))
+                .decode(errors="surrogateescape")
+                .replace("\0", "0")
+            )
         if draw.random() < 0.3:
             own = folder / "mine" / "experiment" / "own.yaml"
             own.parent.mkdir(parents=True)

@@ -15,6 +15,7 @@ from unix_exp.cli import unread
 from unix_exp.cli.help import composed, groups
 from unix_exp.cli.hints import Typed, hint, is_others
 from unix_exp.config import compose
+from unix_exp.config.choices import no_settings
 from unix_exp.config.shared import NO_CHOICE
 from unix_exp.run.foreign import yaml_of
 from unix_exp.types import Mistake
@@ -41,7 +42,7 @@ def message_of(error: BaseException, words: Sequence[str], config_dir: Path | No
     # OmegaConf's own error, of a number or a list; Hydra's of a choice that does not exist is an OSError too.
     loaded_no_mapping = isinstance(error, OSError) and error.errno is None and not isinstance(error, HydraException)
     if isinstance(error, (YAMLError, UnicodeDecodeError)) or loaded_no_mapping:
-        return unreadable(compose.folders(words, config_dir)[1:])
+        return unreadable(compose.folders(words, config_dir)[1:]) or as_line(str(error))  # a key that stands twice
     if not isinstance(error, (HydraException, OmegaConfBaseException)):
         return None
     if not isinstance(error, MissingConfigException) and (message := of_grid(words, config_dir)):
@@ -88,6 +89,8 @@ def of_job(error: HydraException | OmegaConfBaseException, words: Sequence[str],
         return f"{group} takes one choice: write {group}=NAME, or {group}=NAME,NAME with -m to run each of several"
     if unknown := re.match(r"Could not override '([\w.]+)'", str(error)):  # a group that no configuration chooses from
         return unknown_setting(unknown[1], words, config_dir)
+    if unfit := re.match(r"In '([^']+)': \w+ raised while composing config:\s*(.*)", str(error)):  # a list for settings
+        return f"{unfit[1]} does not fit the rest of the configuration: {unfit[2]}"
     if str(error).startswith("Ambiguous value"):
         if any(word.startswith("sweep=") for word in words):
             return f"{first_line(error)}; this command makes one run, so give one value"
@@ -119,6 +122,8 @@ def unknown_setting(full_key: str, words: Sequence[str], config_dir: Path | None
     folders = compose.folders(words, config_dir)
     for part in owner_path.split(".") if owner_path else ():
         node = node.get(part) if isinstance(node, DictConfig) else None
+    if node is not None and not isinstance(node, DictConfig) and "." not in owner_path:
+        return no_settings(owner_path, node)
     known = [str(name) for name in node if name != "hydra"] if isinstance(node, DictConfig) else []
     owner = f"{owner_path} has" if owner_path else "there is"
     if isinstance(node, DictConfig) and isinstance(name := node.get("name"), str):

@@ -34,9 +34,17 @@ def checked_job(job: Any, whole: DictConfig) -> str | None:
 def check_single(choices: Mapping[str, Any], whole: DictConfig) -> None:
     """Only criteria and loggers add up; Hydra would merge the settings of two samplers into one."""
     for group in SINGLE:
-        chosen = set(whole.get(group) or {}) - set(OF_WEIGHTS)
+        settings = whole.get(group) or {}
+        if not isinstance(settings, Mapping):
+            raise Mistake(no_settings(group, settings))
+        chosen = set(settings) - set(OF_WEIGHTS)
         if chosen and group not in choices:  # Hydra leaves out what was given as a list
             raise Mistake(f"{group} takes one choice; to run each of several, write {group}=NAME,NAME -m")
+
+
+def no_settings(group: str, value: Any) -> str:
+    """What a YAML that gives a group a number, a text or a list did."""
+    return f"{group} is {str(value)[:40]!r}; it holds settings: choose it with {group}=NAME"
 
 
 def name_by_parts(choices: Mapping[str, Any], whole: DictConfig, words: Iterable[str]) -> str | None:
