@@ -29,7 +29,7 @@ def files_in(folder: Path) -> set[str]:
 
 def half(path: Path) -> bool:
     """A file that was being written: to be gone from a run's folder, while a store's are removed in time."""
-    return path.name.startswith(".") and (path.parts[0] == "answers" or ".accuracy" in path.parts)
+    return path.name.startswith(".") and bool({"answers", ".accuracy", ".exits"} & {*path.parts[:-1]})
 
 
 def same_file(one: Path, other: Path) -> bool:

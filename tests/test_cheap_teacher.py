@@ -14,7 +14,7 @@ from torch import nn
 
 import unix_exp
 from unix_exp.cost.ledger import Images, StepCost
-from unix_exp.cost.network import gflops, gflops_of_whole_image
+from unix_exp.cost.network import gflops, gflops_as_trained
 from unix_exp.engine.cpu import computes_int8
 from unix_exp.engine.folding import frozen
 from unix_exp.engine.whole_numbers import WholeNumbers
@@ -58,7 +58,7 @@ def test_smaller_images_cost_what_they_cost_and_are_held_against_whole_ones() ->
     see_smaller(asked, 0.75)
     by_hand = gflops(plain, 24) + 4 * 3 * 24 * 24 / 1e9  # four multiply-adds make a pixel
     assert gflops(asked, 32) == pytest.approx(by_hand)
-    assert gflops_of_whole_image(asked, 32) == gflops(plain, 32)
+    assert gflops_as_trained(asked, 32) == gflops(plain, 32)
     step = StepCost(Images(8, 0, 8, 8), 1.0, 2.0, teaching=16.0, forward=8.0, backward=8.0, plain_teacher=3.0)
     assert step.percent_of_kd() == pytest.approx(100 * (16 + 8 + 8) / (8 * (3 + 2)))
 

@@ -68,7 +68,13 @@ def test_every_group_can_be_chosen_from(tmp_path: Path) -> None:
     assert made["criterion"]["smooth"] == {"weight": 1.0, "share": 0.1, "parts": [1, 2]}
     assert made["criterion"]["kd"]["tau"] == 4.0
     assert made["student"] == {"name": "thin", "pace": "full", "width": 8, "checkpoint": None}
-    assert made["teacher"] == made["student"] | {"checkpoint": "auto", "seed": 1000, "decay": None, "shrink": None}
+    assert made["teacher"] == made["student"] | {
+        "checkpoint": "auto",
+        "seed": 1000,
+        "decay": None,
+        "exit": None,
+        "shrink": None,
+    }
     assert made["dataset"] == {"name": "few", "train_count": 64, "test_count": 48}
     assert made["distiller"] == {"name": "calm", "calm": 0.5}, "what the program supplies is no setting"
     with pytest.raises(Mistake, match=r"dataset.train_count is missing; give dataset.train_count="):

@@ -13,10 +13,10 @@ from unix_exp.config import Settings
 from unix_exp.engine.epoch import epoch_seed
 from unix_exp.engine.folding import frozen
 from unix_exp.engine.step import Means
-from unix_exp.models.smaller import see_smaller
 from unix_exp.run.answers.choice import Choice
 from unix_exp.run.answers.parts import encode
 from unix_exp.run.answers.views import Gathered
+from unix_exp.run.asked import as_asked
 from unix_exp.run.extending import extended
 from unix_exp.run.networks import chosen_for, declared_roles
 from unix_exp.run.training import training_of
@@ -53,8 +53,8 @@ def networks(case: Case) -> dict[str, nn.Module]:
     made = {role: case.runtime.settled(network) for role, network in whole.items()}
     for role in made:
         if kinds.get(role) == "frozen":
-            see_smaller(made[role], chosen_for(case.settings, role).get("shrink"))
-            made[role] = frozen(made[role], precision, size)
+            asked = as_asked(made[role], chosen_for(case.settings, role), size, role)
+            made[role] = frozen(asked, precision, size)
     return made
 
 

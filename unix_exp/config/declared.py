@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Annotated, Literal
 
-from unix_exp.ranges import Range, Seed
+from unix_exp.ranges import Count, Range, Seed
 
 
 @dataclass(frozen=True)
@@ -32,6 +32,9 @@ class OfWeights:
         dict[str, object] | None, "the images that it is trained on, of a network that a sampler alone looks at"
     ] = None
     teacher: Annotated[dict[str, object] | None, "a teacher of its own, which it learned from"] = None
+    exit: Annotated[
+        Count | None, "it stops after this stage, and a layer that is fitted to its own answers answers; null: whole"
+    ] = None
     shrink: Annotated[
         float | None, Range(0.5, 1), "it is shown images of this share of their side; null: of their own size"
     ] = None

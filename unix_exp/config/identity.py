@@ -36,7 +36,7 @@ def what_determines(settings: Settings, fingerprint: str, teacher: str | None) -
         "recipe": of_recipe(settings["recipe"]),
         "seed": settings["seed"],
         **precisions(settings),
-        **size_seen(settings),
+        **of_teacher_asked(settings),
         **apart(settings),
         **({"answers": fixed} if (fixed := of_answers(settings)) else {}),
         **({"plugins": code} if code else {}),  # changed code is another run
@@ -105,10 +105,16 @@ def precisions(settings: Settings) -> Settings:
     return {"precision": own, **{name: value for name, value in others.items() if value not in (None, own)}}
 
 
-def size_seen(settings: Settings) -> Settings:
-    """How small a teacher sees the images, where it does not see them as they are."""
-    shrink = (settings.get("teacher") or {}).get("shrink")
-    return {"teacher_shrink": shrink} if shrink not in (None, 1) and has_teacher(settings) else {}
+def of_teacher_asked(settings: Settings) -> Settings:
+    """What the teacher is asked for less by, where it is."""
+    less = asked_for_less(settings.get("teacher") or {})
+    return {f"teacher_{name}": value for name, value in less.items()} if less and has_teacher(settings) else {}
+
+
+def asked_for_less(network: Mapping[str, Any]) -> Settings:
+    """The stage that a network stops after, where it does, and the share of the images' side that it sees, if not 1."""
+    stage, shrink = network.get("exit"), network.get("shrink")
+    return {**({} if stage is None else {"exit": stage}), **({} if shrink in (None, 1) else {"shrink": shrink})}
 
 
 def identity(determining: Settings) -> str:

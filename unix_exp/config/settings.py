@@ -22,7 +22,7 @@ KEYS = (
 )  # fmt: skip
 OF_SWEEPS = ("fail_fast",)  # say nothing about a run
 
-# Settings of a network that say where its weights come from, and the size of image that it is asked about (shrink);
+# Settings of a network that say where its weights come from, and what it is asked for less by (exit, shrink);
 # a teacher has them before it is chosen.
 OF_WEIGHTS = tuple(one.name for one in fields(OfWeights))
 

@@ -10,6 +10,8 @@ from torch import Tensor, nn
 
 from unix_exp.cost.on_meta import AtOnce
 from unix_exp.cost.operations import Counted, Operations
+from unix_exp.models.early import EarlyExit
+from unix_exp.models.smaller import is_asked_smaller
 
 NETWORK = "network"
 
@@ -50,8 +52,13 @@ def gflops(network: nn.Module, size: int) -> float:
     return macs_of(network, size).total() / 1e9
 
 
-def gflops_of_whole_image(network: nn.Module, size: int) -> float:
-    """The same of a network that is asked about smaller images, as if it were not."""
-    bare = without_weights(network)
-    bare.shrink = None  # type: ignore[assignment]
+def gflops_as_trained(network: nn.Module, size: int) -> float:
+    """The same of the whole network on a whole image, where it is asked for less than that."""
+    bare = without_weights(network.network if isinstance(network, EarlyExit) else network)
+    if is_asked_smaller(bare):
+        bare.shrink = None  # type: ignore[assignment]
     return gflops(bare, size)
+
+
+def is_asked_for_less(network: nn.Module) -> bool:
+    return isinstance(network, EarlyExit) or is_asked_smaller(network)

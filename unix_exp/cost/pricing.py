@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from unix_exp.cost.ledger import Images, StepCost
-from unix_exp.cost.network import gflops, gflops_of_whole_image
+from unix_exp.cost.network import gflops, gflops_as_trained, is_asked_for_less
 from unix_exp.cost.operations import METHOD, Operations
 from unix_exp.cost.rules import POOLING
 from unix_exp.distillers.distiller import Distiller
 from unix_exp.models.extended import Extended
-from unix_exp.models.smaller import is_asked_smaller
 from unix_exp.types import Batch, Losses
 
 
@@ -38,8 +37,6 @@ def step_cost(method: Distiller, batch: Batch, stage: str, size: int) -> tuple[S
         other=(sum(counted.total(role) for role in others) - sum(pooled.values())) / 1e9,
         backward=(counted.total(with_gradient=True) - pooled[True]) / 1e9,
         plain_student=plain,
-        plain_teacher=(
-            gflops_of_whole_image(teacher, size) if teacher is not None and is_asked_smaller(teacher) else None
-        ),
+        plain_teacher=gflops_as_trained(teacher, size) if teacher is not None and is_asked_for_less(teacher) else None,
     )
     return cost, losses, tuple(sorted(counted.unpriced))

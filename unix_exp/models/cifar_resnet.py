@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from functools import partial
 
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from unix_exp.models.parts import Network, conv, draw_he_weights, mean_pool, projection, stage
+from unix_exp.models.parts import Network, conv, draw_he_weights, projection, stage
 from unix_exp.registry import models
-from unix_exp.types import Output
 
 
 class Block(nn.Module):
@@ -45,11 +45,12 @@ class CifarResNet(Network):
         self.fc = nn.Linear(wide[2], num_classes)
         draw_he_weights(self)
 
-    def forward(self, images: Tensor) -> Output:
-        maps = [F.relu(self.bn1(self.conv1(images)))]
+    def maps(self, images: Tensor) -> Iterator[Tensor]:
+        x = F.relu(self.bn1(self.conv1(images)))
+        yield x
         for layer in (self.layer1, self.layer2, self.layer3):
-            maps.append(layer(maps[-1]))
-        return self.answer(maps, mean_pool(maps[-1]))
+            x = layer(x)
+            yield x
 
 
 for depth in (8, 14, 20, 32, 44, 56, 110):

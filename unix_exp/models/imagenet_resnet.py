@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from functools import partial
 
 import torch.nn.functional as F
@@ -9,7 +10,6 @@ from torch import Tensor, nn
 
 from unix_exp.models.parts import Network, adaptive_pool, conv, draw_he_weights, projection, stage
 from unix_exp.registry import models
-from unix_exp.types import Output
 
 
 class BasicBlock(nn.Module):
@@ -70,11 +70,15 @@ class ImageNetResNet(Network):
         self.linear = nn.Linear(widths[3], num_classes)
         draw_he_weights(self)
 
-    def forward(self, images: Tensor) -> Output:
-        maps = [F.relu(self.bn1(self.conv1(images)))]
+    def maps(self, images: Tensor) -> Iterator[Tensor]:
+        x = F.relu(self.bn1(self.conv1(images)))
+        yield x
         for layer in (self.layer1, self.layer2, self.layer3, self.layer4):
-            maps.append(layer(maps[-1]))
-        return self.answer(maps, adaptive_pool(maps[-1]))
+            x = layer(x)
+            yield x
+
+    def embed(self, last: Tensor) -> Tensor:
+        return adaptive_pool(last)
 
 
 models.register("resnet18")(partial(ImageNetResNet, BasicBlock, (2, 2, 2, 2), (64, 128, 256, 512)))

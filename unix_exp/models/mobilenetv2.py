@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from functools import partial
 
 from torch import Tensor, nn
 
 from unix_exp.models.parts import Network, conv, draw_he_weights, mean_pool, stage
 from unix_exp.registry import models
-from unix_exp.types import Output
 
 STAGES = (  # the paper's table 2 at half width: expansion, channels, blocks, stride; the second stage keeps the size
     (1, 8, 1, 1),
@@ -62,14 +62,16 @@ class MobileNetV2(Network):
         nn.init.normal_(self.classifier.weight, std=0.01)
         nn.init.zeros_(self.classifier.bias)
 
-    def forward(self, images: Tensor) -> Output:
+    def maps(self, images: Tensor) -> Iterator[Tensor]:
         x = self.conv1(images)
-        maps = [x]
+        yield x
         for number, block in enumerate(self.blocks):
             x = block(x)
             if number in SHOWN:
-                maps.append(x)
-        return self.answer(maps, mean_pool(self.conv2(x)))
+                yield x
+
+    def embed(self, last: Tensor) -> Tensor:
+        return mean_pool(self.conv2(last))
 
 
 def conv_norm_relu(entering: int, leaving: int, kernel: int, stride: int = 1, groups: int = 1) -> nn.Sequential:

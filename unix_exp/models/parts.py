@@ -5,7 +5,8 @@ Their attributes are named as in the checkpoints that the field shares, so that 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterator
+from itertools import islice
 from typing import ClassVar
 
 import torch
@@ -77,18 +78,31 @@ def adaptive_pool(maps: Tensor) -> Tensor:
 
 
 class Network(nn.Module):
-    """A network whose classifier is a module of its own, called as in the field's checkpoints."""
+    """Feature maps, an embedding of the last one, and a classifier that is called as in the field's checkpoints."""
 
     classified_by: ClassVar[str]
+
+    def maps(self, images: Tensor) -> Iterator[Tensor]:
+        """The stem's maps and then every stage's, each computed when it is asked for."""
+        raise NotImplementedError
+
+    def embed(self, last: Tensor) -> Tensor:
+        """[N, D, H, W], the last maps -> [N, D]"""
+        return mean_pool(last)
+
+    def first_maps(self, images: Tensor, count: int) -> tuple[Tensor, ...]:
+        """The first maps alone; what comes after them is not computed."""
+        return tuple(islice(self.maps(images), count))
+
+    def forward(self, images: Tensor) -> Output:
+        maps = tuple(self.maps(images))
+        embedding = self.embed(maps[-1])
+        return Output(self.classify(embedding), (*maps, embedding), embedding)
 
     def classify(self, embedding: Tensor) -> Tensor:
         """[N, D] -> [N, C]"""
         logits: Tensor = getattr(self, self.classified_by)(embedding)
         return logits
-
-    def answer(self, maps: Iterable[Tensor], embedding: Tensor) -> Output:
-        """The Output of a network, from its feature maps and their embedding."""
-        return Output(self.classify(embedding), (*maps, embedding), embedding)
 
 
 def classify(network: nn.Module, embedding: Tensor, role: str) -> Tensor:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from unix_exp.models.parts import Network, conv, mean_pool, shuffled, stage
+from unix_exp.models.parts import Network, conv, shuffled, stage
 from unix_exp.registry import models
-from unix_exp.types import Output
 
 GROUPS = 3
 STEM = 24
@@ -59,8 +60,9 @@ class ShuffleNetV1(Network):
         self.layer3 = stage(Unit, 480, 960, 2, 4)
         self.linear = nn.Linear(960, num_classes)
 
-    def forward(self, images: Tensor) -> Output:
-        maps = [F.relu(self.bn1(self.conv1(images)))]
+    def maps(self, images: Tensor) -> Iterator[Tensor]:
+        x = F.relu(self.bn1(self.conv1(images)))
+        yield x
         for layer in (self.layer1, self.layer2, self.layer3):
-            maps.append(layer(maps[-1]))
-        return self.answer(maps, mean_pool(maps[-1]))
+            x = layer(x)
+            yield x

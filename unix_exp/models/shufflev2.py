@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from unix_exp.models.parts import Network, conv, interleaved, mean_pool
 from unix_exp.registry import models
-from unix_exp.types import Output
 
 Halves = tuple[Tensor, Tensor]  # of a map's channels; a convolution would first have to copy a slice of the whole map
 
@@ -81,11 +82,15 @@ class ShuffleNetV2(Network):
         self.bn2 = nn.BatchNorm2d(1024)
         self.linear = nn.Linear(1024, num_classes)
 
-    def forward(self, images: Tensor) -> Output:
-        maps = [F.relu(self.bn1(self.conv1(images)))]
+    def maps(self, images: Tensor) -> Iterator[Tensor]:
+        x = F.relu(self.bn1(self.conv1(images)))
+        yield x
         for layer in (self.layer1, self.layer2, self.layer3):
-            maps.append(torch.cat(layer(maps[-1]), 1))
-        return self.answer(maps, mean_pool(F.relu(self.bn2(self.conv2(maps[-1])))))
+            x = torch.cat(layer(x), 1)
+            yield x
+
+    def embed(self, last: Tensor) -> Tensor:
+        return mean_pool(F.relu(self.bn2(self.conv2(last))))
 
 
 def stage(entering: int, leaving: int, units: int) -> nn.Sequential:

@@ -17,6 +17,10 @@ Taps: TypeAlias = Annotated[list[str], "paths of modules whose output becomes a 
 POOLS = (nn.MaxPool2d, nn.AvgPool2d, nn.AdaptiveAvgPool2d)
 
 
+class EnoughError(Exception):
+    """All maps that were asked for are there."""
+
+
 class Listener:
     """Collects the outputs of the tapped modules during one forward pass, and makes the network's Output of them."""
 
@@ -25,6 +29,7 @@ class Listener:
     def __init__(self, classifier: str) -> None:
         self.classifier = classifier  # its path
         self.maps: dict[str, Tensor] = {}
+        self.wanted: int | None = None  # how many maps, where the pass may end before it has all
         self.embedding: Tensor | None = None
 
     def begin(self, net: nn.Module, inputs: Any) -> None:
@@ -32,6 +37,8 @@ class Listener:
 
     def keep(self, path: str, module: nn.Module, inputs: Any, output: Tensor) -> None:
         self.maps[path] = output
+        if len(self.maps) == self.wanted:
+            raise EnoughError
 
     def read(self, classifier: nn.Module, inputs: tuple[Tensor]) -> None:
         (x,) = inputs
@@ -43,6 +50,19 @@ class Listener:
         self.maps.clear()  # a map kept here would outlive its step, and could not be deep-copied
         self.embedding = None
         return Output(logits, (*maps, embedding), embedding)
+
+    def first_maps(self, net: nn.Module, images: Tensor, count: int) -> tuple[Tensor, ...]:
+        """The first maps alone: the pass ends where it has them, wherever in the network's code that is."""
+        self.maps.clear()
+        self.wanted = count
+        try:
+            net.forward(images)
+        except EnoughError:
+            pass
+        finally:
+            maps, self.wanted, self.embedding = tuple(self.maps.values()), None, None
+            self.maps.clear()
+        return maps
 
     def classify(self, net: nn.Module, embedding: Tensor) -> Tensor:
         """The logits of an embedding; given to networks whose logits are what their classifier returns."""
@@ -64,6 +84,7 @@ def listen(what: str, net: nn.Module, classifier: nn.Module, taps: list[str] | N
     listener = Listener(next(path for path, module in net.named_modules() if module is classifier))
     if classifies:
         setattr(net, "classify", partial(listener.classify, net))  # noqa: B010
+    setattr(net, "first_maps", partial(listener.first_maps, net))  # noqa: B010
     net.register_forward_pre_hook(listener.begin)
     for path in stages(net, shapes) if taps is None else taps:
         net.get_submodule(path).register_forward_hook(partial(listener.keep, path))

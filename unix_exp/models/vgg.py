@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from functools import partial
 
 import torch.nn.functional as F
@@ -9,7 +10,6 @@ from torch import Tensor, nn
 
 from unix_exp.models.parts import Network, adaptive_pool, draw_he_weights
 from unix_exp.registry import models
-from unix_exp.types import Output
 
 
 class VGG(Network):
@@ -31,14 +31,17 @@ class VGG(Network):
             if isinstance(module, (nn.Conv2d, nn.Linear)) and module.bias is not None:
                 nn.init.zeros_(module.bias)
 
-    def forward(self, images: Tensor) -> Output:
-        maps = [F.relu(self.block0(images))]
+    def maps(self, images: Tensor) -> Iterator[Tensor]:
+        x = F.relu(self.block0(images))
+        yield x
         for block in (self.block1, self.block2, self.block3):
-            maps.append(F.relu(block(F.max_pool2d(maps[-1], 2))))
+            x = F.relu(block(F.max_pool2d(x, 2)))
+            yield x
         # the last block sees 4x4 maps: of a 32-pixel image as they are, of a larger one pooled once more
-        last = maps[-1] if images.shape[-1] < 64 else F.max_pool2d(maps[-1], 2)
-        maps.append(F.relu(self.block4(last)))
-        return self.answer(maps, adaptive_pool(maps[-1]))
+        yield F.relu(self.block4(x if images.shape[-1] < 64 else F.max_pool2d(x, 2)))
+
+    def embed(self, last: Tensor) -> Tensor:
+        return adaptive_pool(last)
 
 
 def block(entering: int, leaving: int, convs: int) -> nn.Sequential:

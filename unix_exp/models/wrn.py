@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from functools import partial
 
 import torch.nn.functional as F
@@ -9,7 +10,6 @@ from torch import Tensor, nn
 
 from unix_exp.models.parts import Network, conv, draw_he_weights, mean_pool, stage
 from unix_exp.registry import models
-from unix_exp.types import Output
 
 
 class Block(nn.Module):
@@ -59,11 +59,15 @@ class WideResNet(Network):
         draw_he_weights(self)
         nn.init.zeros_(self.fc.bias)
 
-    def forward(self, images: Tensor) -> Output:
-        maps = [self.conv1(images)]
+    def maps(self, images: Tensor) -> Iterator[Tensor]:
+        x = self.conv1(images)
+        yield x
         for block in (self.block1, self.block2, self.block3):
-            maps.append(block(maps[-1]))
-        return self.answer(maps, mean_pool(F.relu(self.bn1(maps[-1]))))
+            x = block(x)
+            yield x
+
+    def embed(self, last: Tensor) -> Tensor:
+        return mean_pool(F.relu(self.bn1(last)))
 
 
 for depth in (16, 40):

@@ -14,7 +14,7 @@ from unix_exp.report.published import matches
 from unix_exp.report.stats import welch
 from unix_exp.report.tables import UNCORRECTED, number, p_of, signed, spread_of
 
-PRECISIONS = {"precision", "teacher_precision", "scout_precision", "teacher_shrink"}
+PRECISIONS = {"precision", "teacher_precision", "scout_precision", "teacher_shrink", "teacher_exit"}
 FLOAT32 = {"precision": "float32"}
 OF_METHODS = ("sampler.", "distiller.", "answers.", "scout_precision")  # KD never scouts
 NOTE = f"Welch's t-test. {UNCORRECTED} It needs two runs of each."

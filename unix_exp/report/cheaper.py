@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import statistics
 from collections.abc import Sequence
 
@@ -10,10 +11,11 @@ from unix_exp.report.arms import Arm, Group, by_length
 from unix_exp.report.blocks import MISSING, Cell, Column, Heading, Section, Table, slug
 from unix_exp.report.tables import number, signed
 
-CHEAPER = ("teacher_precision", "teacher_shrink")
+CHEAPER = ("teacher_precision", "teacher_shrink", "teacher_exit")
 NOTE = (
-    "Of each method the arms that differ in the teacher alone. Compute is the same in any precision. A step is "
-    "the whole step, the median over seeds; times of machines that had other work differ."
+    "Of each method the arms that differ in the teacher alone. Compute is the same in any precision, and has the "
+    "fitting of a layer where the teacher stops early. A step is the whole step, the median over seeds; times of "
+    "machines that had other work differ."
 )
 
 
@@ -36,6 +38,7 @@ def table(group: Group) -> Table | None:
         f"{group.title}: teachers that cost less.",
         [
             "precision",
+            Column("stages", "teacher", "after how many it stops, and a layer fitted to its own answers answers"),
             Column("side", "teacher", "of the images that it sees, as a share of what the student sees"),
             Column("top-1 %", "teacher", "as the student asks it, on the test images"),
             Column("top-1 %", "student"),
@@ -67,8 +70,13 @@ def precision_of(arm: Arm) -> str:
     return str(found.get("teacher_precision", found["precision"]))
 
 
-def order(arm: Arm) -> tuple[float, bool, str]:
-    return -arm.runs[0].shrink, "teacher_precision" in arm.determining, precision_of(arm)
+def order(arm: Arm) -> tuple[float, float, bool, str]:
+    return (
+        -(arm.runs[0].exit or math.inf),
+        -arm.runs[0].shrink,
+        "teacher_precision" in arm.determining,
+        precision_of(arm),
+    )
 
 
 def row(arm: Arm, whole: Arm | None) -> list[str | Cell]:
@@ -78,6 +86,7 @@ def row(arm: Arm, whole: Arm | None) -> list[str | Cell]:
     step = statistics.median(1000 * one["time"]["train_seconds"] / one["steps"] for one in results)
     return [
         precision_of(arm),
+        "all" if arm.runs[0].exit is None else str(arm.runs[0].exit),
         f"{arm.runs[0].shrink:g}",
         number(statistics.fmean(asked)) if asked else MISSING,
         str(arm.top1),

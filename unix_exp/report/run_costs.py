@@ -13,7 +13,7 @@ PARTS = {
     "scout": "scouting: the student or another network scores images", "teacher": "teacher, forward",
     "student_forward": "student, forward", "backward": "backward, priced like the forward pass",
     "other": "heads, losses and further networks", "answers": "stored answers of the teacher",
-    "beforehand": "networks trained beforehand",
+    "beforehand": "networks trained or fitted beforehand",
 }  # fmt: skip
 LEDGER = "_gflops"
 

@@ -105,7 +105,7 @@ class Run:
 
     @property
     def precisions(self) -> dict[str, Any]:
-        """The arithmetic of the run; the scouting's and the teacher's, and its images' size, where they differ."""
+        """The arithmetic of the run; where they differ the scouting's, the teacher's and how little it is asked for."""
         runtime = self.settings.get("runtime") or {}
         own, names = runtime.get("precision"), ["scout_precision"]
         if self.result.get("teacher") is not None:
@@ -115,6 +115,7 @@ class Run:
             "precision": own,
             **{name: value for name, value in others.items() if value not in (None, own)},
             **({} if self.shrink == 1 else {"teacher_shrink": self.shrink}),
+            **({} if self.exit is None else {"teacher_exit": self.exit}),
         }
 
     @property
@@ -122,6 +123,11 @@ class Run:
         """The share of their side that images have which the teacher is asked about."""
         teacher = self.settings.get("teacher") or {}
         return float(teacher.get("shrink") or 1) if self.result.get("teacher") is not None else 1.0
+
+    @property
+    def exit(self) -> int | None:
+        """The stage that the teacher stops after; None where it is asked whole."""
+        return (self.settings.get("teacher") or {}).get("exit") if self.result.get("teacher") is not None else None
 
 
 class Skipped(NamedTuple):

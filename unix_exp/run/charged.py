@@ -1,4 +1,4 @@
-"""What a run is charged beside its own steps: the training of networks that its method alone needs."""
+"""What a run is charged beside its own steps: the training and fitting of networks that its method alone needs."""
 
 from __future__ import annotations
 
@@ -9,13 +9,15 @@ from unix_exp.config import Settings
 from unix_exp.cost.ledger import Beforehand
 from unix_exp.cost.network import gflops
 from unix_exp.run import components
+from unix_exp.run.exits import spent_on_exits
 from unix_exp.run.networks import TEACHER, Network, declared_roles, roles_of_method
 from unix_exp.run.plan import Located, Plan
 from unix_exp.run.sources import FromStore
 
 
 def charged(plan: Plan) -> Plan:
-    """The plan of a run whose networks are in the store, with the training of those that were taught themselves.
+    """The plan of a run whose networks are in the store, with the training of those that were taught themselves, and
+    with the fitting of early exits.
 
     A teacher that learned from labels serves every method, so its training is listed apart. An assistant between
     teacher and student, and a network that a sampler alone looks at, serve this one. It is charged for them whole,
@@ -27,9 +29,10 @@ def charged(plan: Plan) -> Plan:
         for one in located.networks
         if is_charged(one, located.settings) and (found := spent_on(one.source)) is not None
     ]
-    if not spent:
+    exits = spent_on_exits(plan)
+    if not spent and not exits:
         return plan
-    sums = [sum(found[key] for found in spent) for key in ("gflops", "gflops_backward_2")]
+    sums = [exits + sum(found[key] for found in spent) for key in ("gflops", "gflops_backward_2")]
     ledger = replace(plan.trial.ledger, beforehand=Beforehand(sums[0], sums[1], of_head(located)))
     return plan._replace(trial=plan.trial._replace(ledger=ledger))
 

@@ -16,7 +16,7 @@ from unix_exp.config import Settings
 from unix_exp.distillers.distiller import Distiller, Kind
 from unix_exp.models.published import filled_elsewhere
 from unix_exp.models.smaller import Shrink
-from unix_exp.ranges import check_value, parameters_of
+from unix_exp.ranges import Count, check_value, parameters_of
 from unix_exp.registry import check_settings, distillers, samplers
 from unix_exp.run import components
 from unix_exp.run.classifiers import for_other_classes, fresh_classifier, frozen_dict, published_classes
@@ -39,6 +39,7 @@ from unix_exp.words import nearest
 
 STUDENT, TEACHER = "student", "teacher"
 AVERAGE = "average"
+CHEAPER: Mapping[str, Any] = {"exit": Count, "shrink": Shrink}  # settings that ask a frozen network for less
 DECAY = 0.999  # of an average, where nothing else is chosen
 
 
@@ -73,6 +74,8 @@ def networks_of(whole: DictConfig, settings: Settings, fingerprint: str, classes
         raise Mistake("student.sampler is no setting of a student; choose sampler=NAME")
     if "shrink" in student:
         raise Mistake("student.shrink is no setting of a student; teacher.shrink shows its teacher smaller images")
+    if "exit" in student:
+        raise Mistake("student.exit is no setting of a student; teacher.exit asks its teacher after fewer stages")
     for key in (set(config.OF_WEIGHTS) - {"checkpoint"}) & set(student):
         raise Mistake(f"student.{key} is no setting of a student; its first weights are drawn from the run's seed=N")
     first = Network(
@@ -124,7 +127,7 @@ def not_chosen(settings: Settings, role: str) -> Settings:
         return config.without(settings[STUDENT], "checkpoint")
     teacher = settings.get(TEACHER) or {}
     seed = teacher.get("seed", 0) + 1 + further.index(role)
-    alike = {"shrink": teacher["shrink"]} if teacher.get("shrink") is not None else {}
+    alike = {key: teacher[key] for key in CHEAPER if teacher.get(key) is not None}
     return config.without(teacher, *config.OF_WEIGHTS) | {"seed": seed} | alike
 
 
@@ -149,21 +152,22 @@ def one_of(
     if "sampler" in chosen and (role == TEACHER or kind == "trained"):
         other = "choose sampler@teacher_sampler=NAME" if role == TEACHER else "it is trained with the student"
         raise Mistake(f"{setting_of(role)}.sampler is no setting of this network; {other}")
-    check_shrink(role, kind, chosen)
+    check_cheaper(role, kind, chosen)
     seed = chosen.get("seed", seed)
     if kind == "trained":
         return Network(role, kind, chosen, of_student(chosen, role), seed, fresh_classifier(role, chosen, classes))
     return Network(role, kind, chosen, of_frozen(whole, settings, role, chosen, fingerprint, classes), seed)
 
 
-def check_shrink(role: str, kind: Kind, chosen: Settings) -> None:
-    """A smaller image is for a network that is asked and never changes: what learns sees what the student sees."""
-    if (shrink := chosen.get("shrink")) is None:
-        return
-    name = f"{setting_of(role)}.shrink"
-    check_value(name, shrink, Shrink)
-    if kind == "trained" or chosen.get("checkpoint") == AVERAGE:
-        raise Mistake(f"{name} is for a network that training does not change, and this one learns; leave it out")
+def check_cheaper(role: str, kind: Kind, chosen: Settings) -> None:
+    """Asking for less is for a network that never changes: what learns sees what the student sees, and is whole."""
+    for key, fitting in CHEAPER.items():
+        if (value := chosen.get(key)) is None:
+            continue
+        name = f"{setting_of(role)}.{key}"
+        check_value(name, value, fitting)
+        if kind == "trained" or chosen.get("checkpoint") == AVERAGE:
+            raise Mistake(f"{name} is for a network that training does not change, and this one learns; leave it out")
 
 
 def of_student(chosen: Settings, role: str = STUDENT) -> Source:
@@ -268,7 +272,7 @@ def determining(settings: Settings, fingerprint: str, networks: tuple[Network, .
     if isinstance(source := by_role[STUDENT].source, FromFile):
         found["student"]["weights"] = source.content
     others = {
-        role: {**architecture(one), **shrunk(one), "weights": one.source.identity, "seed": one.seed}
+        role: {**architecture(one), **cheapened(one), "weights": one.source.identity, "seed": one.seed}
         for role, one in by_role.items()
         if role not in (STUDENT, TEACHER)
     }
@@ -282,10 +286,9 @@ def identity_of_teacher(teacher: Network) -> str | None:
     return config.identity({**architecture(teacher), "weights": teacher.source.identity, "seed": teacher.seed})
 
 
-def shrunk(network: Network) -> Settings:
-    """How small a network sees the images, where it does not see them as they are."""
-    shrink = network.settings.get("shrink")
-    return {} if shrink in (None, 1) else {"shrink": shrink}
+def cheapened(network: Network) -> Settings:
+    """What a network is asked for less by: the stage that it stops after, the share of the images' side."""
+    return config.asked_for_less(network.settings)
 
 
 def architecture(network: Network) -> Settings:

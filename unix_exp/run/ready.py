@@ -3,36 +3,32 @@
 from __future__ import annotations
 
 import copy
-import json
 from collections.abc import Mapping
 from dataclasses import replace
 from functools import partial
-from pathlib import Path
 from typing import NamedTuple
 
-from safetensors.torch import save
 from torch import Tensor, nn
 
 from unix_exp import config
-from unix_exp.config import plugins
 from unix_exp.engine.evaluate import evaluate
 from unix_exp.engine.folding import frozen
 from unix_exp.engine.runtime import Runtime
 from unix_exp.engine.whole_numbers import some_training_images
+from unix_exp.models.early import EarlyExit
 from unix_exp.models.own_input import Normalised, see_as_trained
-from unix_exp.models.smaller import see_smaller
-from unix_exp.run.checkpoint import HOUR, content_hash, read_state, remove_leftovers, write_whole
+from unix_exp.run.asked import as_asked
 from unix_exp.run.description import Description, described
+from unix_exp.run.exits import fit_or_recall
 from unix_exp.run.extending import asking, check_larger, extended
-from unix_exp.run.foreign import json_of
-from unix_exp.run.images import recorded_of
-from unix_exp.run.networks import STUDENT, TEACHER, Network, shrunk
+from unix_exp.run.networks import STUDENT, TEACHER, Network, cheapened
 from unix_exp.run.plan import Located, Plan
-from unix_exp.run.seal import CHECK, checked, verify
+from unix_exp.run.remembered import key_on, place, recalled, remember
 from unix_exp.run.sources import Average, file_of
 from unix_exp.sinks.console import Console
 from unix_exp.types import Dataset, Mistake
 
+ACCURACY = ".accuracy"  # a folder in the store of teachers
 LOST = 0.2  # points of accuracy that a cheaper teacher may lose without a message
 
 
@@ -57,7 +53,9 @@ class Ready(NamedTuple):
 
     @property
     def centres(self) -> Tensor | None:
-        return self.measured.centres if self.measured is not None else None
+        """Of the embeddings that the method is shown; an early exit has others than the whole network."""
+        asked = self.asked or self.measured
+        return asked.centres if asked is not None else None
 
 
 def make_ready(plan: Plan, console: Console) -> Ready:
@@ -86,9 +84,12 @@ def make_ready(plan: Plan, console: Console) -> Ready:
         if network.kind == "frozen" and not isinstance(network.source, Average):
             if network.role == TEACHER:
                 measured = measured_teacher(module, network, located, console, read)
-            see_smaller(module, network.settings.get("shrink"))
+            asked_as = as_asked(module, network.settings, located.data.size, network.role)
+            if isinstance(asked_as, EarlyExit):
+                seen_by(network, asked_as, own, located.data, seen)
+                fit_or_recall(asked_as, network, located, console, read)
             networks[network.role] = frozen(
-                module, runtime.precision_of_teacher, located.data.size, console.say,
+                asked_as, runtime.precision_of_teacher, located.data.size, console.say,
                 partial(some_training_images, located.data),
             )  # fmt: skip
             if network.role == TEACHER and measured is not None:
@@ -162,16 +163,18 @@ def compare(
     cheap: nn.Module, plain: Measured, network: Network, located: Located, console: Console, weights: str | None
 ) -> Measured:
     """Measure the teacher as it is asked, and say what that costs it where it is more than LOST."""
-    precision, shrink = located.runtime.precision_of_teacher, shrunk(network).get("shrink")
-    how = f"frozen {precision}" + (f" shrink {config.alike(shrink)}" if shrink else "")
+    precision, less = located.runtime.precision_of_teacher, cheapened(network)
+    how = f"frozen {precision}" + "".join(f" {name} {config.alike(value)}" for name, value in less.items())
     used = measure(cheap, network, located, located.runtime, console, weights, how)
     if plain.top1 - used.top1 > LOST:
-        size = f" and shown images of {100 * shrink:g} % of their side" if shrink else ""
-        exact = "runtime.teacher_precision=float32" if precision != "float32" else ""
-        remedies = [one for one in (exact, "a larger teacher.shrink" if size else "") if one]
+        said = [f"frozen in {precision}"]
+        said += [f"asked after stage {less['exit']}"] if "exit" in less else []
+        said += [f"shown images of {100 * less['shrink']:g} % of their side"] if "shrink" in less else []
+        remedies = ["runtime.teacher_precision=float32"] if precision != "float32" else []
+        remedies += [f"a {'later' if name == 'exit' else 'larger'} teacher.{name}" for name in less]
         remedy = f"; {' or '.join(remedies)} may keep more" if remedies else ""
         reached = f"reaches {used.top1:.2f} % and not {plain.top1:.2f} %"
-        console.say(f"the teacher, frozen in {precision}{size}, {reached}{remedy}")
+        console.say(f"the teacher, {' and '.join(said)}, {reached}{remedy}")
     return used
 
 
@@ -185,31 +188,13 @@ def measure(
     arithmetic: str = "float32",
 ) -> Measured:
     """Measured once for the same weights, images and arithmetic, then remembered."""
-    settings, data = located.settings, located.data
-    images = config.what_determines(settings, data.fingerprint(), None)["dataset"]
-    what = {"teacher": network.source.identity, "dataset": images, "precision": arithmetic} | recorded_of(data)
-    code = plugins.used({"teacher": network.settings, "dataset": settings["dataset"]})
-    key = config.identity(what | ({"plugins": code} if code else {}))
-    accuracy = Path(settings["teachers"]).expanduser() / ".accuracy" / f"{key}.json"
-    centres = accuracy.with_suffix(".safetensors")
-    try:
-        found = json_of(accuracy)
-        if CHECK in found and (found["of"], found["weights"]) == (key, weights):
-            verify(found)
-            if not runtime.analysis:
-                return Measured(found["top1"], found["top5"], None)
-            if content_hash(centres) == found["centres"]:
-                return Measured(found["top1"], found["top5"], read_state(centres)["centres"])
-    except (OSError, ValueError, KeyError, TypeError, Mistake):
-        pass  # not there, or not whole
-    fresh = evaluate(module, data, settings["recipe"]["batch"], runtime, console.watch)
-    try:
-        accuracy.parent.mkdir(parents=True, exist_ok=True)
-        remove_leftovers(accuracy.parent, age=HOUR)
-        write_whole(centres, lambda part: part.write_bytes(save({"centres": fresh.centres.cpu()})))
-        of = {"of": key, "weights": weights, "centres": content_hash(centres)}
-        found = {**of, "top1": fresh.top1, "top5": fresh.top5}
-        write_whole(accuracy, lambda part: part.write_text(json.dumps(checked(found))))
-    except OSError:
-        pass  # a store that can't be written to: the next run measures again
+    key = key_on(network, located, precision=arithmetic)
+    record = place(located, ACCURACY, key)
+    if (found := recalled(record, key, weights, tensors=runtime.analysis)) is not None:
+        try:
+            return Measured(found.values["top1"], found.values["top5"], found.tensors.get("centres"))
+        except KeyError:
+            pass  # it is of an earlier version
+    fresh = evaluate(module, located.data, located.settings["recipe"]["batch"], runtime, console.watch)
+    remember(record, key, weights, {"top1": fresh.top1, "top5": fresh.top5}, {"centres": fresh.centres})
     return Measured(fresh.top1, fresh.top5, fresh.centres)

@@ -66,6 +66,7 @@ class Network(TypedDict, total=False):
     identity: str | None
     source: str | None
     hash: str | None  # of its weights
+    exit: int  # the stage that it stops after, where it is not asked whole
     shrink: float  # the share of their side that images have which it is asked about, where it is not 1
     top1: float  # accuracy on the test set after the last epoch, of a network that was trained beside the student
     top5: float

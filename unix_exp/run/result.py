@@ -17,7 +17,7 @@ from unix_exp.run.charged import paid_once
 from unix_exp.run.description import Description
 from unix_exp.run.extending import EXTENDED
 from unix_exp.run.images import recorded_of
-from unix_exp.run.networks import Network, shrunk
+from unix_exp.run.networks import Network, cheapened
 from unix_exp.run.plan import Located, Plan
 from unix_exp.run.ready import Measured, Ready
 from unix_exp.run.sources import Average, Fresh, FromStore
@@ -121,7 +121,7 @@ def network_of(network: Network, content: str | None, reached: Measured | None) 
         "source": type(network.source).__name__,
         "hash": content,
     }
-    found |= shrunk(network)
+    found |= cheapened(network)
     if isinstance(network.source, FromStore):
         found["run"] = network.source.folder.path.name
     if isinstance(network.source, Average):

@@ -21,11 +21,11 @@ from unix_exp.distillers.distiller import Distiller
 from unix_exp.engine import stages as sequence
 from unix_exp.engine.absent import FEATURES, LOGITS, Absent, AbsentRead
 from unix_exp.engine.world import World
-from unix_exp.models.smaller import see_smaller
 from unix_exp.recipe import Recipe
 from unix_exp.run import hidden_state
 from unix_exp.run.answers.choice import Choice
 from unix_exp.run.answers.parts import bytes_of, check_top, decode, encode
+from unix_exp.run.asked import as_asked
 from unix_exp.run.assemble import Shapes, assemble, facts_of, refuse_late
 from unix_exp.run.extending import extended
 from unix_exp.run.networks import STUDENT, chosen_for
@@ -69,7 +69,7 @@ def tried_with(
     try:
         bare = {role: without_weights(network) for role, network in networks.items()}
         for role in bare.keys() - {STUDENT} if STUDENT in settings else ():  # else it was put together by hand
-            see_smaller(bare[role], chosen_for(settings, role).get("shrink"))
+            bare[role] = as_asked(bare[role], chosen_for(settings, role), data.size, role)
         shadows = extended(settings, bare, data.size)
         shapes = Shapes(shadows, recipe.batch, data.size)
         clock = Clock().to("meta")

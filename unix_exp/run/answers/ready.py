@@ -58,7 +58,7 @@ def depends(located: Located) -> dict[str, Any]:
     return {
         "teacher": config.without(teacher.settings, "pace", *config.OF_WEIGHTS) | {"identity": teacher.source.identity},
         "teacher_precision": located.runtime.precision_of_teacher,
-        **config.size_seen(settings),
+        **config.of_teacher_asked(settings),
         "dataset": images,
         "views": {"seed": "every crop" if choice.views == "all" else choice.seed},
         "kept": {"precision": choice.precision, "top": choice.top},
