@@ -163,6 +163,13 @@ def test_a_yaml_of_ones_own_that_holds_no_settings_is_one_line(tiny: Command, te
     assert said.code == 2 and complaint in said.err and said.err.count("\n") == 1, said.err
 
 
+def test_a_setting_below_a_plain_value_is_no_group(tiny: Command) -> None:
+    said = tiny("seed.foo=1")
+    assert said.code == 2 and "seed has no setting 'foo'" in said.err
+    said = tiny("plugins.a=1")
+    assert said.code == 2 and "plugins is a list, and plugins.a=1 names nothing in it" in said.err
+
+
 def test_a_sweep_does_every_job_and_names_the_one_that_failed(tiny: Command) -> None:
     said = tiny("-m", "sampler.k=4,8,99")
     assert said.code == 1

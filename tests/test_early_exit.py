@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 from pathlib import Path
 from typing import Any
@@ -19,8 +20,15 @@ from unix_exp.cost.network import gflops, gflops_as_trained
 from unix_exp.engine.fitting import fit
 from unix_exp.engine.folding import frozen
 from unix_exp.models.early import EarlyExit
+from unix_exp.models.own_input import Normalised, see_as_trained
+from unix_exp.models.parts import Network
 from unix_exp.models.smaller import see_smaller
 from unix_exp.registry import models
+from unix_exp.report import cheaper
+from unix_exp.report.arms import groups
+from unix_exp.report.blocks import Heading
+from unix_exp.report.runs import read
+from unix_exp.report.tables import signed
 from unix_exp.types import Mistake, Output
 
 FOREIGN = {"torchvision": {"arch": "resnet18"}, "timm": {"arch": "resnet18"}}
@@ -57,12 +65,13 @@ def test_every_network_stops_after_each_of_its_stages(name: str) -> None:
 @torch.no_grad()
 def test_the_fit_is_the_best_layer_for_the_networks_own_answers() -> None:
     network = built("resnet8")
+    built_whole = copy.deepcopy(network)
+    see_smaller(network, 0.75)
     early = EarlyExit(network, 2, 32, "teacher")
-    see_smaller(early, 0.75)
     batches = [torch.randn(64, 3, 32, 32) for _ in range(10)]
     fit(early, iter(batches))
     small = [torch.nn.functional.interpolate(one, (24, 24), mode="bilinear") for one in batches]
-    aims = torch.cat([network(one).logits for one in small]).double()
+    aims = torch.cat([built_whole(one).logits for one in small]).double()
     said = [early(one) for one in batches]
     errors = torch.cat([one.logits for one in said]).double() - aims
     read = torch.cat([one.embedding for one in said]).double()
@@ -101,12 +110,38 @@ class Whole(nn.Module):
     def forward(self, images: Tensor) -> Output:
         maps = self.layer(images)
         logits = maps.mean((2, 3))
-        return Output(logits, (maps, maps, logits), logits)
+        return Output(logits, (maps, maps, maps, logits), logits)
 
 
-def test_a_network_that_cannot_stop_is_refused() -> None:
-    with pytest.raises(Mistake, match=r"needs a network that can stop after a stage, and this one, a Whole, cannot"):
-        EarlyExit(Whole(), 1, 8, "teacher")
+@torch.no_grad()
+@pytest.mark.parametrize("name", ["resnet8", "torchvision"])
+def test_an_exit_sees_images_as_its_network_wants_them(name: str) -> None:
+    network = built(name)
+    see_as_trained(network, Normalised((0.1, 0.2, 0.3), (0.5, 0.6, 0.7)), Normalised((0.5,) * 3, (0.5,) * 3))
+    images = torch.randn(2, 3, 32, 32)
+    assert torch.equal(EarlyExit(network, 1, 32, "teacher")(images).stages[0], network(images).stages[0])
+
+
+def test_a_network_of_one_size_alone_is_refused() -> None:
+    network = unix_exp.model("torchvision", num_classes=10, arch="resnet18", taps=["layer4"])
+    with pytest.raises(Mistake, match=r"teacher\.exit needs a network with feature maps of several stages"):
+        EarlyExit(network, 1, 32, "teacher")
+
+
+class Unstoppable(Network):
+    """Of the kind that could stop, with a forward pass of its own that cannot."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.layer = nn.Conv2d(3, 10, 3)
+
+    forward = Whole.forward
+
+
+@pytest.mark.parametrize("kind", [Whole, Unstoppable])
+def test_a_network_that_cannot_stop_is_refused(kind: type[nn.Module]) -> None:
+    with pytest.raises(Mistake, match=rf"can stop after a stage, and this one, a {kind.__name__}, cannot"):
+        EarlyExit(kind(), 1, 8, "teacher")
 
 
 def results() -> dict[str, Any]:
@@ -125,12 +160,17 @@ def test_a_run_asks_after_a_stage_and_is_charged_for_the_fit(tiny: Command) -> N
     network = unix_exp.model("resnet8", num_classes=24)
     assert costs["gflops_per_image"]["teacher"] == gflops(EarlyExit(network, 1, 32, "teacher"), 32) < whole
     # 48 images, 16 channels of 4 x 4 and a one, 24 classes.
-    read = 1 + 16 * 4 * 4
-    by_hand = 48 * (whole + read * (read + 24) / 1e9) + read * read * (read / 3 + 24) / 1e9
+    values = 1 + 16 * 4 * 4
+    by_hand = 48 * (whole + values * (values + 24) / 1e9) + values * values * (values / 3 + 24) / 1e9
     assert costs["gflops"]["beforehand_gflops"] == pytest.approx(by_hand)
     spared = plain["cost"]["gflops"]["teacher_gflops"] - costs["gflops"]["teacher_gflops"] - by_hand
     kd = plain["cost"]["gflops"]["total_gflops"] / plain["cost"]["percent_of_kd"]
     assert plain["cost"]["percent_of_kd"] - costs["percent_of_kd"] == pytest.approx(spared / kd)
+    (section,) = cheaper.sections(groups(read([Path("runs")])[0]))
+    first, second = (row for row in section.blocks[0].rows if not isinstance(row, Heading))
+    assert first[1] == "all" and second[1] == "1", "whole and early in one table"
+    assert second[3] == f"{early['teacher']['asked']['top1']:.2f}" and second[6] == f"{costs['percent_of_kd']:.2f}"
+    assert second[5] == signed(early["last"]["top1"] - plain["last"]["top1"])
 
 
 @pytest.mark.usefixtures("finished")
@@ -167,12 +207,15 @@ def test_what_cannot_be_asked_early_is_refused_in_a_line(tiny: Command) -> None:
     assert "teacher.exit is 3, but its network has 3 stages" in refused("teacher.exit=3")
     assert "teacher.exit is 0; choose 1 or more" in refused("teacher.exit=0")
     assert "student.exit is no setting of a student" in refused("+student.exit=1")
+    assert "leave teacher.exit out" in refused("criterion=simkd", "teacher.exit=1")
+    assert "(teacher.exit=1: it shows no later stage)" in refused("criterion=fitnet", "teacher.exit=1")
     average = refused("teacher.checkpoint=average", "teacher.exit=1")
     assert "teacher.exit is for a network that training does not change" in average
 
 
 def test_kd_is_priced_with_the_whole_teacher() -> None:
     network = unix_exp.model("resnet8", num_classes=10)
+    whole = gflops(network, 32)
+    see_smaller(network, 0.5)
     early = EarlyExit(network, 1, 32, "teacher")
-    see_smaller(early, 0.5)
-    assert gflops_as_trained(early, 32) == gflops(network, 32)
+    assert gflops_as_trained(early, 32) == whole > gflops(network, 32) > gflops(early, 32)

@@ -38,7 +38,7 @@ class Case(NamedTuple):
     @property
     def is_conventional(self) -> bool:
         same = all(self.settings[key]["name"] == self.conventional[key]["name"] for key in OF_METHOD)
-        return same and not config.of_answers(self.settings)
+        return same and not config.of_answers(self.settings) and not config.of_teacher_asked(self.settings)
 
     @property
     def cost(self) -> StepCost:
@@ -62,6 +62,7 @@ def what(settings: Settings, recipe: Recipe, data: Resident) -> dict[str, Any]:
         "pair": config.pair_name(settings),
         "sampler": settings["sampler"],
         "criterion": settings["criterion"],
+        "asked for less": config.of_teacher_asked(settings),
         **({"answers": answers} if (answers := config.of_answers(settings)) else {}),
         "batch": recipe.batch,
         "pixels": data.size,
@@ -92,7 +93,8 @@ def read(words: Sequence[str]) -> Case:
         raise Mistake(f"dataset '{settings['dataset']['name']}' is read from disk; the bench needs one kept in memory")
     runtime.settle()
     trial = tried(settings, networks(settings, len(data.classes)), data, recipe)
-    conventional = {**settings, **{key: control[key] for key in (*OF_METHOD, "answers")}}
+    whole = config.without(settings["teacher"], *config.LESS)
+    conventional = {**settings, "teacher": whole, **{key: control[key] for key in (*OF_METHOD, "answers")}}
     return Case(tuple(words), settings, conventional, recipe, runtime, data, trial)
 
 

@@ -18,7 +18,7 @@ class Floor:
     def __init__(self, case: Case, images: Tensor) -> None:
         counts = case.cost.images
         images = case.runtime.batch_layout(images)
-        made = networks(case)
+        made = networks(case, case.settings)
         self.student, self.teacher = made["student"], made["teacher"]
         self.student.train()
         self.scouted = first(images, counts.scouted)

@@ -29,7 +29,7 @@ class Ours:
 
     def __init__(self, case: Case, settings: Settings) -> None:
         trial = case.trial_of(settings)
-        training = training_of(settings, networks(case), case.data, case.recipe, case.runtime, trial)
+        training = training_of(settings, networks(case, settings), case.data, case.recipe, case.runtime, trial)
         self.step, self.analysis = training.stage_step(training.stages[0]), training.analysis
         training.method.train()
         choice = Choice.of(settings["answers"])
@@ -45,15 +45,15 @@ class Ours:
         self.analysis.add(self.analysis.look(batch), kept=batch.index % 2 == 0)
 
 
-def networks(case: Case) -> dict[str, nn.Module]:
-    """By role, on the device, what is not trained frozen as a run has it."""
+def networks(case: Case, settings: Settings) -> dict[str, nn.Module]:
+    """By role, on the device, what is not trained frozen as a run with these settings has it."""
     kinds = declared_roles(case.settings)
     precision, size = case.runtime.precision_of_teacher, case.data.size
     whole = extended(case.settings, case.networks(), size)
     made = {role: case.runtime.settled(network) for role, network in whole.items()}
     for role in made:
         if kinds.get(role) == "frozen":
-            asked = as_asked(made[role], chosen_for(case.settings, role), size, role)
+            asked = as_asked(made[role], chosen_for(settings, role), size, role)
             made[role] = frozen(asked, precision, size)
     return made
 

@@ -122,7 +122,7 @@ def unknown_setting(full_key: str, words: Sequence[str], config_dir: Path | None
     folders = compose.folders(words, config_dir)
     for part in owner_path.split(".") if owner_path else ():
         node = node.get(part) if isinstance(node, DictConfig) else None
-    if node is not None and not isinstance(node, DictConfig) and "." not in owner_path:
+    if node is not None and not isinstance(node, DictConfig) and owner_path in groups(folders):
         return no_settings(owner_path, node)
     known = [str(name) for name in node if name != "hydra"] if isinstance(node, DictConfig) else []
     owner = f"{owner_path} has" if owner_path else "there is"

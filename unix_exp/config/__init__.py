@@ -2,6 +2,7 @@
 
 from unix_exp.config.identity import (
     LATER,
+    LESS,
     PLACES,
     alike,
     asked_for_less,
@@ -11,6 +12,7 @@ from unix_exp.config.identity import (
     of_recipe,
     of_teacher_asked,
     precisions,
+    teacher_asked,
     what_determines,
     whole_recipe,
 )
@@ -34,6 +36,7 @@ from unix_exp.config.typed import flat, typed
 __all__ = [
     "KEYS",
     "LATER",
+    "LESS",
     "OF_WEIGHTS",
     "PLACES",
     "Settings",
@@ -60,6 +63,7 @@ __all__ = [
     "raw",
     "register_resolvers",
     "resolve",
+    "teacher_asked",
     "typed",
     "what_determines",
     "whole_recipe",

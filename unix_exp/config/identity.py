@@ -16,6 +16,9 @@ from unix_exp.registry import augmentations
 # Settings of where data is, how it is read or what it is called, or that the images' fingerprint says.
 PLACES = {"path", "root", "cache", "download", "workers", "title", "side"}
 
+LESS = ("exit", "shrink")  # settings of a network that is asked for less than it can say
+WHOLE = {"shrink": 1}  # where such a setting has a value that changes nothing
+
 # Settings that came after the first identities. At this value they change nothing, so runs keep the names they have.
 LATER: Mapping[str, Settings] = {
     "dataset": {"val": 0, "split_seed": 0, "test": None},
@@ -107,14 +110,18 @@ def precisions(settings: Settings) -> Settings:
 
 def of_teacher_asked(settings: Settings) -> Settings:
     """What the teacher is asked for less by, where it is."""
-    less = asked_for_less(settings.get("teacher") or {})
-    return {f"teacher_{name}": value for name, value in less.items()} if less and has_teacher(settings) else {}
+    return teacher_asked(settings) if has_teacher(settings) else {}
+
+
+def teacher_asked(settings: Mapping[str, Any]) -> Settings:
+    """The same of settings whose method is known to have a teacher."""
+    return {f"teacher_{name}": value for name, value in asked_for_less(settings.get("teacher") or {}).items()}
 
 
 def asked_for_less(network: Mapping[str, Any]) -> Settings:
     """The stage that a network stops after, where it does, and the share of the images' side that it sees, if not 1."""
-    stage, shrink = network.get("exit"), network.get("shrink")
-    return {**({} if stage is None else {"exit": stage}), **({} if shrink in (None, 1) else {"shrink": shrink})}
+    given = {name: network.get(name) for name in LESS}
+    return {name: value for name, value in given.items() if value not in (None, WHOLE.get(name))}
 
 
 def identity(determining: Settings) -> str:

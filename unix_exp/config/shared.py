@@ -15,10 +15,11 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override
 from hydra.errors import ConfigCompositionException
 from hydra.types import RunMode
-from omegaconf import DictConfig
+from omegaconf import DictConfig, ListConfig
 from omegaconf.errors import OmegaConfBaseException
 
 from unix_exp.config.kept import Kept, Reading
+from unix_exp.types import Mistake
 
 NO_CHOICE = "a group takes a choice by name"
 PLAIN = ("seed", "method", "runs", "teachers", "hydra.mode")  # no group's, and many commands differ in them
@@ -64,7 +65,10 @@ class Sharing(ConfigLoaderImpl):
 
     def with_values(self, whole: DictConfig, parsed: list[Override], values: list[str]) -> DictConfig:
         given = [one for one in parsed if one.input_line in values and not one.is_sweep_override()]
-        self._apply_overrides_to_config(given, whole)  # as Hydra does it, after all groups
+        try:
+            self._apply_overrides_to_config(given, whole)  # as Hydra does it, after all groups
+        except ValueError as error:
+            raise into_a_list(given, whole) or error from None
         tasks = [one for one in parsed if not one.is_hydra_override()]
         whole.hydra.overrides.task = [one.input_line for one in tasks]
         whole.hydra.overrides.hydra = [one.input_line for one in parsed if one.is_hydra_override()]
@@ -73,6 +77,19 @@ class Sharing(ConfigLoaderImpl):
             tasks, list(named.exclude_keys), named.item_sep, named.kv_sep
         )
         return whole
+
+
+def into_a_list(given: list[Override], whole: DictConfig) -> Mistake | None:
+    """Of a word such as plugins.a=1, where OmegaConf wants a number for `a` and says no more than that."""
+    for one in given:
+        node: Any = whole
+        *parts, _ = str(one.key_or_group).split(".")
+        for at, part in enumerate(parts):
+            node = node.get(part) if isinstance(node, DictConfig) else None
+            if isinstance(node, ListConfig):
+                path = ".".join(parts[: at + 1])
+                return Mistake(f"{path} is a list, and {one.input_line} names nothing in it; write '{path}=[...]'")
+    return None
 
 
 def check_choices(parsed: list[Override], known: IConfigRepository) -> None:

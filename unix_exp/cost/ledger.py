@@ -30,7 +30,7 @@ class StepCost:
     other: float = 0.0  # heads, adapters, losses and further networks, forward
     backward: float = 0.0  # of all that is trained, at the price of one forward pass
     plain_student: float | None = None  # of one image in the student without what the method adds to it, if it does
-    plain_teacher: float | None = None  # of one whole image in the teacher, if it is asked about smaller ones
+    plain_teacher: float | None = None  # of one whole image in the whole teacher, if it is asked for less
 
     @classmethod
     def of_images(cls, images: Images, student: float, teacher: float) -> StepCost:
@@ -87,7 +87,7 @@ class Storing(NamedTuple):
 
 
 class Beforehand(NamedTuple):
-    """The training of networks that no other method needs, such as an assistant between teacher and student."""
+    """What is paid before the run: training an assistant or a sampler's own network, fitting an early exit."""
 
     gflops: float
     gflops_backward_2: float  # a backward pass priced at two forward passes

@@ -5,8 +5,7 @@ It is found in closed form from one look at some training images. No label is re
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from itertools import islice
 
 import torch
@@ -14,34 +13,33 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from unix_exp.models.early import EarlyExit
-from unix_exp.models.smaller import as_shown
 from unix_exp.types import Dataset, Watch
 
-IMAGES, SEED = 50_000, 0  # how many training images at most, and what draws them
+IMAGES, SEED = 50_000, 0  # how many training images at most, in whole batches, and what draws them
 BATCH = 64
 RIDGE = 1e-6  # of the mean of the squared values: what is always zero, behind a ReLU, gets weights of zero
 
 
 def batches(data: Dataset) -> int:
     batch = min(BATCH, data.train_count)
-    return min(data.train_count // batch, math.ceil(IMAGES / batch))
+    return min(data.train_count, IMAGES) // batch
 
 
 def shown(data: Dataset, watch: Watch) -> Iterator[Tensor]:
     """The same for every run on these images, whatever its batch and its seed."""
     found = islice(data.train_batches(min(BATCH, data.train_count), SEED), batches(data))
-    return (one.images for one in watch(found, "fitting the teacher's exit", batches(data)))
+    return (one.images for one in watch(found, "fitting an early exit", batches(data)))
 
 
 @torch.no_grad()
-def fit(early: EarlyExit, images: Iterator[Tensor]) -> None:
+def fit(early: EarlyExit, images: Iterator[Tensor], layout: Callable[[Tensor], Tensor] = lambda images: images) -> None:
     """Give the exit its classifier; the whole network sees the images as the exit will, its own answers are the aim."""
     early.eval()
     layer = early.classifier
     inner = torch.zeros(2 * (1 + layer.in_features,), dtype=torch.float64, device=layer.weight.device)
     outer = inner.new_zeros(1 + layer.in_features, layer.out_features)
     for some in images:
-        whole = early.network(as_shown(early, some))
+        whole = early.network(layout(some))
         read = F.pad(early.read(whole.stages[early.stage - 1]).double(), (0, 1), value=1.0)  # the last one for the bias
         inner += read.T @ read
         outer += read.T @ whole.logits.double()

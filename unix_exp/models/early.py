@@ -18,10 +18,10 @@ class EarlyExit(nn.Module):
     def __init__(self, network: nn.Module, stage: int, size: int, role: str) -> None:
         super().__init__()
         whole = seen_once(network, size, role)
-        if stage >= len(whole.stages):
+        if stage >= (stages := len(whole.stages)):
             raise Mistake(
-                f"{role}.exit is {stage}, but its network has {len(whole.stages)} stages, and after the last one there "
-                f"is nothing to spare; choose a number from 1 to {len(whole.stages) - 1}"
+                f"{role}.exit is {stage}, but its network has {stages} stages; choose a number from 1 to {stages - 1}, "
+                "or leave it out for the whole network"
             )
         self.network = network
         self.stage = stage
@@ -31,7 +31,7 @@ class EarlyExit(nn.Module):
         self.train(network.training)
 
     def forward(self, images: Tensor) -> Output:
-        maps = self.network.first_maps(images, 1 + self.stage)  # type: ignore[operator]
+        maps = first_maps(self.network, images, 1 + self.stage)
         embedding = self.read(maps[-1])
         return Output(self.classify(embedding), (*maps, embedding), embedding)
 
@@ -57,17 +57,29 @@ def fits(maps: Tensor, grid: int) -> bool:
     return maps.shape[1] * grid**2 <= MOST and min(maps.shape[2:]) >= grid
 
 
+def first_maps(network: nn.Module, images: Tensor, count: int) -> tuple[Tensor, ...]:
+    """A network's first maps of images that are brought to what it wants as in every call: by its hooks."""
+    given: tuple[Tensor, ...] = (images,)
+    for hook in network._forward_pre_hooks.values():
+        given = hook(network, given) or given
+    maps: tuple[Tensor, ...] = network.first_maps(*given, count)  # type: ignore[operator]
+    return maps
+
+
 @torch.no_grad()
 def seen_once(network: nn.Module, size: int, role: str) -> Output:
     """What a whole network says of an image; refused where it cannot stop on the way."""
-    if not hasattr(network, "first_maps"):
+    weight, training = next(network.parameters()), network.training
+    images = torch.zeros(1, 3, size, size, device=weight.device, dtype=weight.dtype)
+    output: Output = network.eval()(images)
+    if len(output.stages) < 2 or any(maps.dim() != 4 for maps in output.stages):
+        raise Mistake(f"{role}.exit needs a network with feature maps of several stages; leave it out")
+    try:
+        first_maps(network, images, 2)
+    except (AttributeError, NotImplementedError):
         raise Mistake(
             f"{role}.exit needs a network that can stop after a stage, and this one, a {type(network).__name__}, "
             "cannot; give it a method first_maps(images, count) -> maps, or choose another network"
-        )
-    weight, training = next(network.parameters()), network.training
-    output: Output = network.eval()(torch.zeros(1, 3, size, size, device=weight.device, dtype=weight.dtype))
+        ) from None
     network.train(training)
-    if any(maps.dim() != 4 for maps in output.stages):
-        raise Mistake(f"{role}.exit needs feature maps, and this network's stages are none; leave it out")
     return output

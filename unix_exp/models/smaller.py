@@ -27,13 +27,7 @@ def is_asked_smaller(network: nn.Module) -> bool:
 
 def made_smaller(network: nn.Module, inputs: tuple[Any, ...]) -> tuple[Tensor]:
     (images,) = inputs
-    return (as_shown(network, images),)
-
-
-def as_shown(network: nn.Module, images: Tensor) -> Tensor:
-    """Images as a network sees that may be asked about smaller ones."""
-    shrink = getattr(network, "shrink", None)
-    return images if shrink is None else smaller(images, float(shrink))
+    return (images,) if network.shrink is None else (smaller(images, float(network.shrink)),)  # type: ignore[arg-type]
 
 
 def smaller(images: Tensor, shrink: float) -> Tensor:

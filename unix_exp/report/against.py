@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterator, Sequence
 from statistics import fmean
 
-from unix_exp import paper
+from unix_exp import config, paper
 from unix_exp.report.arms import Arm, Group, share_of_kd
 from unix_exp.report.blocks import MISSING, Cell, Column, Entry, Table, slug
 from unix_exp.report.chosen import notes_on_arms
@@ -14,7 +14,7 @@ from unix_exp.report.published import matches
 from unix_exp.report.stats import welch
 from unix_exp.report.tables import UNCORRECTED, number, p_of, signed, spread_of
 
-PRECISIONS = {"precision", "teacher_precision", "scout_precision", "teacher_shrink", "teacher_exit"}
+PRECISIONS = {"precision", "teacher_precision", "scout_precision", *(f"teacher_{name}" for name in config.LESS)}
 FLOAT32 = {"precision": "float32"}
 OF_METHODS = ("sampler.", "distiller.", "answers.", "scout_precision")  # KD never scouts
 NOTE = f"Welch's t-test. {UNCORRECTED} It needs two runs of each."

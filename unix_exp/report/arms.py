@@ -228,7 +228,8 @@ def determining_settings(run: Run) -> dict[str, Any]:
         role: one.get("identity") for role, one in run.result.get("networks", {}).items() if role != "student"
     }
     beside = {role: one for role, one in run.result.get("networks", {}).items() if role not in ("student", "teacher")}
-    networks |= {f"{role}_{key}": one[key] for role, one in beside.items() for key in ("exit", "shrink") if key in one}
+    for role, one in beside.items():
+        networks |= {f"{role}_{key}": value for key, value in config.asked_for_less(one).items()}
     code = {f"plugin {name}": content for name, content in run.result.get("plugins", {}).items()}
     whole = {**config.flat(chosen), **networks, **code, "teacher": teacher and teacher["identity"]}
     return dict(config.alike(whole))  # 15 and 15.0 are one arm

@@ -7,11 +7,13 @@ import math
 import statistics
 from collections.abc import Sequence
 
+from unix_exp import config
 from unix_exp.report.arms import Arm, Group, by_length
 from unix_exp.report.blocks import MISSING, Cell, Column, Heading, Section, Table, slug
 from unix_exp.report.tables import number, signed
 
-CHEAPER = ("teacher_precision", "teacher_shrink", "teacher_exit")
+CHEAPER = ("precision", *config.LESS)  # of a role, after its name and _
+TEACHER = "teacher"
 NOTE = (
     "Of each method the arms that differ in the teacher alone. Compute is the same in any precision, and has the "
     "fitting of a layer where the teacher stops early. A step is the whole step, the median over seeds; times of "
@@ -56,13 +58,19 @@ def alike_but_for_the_teacher(arms: Sequence[Arm]) -> list[list[Arm]]:
     found: dict[str, list[Arm]] = {}
     for arm in arms:
         if arm.taught:
-            rest = {key: value for key, value in arm.determining.items() if key not in CHEAPER}
+            rest = {key: value for key, value in arm.determining.items() if not makes_cheaper(key, arm)}
             found.setdefault(json.dumps(rest, sort_keys=True, default=str), []).append(arm)
     return list(found.values())
 
 
 def is_cheaper(arm: Arm) -> bool:
-    return any(key in arm.determining for key in CHEAPER)
+    return any(makes_cheaper(key, arm) for key in arm.determining)
+
+
+def makes_cheaper(key: str, arm: Arm) -> bool:
+    """Of its teacher, or of a further one."""
+    role, _, what = key.rpartition("_")
+    return what in CHEAPER and (role == TEACHER or role in arm.runs[0].result.get("networks", {}))
 
 
 def precision_of(arm: Arm) -> str:

@@ -9,6 +9,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from unix_exp import config
 from unix_exp.config import Settings
 from unix_exp.report.gaps import flaw_of_records
 from unix_exp.report.page_of_run import page_name
@@ -114,8 +115,7 @@ class Run:
         return {
             "precision": own,
             **{name: value for name, value in others.items() if value not in (None, own)},
-            **({} if self.shrink == 1 else {"teacher_shrink": self.shrink}),
-            **({} if self.exit is None else {"teacher_exit": self.exit}),
+            **(config.teacher_asked(self.settings) if self.result.get("teacher") is not None else {}),
         }
 
     @property

@@ -56,8 +56,10 @@ class Setting:
         ]
         others = {"teacher_precision": "the teacher", "scout_precision": "scouting"}
         found += [f"{part} in {ours[name]}" for name, part in others.items() if name in ours]
-        less = {"teacher_exit": "the teacher asked after stage {}", "teacher_shrink": "its images of {} of their side"}
-        return found + [said.format(ours[name]) for name, said in less.items() if name in ours]
+        less = {"exit": "the teacher asked after stage {}", "shrink": "the teacher's images of {} of their side"}
+        return found + [
+            said.format(ours[f"teacher_{name}"]) for name, said in less.items() if f"teacher_{name}" in ours
+        ]
 
     def differences_from(self, other: Setting) -> list[str]:
         """Where two settings of ours differ, in words."""

@@ -12,7 +12,6 @@ from unix_exp.run.networks import setting_of
 
 def as_asked(network: nn.Module, chosen: Settings, size: int, role: str) -> nn.Module:
     """The network by its settings; an exit's classifier has no weights yet that mean anything."""
+    see_smaller(network, chosen.get("shrink"))
     stage = chosen.get("exit")
-    asked = network if stage is None else EarlyExit(network, stage, size, setting_of(role))
-    see_smaller(asked, chosen.get("shrink"))
-    return asked
+    return network if stage is None else EarlyExit(network, stage, size, setting_of(role))

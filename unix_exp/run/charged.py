@@ -49,8 +49,10 @@ def of_sampler_alone(settings: Settings) -> list[str]:
 
 
 def of_head(located: Located) -> float:
-    """GFLOPs of an image in the first teacher of the chain that ends with the student."""
+    """GFLOPs of an image in the first teacher of the chain that ends with the student; 0 without a teacher."""
     head: Settings = located.settings.get(TEACHER) or {}
+    if "name" not in head:
+        return 0.0
     while head.get("teacher"):
         head = head["teacher"]
     network = components.skeleton({"pace": "full", **head}, TEACHER, len(located.data.classes))

@@ -6,12 +6,12 @@ from collections.abc import Mapping
 
 from torch import Tensor, nn
 
+from unix_exp import config
 from unix_exp.cost.network import gflops, without_weights
 from unix_exp.engine.fitting import fit, gflops_of_fit, shown
 from unix_exp.models.early import EarlyExit
-from unix_exp.models.smaller import see_smaller
 from unix_exp.run.asked import as_asked
-from unix_exp.run.networks import Network, cheapened
+from unix_exp.run.networks import Network
 from unix_exp.run.plan import Located, Plan
 from unix_exp.run.remembered import key_on, place, recalled, remember
 from unix_exp.sinks.console import Console
@@ -21,10 +21,10 @@ EXITS = ".exits"  # a folder in the store of teachers
 
 def fit_or_recall(early: EarlyExit, network: Network, located: Located, console: Console, weights: str | None) -> None:
     """Fitted once for the same weights and images, then remembered: a run that continues goes on with the same."""
-    record = place(located, EXITS, key := key_on(network, located, **cheapened(network)))
+    record = place(located, EXITS, key := key_on(network, located, **config.asked_for_less(network.settings)))
     if (found := recalled(record, key, weights)) is not None and fills(early.classifier, found.tensors):
         return
-    fit(early, shown(located.data, console.watch))
+    fit(early, shown(located.data, console.watch), located.runtime.batch_layout)
     remember(record, key, weights, {}, early.classifier.state_dict())
 
 
@@ -46,6 +46,5 @@ def spent_on_exits(plan: Plan) -> float:
             continue
         asked = as_asked(without_weights(plan.modules[network.role]), network.settings, data.size, network.role)
         assert isinstance(asked, EarlyExit)
-        see_smaller(asked.network, network.settings.get("shrink"))
         spent += gflops_of_fit(asked, gflops(asked.network, data.size), data)
     return spent

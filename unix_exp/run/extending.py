@@ -43,6 +43,8 @@ def extended(settings: Settings, networks: Mapping[str, nn.Module], size: int) -
     name, student = asking(settings), networks["student"]
     if name is None or isinstance(student, Extended):
         return dict(networks)
+    if (settings.get("teacher") or {}).get("exit") is not None:
+        raise Mistake(f"criterion '{name}' copies the classifier of the whole teacher; leave teacher.exit out")
     if "teacher" not in networks:
         raise Mistake(f"criterion '{name}' uses a teacher's classifier, but this method has no teacher; choose another")
     (mine, own), (theirs, _) = (seen_by(networks[role], size) for role in ("student", "teacher"))

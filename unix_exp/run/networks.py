@@ -39,7 +39,7 @@ from unix_exp.words import nearest
 
 STUDENT, TEACHER = "student", "teacher"
 AVERAGE = "average"
-CHEAPER: Mapping[str, Any] = {"exit": Count, "shrink": Shrink}  # settings that ask a frozen network for less
+LESS: Mapping[str, Any] = dict(zip(config.LESS, (Count, Shrink), strict=True))  # what their values may be
 DECAY = 0.999  # of an average, where nothing else is chosen
 
 
@@ -127,7 +127,7 @@ def not_chosen(settings: Settings, role: str) -> Settings:
         return config.without(settings[STUDENT], "checkpoint")
     teacher = settings.get(TEACHER) or {}
     seed = teacher.get("seed", 0) + 1 + further.index(role)
-    alike = {key: teacher[key] for key in CHEAPER if teacher.get(key) is not None}
+    alike = {key: teacher[key] for key in config.LESS if teacher.get(key) is not None}
     return config.without(teacher, *config.OF_WEIGHTS) | {"seed": seed} | alike
 
 
@@ -161,7 +161,7 @@ def one_of(
 
 def check_cheaper(role: str, kind: Kind, chosen: Settings) -> None:
     """Asking for less is for a network that never changes: what learns sees what the student sees, and is whole."""
-    for key, fitting in CHEAPER.items():
+    for key, fitting in LESS.items():
         if (value := chosen.get(key)) is None:
             continue
         name = f"{setting_of(role)}.{key}"
@@ -272,7 +272,12 @@ def determining(settings: Settings, fingerprint: str, networks: tuple[Network, .
     if isinstance(source := by_role[STUDENT].source, FromFile):
         found["student"]["weights"] = source.content
     others = {
-        role: {**architecture(one), **cheapened(one), "weights": one.source.identity, "seed": one.seed}
+        role: {
+            **architecture(one),
+            **config.asked_for_less(one.settings),
+            "weights": one.source.identity,
+            "seed": one.seed,
+        }
         for role, one in by_role.items()
         if role not in (STUDENT, TEACHER)
     }
@@ -284,11 +289,6 @@ def identity_of_teacher(teacher: Network) -> str | None:
     if teacher.kind == "frozen":
         return teacher.source.identity
     return config.identity({**architecture(teacher), "weights": teacher.source.identity, "seed": teacher.seed})
-
-
-def cheapened(network: Network) -> Settings:
-    """What a network is asked for less by: the stage that it stops after, the share of the images' side."""
-    return config.asked_for_less(network.settings)
 
 
 def architecture(network: Network) -> Settings:

@@ -21,7 +21,7 @@ from unix_exp.run.asked import as_asked
 from unix_exp.run.description import Description, described
 from unix_exp.run.exits import fit_or_recall
 from unix_exp.run.extending import asking, check_larger, extended
-from unix_exp.run.networks import STUDENT, TEACHER, Network, cheapened
+from unix_exp.run.networks import STUDENT, TEACHER, Network
 from unix_exp.run.plan import Located, Plan
 from unix_exp.run.remembered import key_on, place, recalled, remember
 from unix_exp.run.sources import Average, file_of
@@ -53,7 +53,7 @@ class Ready(NamedTuple):
 
     @property
     def centres(self) -> Tensor | None:
-        """Of the embeddings that the method is shown; an early exit has others than the whole network."""
+        """Of the embeddings that the method is shown: those of the teacher as it is asked."""
         asked = self.asked or self.measured
         return asked.centres if asked is not None else None
 
@@ -86,7 +86,6 @@ def make_ready(plan: Plan, console: Console) -> Ready:
                 measured = measured_teacher(module, network, located, console, read)
             asked_as = as_asked(module, network.settings, located.data.size, network.role)
             if isinstance(asked_as, EarlyExit):
-                seen_by(network, asked_as, own, located.data, seen)
                 fit_or_recall(asked_as, network, located, console, read)
             networks[network.role] = frozen(
                 asked_as, runtime.precision_of_teacher, located.data.size, console.say,
@@ -163,7 +162,7 @@ def compare(
     cheap: nn.Module, plain: Measured, network: Network, located: Located, console: Console, weights: str | None
 ) -> Measured:
     """Measure the teacher as it is asked, and say what that costs it where it is more than LOST."""
-    precision, less = located.runtime.precision_of_teacher, cheapened(network)
+    precision, less = located.runtime.precision_of_teacher, config.asked_for_less(network.settings)
     how = f"frozen {precision}" + "".join(f" {name} {config.alike(value)}" for name, value in less.items())
     used = measure(cheap, network, located, located.runtime, console, weights, how)
     if plain.top1 - used.top1 > LOST:

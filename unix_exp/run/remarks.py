@@ -43,7 +43,7 @@ def of_run(located: Located) -> Iterator[str]:
 EXTRAS = {  # what plain distillation has not, by its part of the ledger
     "cost/scout_gflops": "looks of the student before training",
     "cost/other_gflops": "heads, losses and further networks",
-    "cost/beforehand_gflops": "networks trained or fitted beforehand for this method",
+    "cost/beforehand_gflops": "networks trained or fitted beforehand",
     "cost/answers_gflops": "stored answers",
 }
 

@@ -17,7 +17,7 @@ from unix_exp.run.charged import paid_once
 from unix_exp.run.description import Description
 from unix_exp.run.extending import EXTENDED
 from unix_exp.run.images import recorded_of
-from unix_exp.run.networks import Network, cheapened
+from unix_exp.run.networks import Network
 from unix_exp.run.plan import Located, Plan
 from unix_exp.run.ready import Measured, Ready
 from unix_exp.run.sources import Average, Fresh, FromStore
@@ -121,7 +121,7 @@ def network_of(network: Network, content: str | None, reached: Measured | None) 
         "source": type(network.source).__name__,
         "hash": content,
     }
-    found |= cheapened(network)
+    found |= config.asked_for_less(network.settings)
     if isinstance(network.source, FromStore):
         found["run"] = network.source.folder.path.name
     if isinstance(network.source, Average):
@@ -136,7 +136,8 @@ def cost_of(located: Located, run: Training) -> dict[str, Any]:
     ledger, progress = run.ledger, run.progress
     first, parts = ledger.first, ledger.parts(progress.steps, progress.epoch)
     once = paid_once(located)
-    by = f" by {config.chain(located.settings['teacher'])[0]}" if ledger.beforehand is not None else ""
+    taught = config.chain(located.settings["teacher"]) if located.teacher is not None else []
+    by = f" by {taught[0]}" if len(taught) > 1 else ""  # of a chain, the first teacher and not the run's own
     return {
         "gflops": {name.removeprefix("cost/"): value for name, value in parts.items()},
         "gflops_per_image": {"student": first.student, "teacher": first.teacher},

@@ -74,7 +74,12 @@ def tried_with(
         shapes = Shapes(shadows, recipe.batch, data.size)
         clock = Clock().to("meta")
         facts = facts_of(data, recipe.batch, recipe.epochs, shapes, clock)
-        method = assemble(settings, shadows, facts, still_norms=recipe.freeze_batch_norm)
+        try:
+            method = assemble(settings, shadows, facts, still_norms=recipe.freeze_batch_norm)
+        except Mistake as error:
+            if (stage := (settings.get("teacher") or {}).get("exit")) is None:
+                raise
+            raise Mistake(f"{error} (teacher.exit={stage}: it shows no later stage)") from None
         if answers.stored:
             check_storable(answers, parts, method, shapes, data, sequence.length(method.stages(recipe)))
         return stage_by_stage(method, shapes, data, recipe, answers, parts)
