@@ -36,11 +36,12 @@ def fit(early: EarlyExit, images: Iterator[Tensor], layout: Callable[[Tensor], T
     """Give the exit its classifier; the whole network sees the images as the exit will, its own answers are the aim."""
     early.eval()
     layer = early.classifier
-    inner = torch.zeros(2 * (1 + layer.in_features,), dtype=torch.float64, device=layer.weight.device)
-    outer = inner.new_zeros(1 + layer.in_features, layer.out_features)
+    width = layer.in_features + 1  # a one beside what is read, for the bias
+    inner = torch.zeros(width, width, dtype=torch.float64, device=layer.weight.device)
+    outer = inner.new_zeros(width, layer.out_features)
     for some in images:
         whole = early.network(layout(some))
-        read = F.pad(early.read(whole.stages[early.stage - 1]).double(), (0, 1), value=1.0)  # the last one for the bias
+        read = F.pad(early.read(whole.stages[early.stage - 1]).double(), (0, 1), value=1.0)
         inner += read.T @ read
         outer += read.T @ whole.logits.double()
     inner.diagonal().add_(RIDGE * inner.diagonal().mean())

@@ -59,10 +59,11 @@ def fits(maps: Tensor, grid: int) -> bool:
 
 def first_maps(network: nn.Module, images: Tensor, count: int) -> tuple[Tensor, ...]:
     """A network's first maps of images that are brought to what it wants as in every call: by its hooks."""
-    given: tuple[Tensor, ...] = (images,)
     for hook in network._forward_pre_hooks.values():
-        given = hook(network, given) or given
-    maps: tuple[Tensor, ...] = network.first_maps(*given, count)  # type: ignore[operator]
+        given = hook(network, (images,))
+        if given is not None:
+            images = given[0] if isinstance(given, tuple) else given
+    maps: tuple[Tensor, ...] = network.first_maps(images, count)  # type: ignore[operator]
     return maps
 
 
