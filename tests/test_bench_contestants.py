@@ -102,7 +102,7 @@ def test_the_plain_loop_learns_what_we_learn(words: tuple[str, ...], monkeypatch
         network.register_forward_pre_hook(lambda _, given: taught.append(given[0]))
         return network
 
-    ready = networks(alike)
+    ready = networks(alike, alike.settings)
     watched(ready["teacher"])
     method = training_of(alike.settings, ready, alike.data, alike.recipe, alike.runtime, alike.trial).method.train()
     ours = method(batch).terms

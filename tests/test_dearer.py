@@ -27,9 +27,7 @@ def test_a_look_at_all_images_that_keeps_too_many_is_dearer() -> None:
 def test_all_that_is_extra_is_named() -> None:
     made = replace(ledger(0, 64, other=192.0), beforehand=Beforehand(960.0, 960.0, 1.0))
     (said,) = of_cost(made)
-    assert said.endswith(
-        "of it heads, losses and further networks 100 %, networks trained beforehand for this method 25 %"
-    )
+    assert said.endswith("of it heads, losses and further networks 100 %, networks trained or fitted beforehand 25 %")
     (said,) = of_cost(replace(ledger(64, 60), at_most=True))
     assert "counted compute is up to 127 % of" in said
 

@@ -133,7 +133,16 @@ def test_a_loss_and_its_gradient_are_the_reference_s(case: str) -> None:
     torch.testing.assert_close(student.grad, expected, rtol=0, atol=1e-4 * float(expected.abs().max()))
     for weight in criterion.parameters() if isinstance(criterion, nn.Module) else ():
         assert weight.grad is not None
-        assert float(weight.grad) == pytest.approx(float(GOLDEN["ctkd_grad_raw_temperature"]), rel=2e-4)
+        # A sum of terms that cancel: in float32 its last digits differ between processors.
+        assert float(weight.grad) == pytest.approx(float(GOLDEN["ctkd_grad_raw_temperature"]), rel=1e-3)
+
+
+def test_the_temperature_s_gradient_is_the_reference_s_in_float64() -> None:
+    name, settings = CASES["ctkd"]
+    criterion = criteria.make(name, settings).double()
+    targets = F.one_hot(GOLDEN["labels"], 100).double()
+    loss_of(criterion, GOLDEN["student_logits"].double(), GOLDEN["teacher_logits"].double(), targets).mean().backward()
+    assert float(criterion.raw.grad) == pytest.approx(float(GOLDEN["ctkd_grad_raw_temperature"]), rel=1e-6)
 
 
 @every_one

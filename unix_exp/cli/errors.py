@@ -42,7 +42,8 @@ def message_of(error: BaseException, words: Sequence[str], config_dir: Path | No
     # OmegaConf's own error, of a number or a list; Hydra's of a choice that does not exist is an OSError too.
     loaded_no_mapping = isinstance(error, OSError) and error.errno is None and not isinstance(error, HydraException)
     if isinstance(error, (YAMLError, UnicodeDecodeError)) or loaded_no_mapping:
-        return unreadable(compose.folders(words, config_dir)[1:]) or as_line(str(error))  # a key that stands twice
+        said = unreadable(compose.folders(words, config_dir)[1:])
+        return said or (as_line(str(error)) if isinstance(error, YAMLError) else None)  # a key that stands twice
     if not isinstance(error, (HydraException, OmegaConfBaseException)):
         return None
     if not isinstance(error, MissingConfigException) and (message := of_grid(words, config_dir)):

@@ -17,7 +17,7 @@ from unix_exp.plots.svg import SIZE, Box, Value, finite, log_span, minus, number
 UNKNOWN_NAMES: Mapping[str, str] = MappingProxyType({})
 CROWD = 80  # more points than this are drawn lighter, as they overlap
 FEW_NAMES, LOW, TALL = 8, 230.0, 310.0  # units: names need room
-MOST_NAMES = 24  # in one plot; where there are more, those on a front, and the chart says how many it lacks
+MOST_NAMES = 40  # in one plot; where there are more, those on a front, and the chart says how many it lacks
 
 
 @dataclass(frozen=True)

@@ -14,6 +14,8 @@ def wandb_sweep(sweep: Sweep, words: tuple[str, ...], project: str, flags: Seque
     varied = {
         key: found for key, found in values([*sweep.words, *words]).items() if key in sweep.parameters or len(found) > 1
     }
+    # An agent writes a value as Python does, and Hydra would take None for a text.
+    dealt = {key: {"values": ["null" if one is None else one for one in found]} for key, found in varied.items()}
     one_job = [word for word in words if word.split("=", 1)[0] not in varied]
     described = {
         "name": sweep.name,
@@ -26,7 +28,7 @@ def wandb_sweep(sweep: Sweep, words: tuple[str, ...], project: str, flags: Seque
             "${env}", "${interpreter}", "-m", "${program}", *flags,
             f"sweep={sweep.name}", "hydra.mode=RUN", *one_job, "${args_no_hyphens}",
         ],
-        "parameters": {key: {"values": found} for key, found in varied.items()},
+        "parameters": dealt,
     }  # fmt: skip
     head = (
         f"# {sweep.about}\n# wandb sweep FILE, once; then on every machine: wandb agent ENTITY/{project}/SWEEP\n"
