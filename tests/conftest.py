@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import shutil
 import subprocess
@@ -25,6 +26,7 @@ from unix_exp.models import published
 from unix_exp.sinks import wandb as sink
 from unix_exp.types import Output
 
+gc.disable()  # while tests are imported and collected: most of what is made then stays
 torch.set_num_threads(1)  # networks and batches this small lose more by sharing than they gain
 
 TINY = (
@@ -45,6 +47,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Files whose tests start processes come first: they take longest, and the two processes are to end together."""
     long = {item.path for item in items if "train" in getattr(item, "fixturenames", ())}
     items.sort(key=lambda item: item.path not in long)
+
+
+def pytest_collection_finish() -> None:
+    """From here on garbage is collected, without looking through what was imported again and again."""
+    gc.freeze()
+    gc.enable()
 
 
 @pytest.fixture(autouse=True)

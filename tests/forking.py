@@ -81,17 +81,19 @@ def process_of(python: Path, process: int) -> int:
     """The fork that does what was asked of a python with this number."""
     note = python.parent / str(process)
     end = time.monotonic() + 60
-    while not note.exists():
+    while not (note.exists() and (number := note.read_text())):  # it is there before it is written
         assert time.monotonic() < end, "nothing was asked of it"
         time.sleep(0.01)
-    return int(note.read_text())
+    return int(number)
 
 
 def serve(place: Path, ready: Callable[[], str], do: Callable[[str], None]) -> None:
     """Fork to `do` each line of stdin, whose exit code is printed, and for each client."""
     door = listening(place)
+    gc.disable()  # while modules are imported
     print(ready(), flush=True)
     gc.collect()
+    gc.enable()
     gc.freeze()  # a fork that collects garbage would copy all that it looks at
     woken, waker = os.pipe()
     os.set_blocking(waker, False)

@@ -40,12 +40,12 @@ hydra:
 """
 
 
-def make(place: Path, count: int) -> tuple[str, ...]:
+def make(place: Path, count: int, seeds: int = SEEDS) -> tuple[str, ...]:
     """The runs of a sweep, in place/runs, where one of them has to be; the words that name the sweep."""
     sweep = place / "choices" / "sweep" / "many.yaml"
     sweep.parent.mkdir(parents=True, exist_ok=True)
-    rates = ",".join(f"{(1 + number) / 1000:g}" for number in range(count // (2 * SEEDS)))
-    sweep.write_text(SWEEP.format(count=count, rates=rates, seeds=SEEDS))
+    rates = ",".join(f"{(1 + number) / 1000:g}" for number in range(count // (2 * seeds)))
+    sweep.write_text(SWEEP.format(count=count, rates=rates, seeds=seeds))
     first = next((place / "runs").glob("*/result.json")).parent
     result: dict[str, Any] = json.loads((first / "result.json").read_text())
     linked = [path for path in first.iterdir() if path.is_file() and path.name not in OWN]

@@ -17,7 +17,8 @@ from unix_exp.report import __main__ as report
 from unix_exp.report.naming import labelled
 from unix_exp.sweeps import __main__ as sweeps
 
-COUNT = 50
+COUNT = 20
+SEEDS = 5  # of each of two methods at two learning rates
 SEEN: list[Counter[tuple[str, str]]] = []  # what the hook counts into; a hook cannot be taken away
 
 
@@ -49,7 +50,7 @@ def test_what_is_read_grows_with_the_runs_and_not_faster(
     runs = tmp_path / "runs"
     first = ("experiment=kd", "recipe.lr=0.001", "seed=0", f"runs={runs}", f"teachers={tmp_path / 'teachers'}")
     assert command(*many_runs.WORDS, *first).code == 0
-    _, *words = many_runs.make(tmp_path, COUNT)
+    _, *words = many_runs.make(tmp_path, COUNT, SEEDS)
     os.utime(runs, (0, 0))  # what was changed in these seconds is listed again
     flags = ("--config-dir", str(tmp_path / "choices"))
 

@@ -15,7 +15,6 @@ import yaml
 from conftest import Command, only
 from filelock import FileLock
 from hydra.errors import MissingConfigException
-from wandb.sdk.launch.sweeps.utils import create_sweep_command, create_sweep_command_args
 
 import unix_exp
 from unix_exp import config, paper
@@ -259,6 +258,8 @@ def test_words_beside_a_wandb_sweep_are_read_as_hydra_reads_them(sweeps: Sweeps)
 
 
 def test_the_command_of_the_wandb_sweep_runs_as_it_is(forked: Path, sweeps: Sweeps, tmp_path: Path) -> None:
+    from wandb.sdk.launch.sweeps.utils import create_sweep_command, create_sweep_command_args  # takes seconds
+
     said = sweeps("wandb", "demo", *SMALL[1:])
     described = yaml.safe_load(said.out)
     assert described["method"] == "grid"

@@ -24,6 +24,7 @@ from unix_exp.cli.help import help_text
 from unix_exp.cli.help_on import help_on
 from unix_exp.cli.outcomes import OF_A_SWEEP, VARIABLE, Outcomes, of_this_process_alone
 from unix_exp.cli.search import directions, objective
+from unix_exp.cli.starting import started, starting
 from unix_exp.cluster.launcher import offer
 from unix_exp.config import compose
 from unix_exp.config.choices import checked_job
@@ -42,6 +43,7 @@ def run(whole: DictConfig) -> float | list[float] | None:
     from unix_exp.engine.world import World  # here, because torch takes seconds to import and --help does not need it
     from unix_exp.run.perform import perform
 
+    started()
     stopping.check()  # a signal in the job before ends the sweep
     job, outcomes = HydraConfig.get(), Outcomes.of_this_sweep()
     if job.mode != RunMode.MULTIRUN or outcomes is None:
@@ -70,7 +72,7 @@ def check_choices(job: HydraConf, whole: DictConfig) -> None:
 
 def main() -> None:
     try:
-        with stopping.listening():
+        with stopping.listening(), starting():
             command()
     except stopping.Stopped as stopped:  # while it told how it ended
         sys.exit(stopped.code)
