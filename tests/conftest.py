@@ -50,8 +50,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 def pytest_collection_finish() -> None:
-    """From here on garbage is collected, without looking through what was imported again and again."""
+    """From here on garbage is collected, seldom, and without looking through what was imported again and again."""
     gc.freeze()
+    gc.set_threshold(10_000, 10, 50)
     gc.enable()
 
 
