@@ -18,7 +18,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from unix_exp import config
 from unix_exp.config import choices_folder, compose, kept
-from unix_exp.config.kept import KEPT
+from unix_exp.config.kept import KEPT, READ
 from unix_exp.config.once import composed_once
 from unix_exp.config.unwritten import PROVIDER, forget
 
@@ -30,6 +30,7 @@ COMMANDS = {  # and how often each is composed; by itself Hydra does so twice, a
     "sampler.nonesuch=3": 1,
     "sampler=unix,random seed=1,2 recipe.lr=0.1 hydra.verbose=false -m": 3,
     "+student.seed=3 seed=1,2 -m": 2,
+    "hydra/job_logging=stdout hydra/hydra_logging=default experiment=kd": 1,
     "recipe.lr=0.1,0.2 sampler.nonesuch=3 experiment=kd -m": 1,
     "seed=1,2": 1,
 }
@@ -98,6 +99,30 @@ def test_what_was_composed_is_not_taken_where_choices_have_changed(
         (tmp_path / "mine/sampler").mkdir(parents=True, exist_ok=True)
         (tmp_path / "mine/sampler/mine.yaml").write_text(f"name: mine\nk: {k}\n")
         assert setting("sampler=mine", tmp_path / "mine") == k
+
+
+def test_what_hydra_says_of_itself_is_merged_once_for_all_choices_of_ours(monkeypatch: pytest.MonkeyPatch) -> None:
+    loaded: list[str] = []
+    real = ConfigLoaderImpl._load_single_config
+    monkeypatch.setattr(
+        ConfigLoaderImpl,
+        "_load_single_config",
+        lambda loader, default, repo: loaded.append(default.config_path) or real(loader, default, repo),
+    )
+
+    def of_hydra(*words: str) -> int:
+        loaded.clear()
+        compose.composed(words)
+        assert "sampler/random" in loaded
+        return sum(path.startswith("hydra/") for path in loaded)
+
+    with compose.hydra_ready():
+        KEPT.clear()
+        READ.clear()
+        assert of_hydra("sampler=random") > 5
+        assert of_hydra("sampler=random", "seed=2", "experiment=kd", "sampler=random") == 0
+        assert of_hydra("sampler=random", "hydra/job_logging=stdout") > 5, "another choice of Hydra's own"
+        assert of_hydra("sampler=random", "criterion=ce", "hydra/job_logging=stdout") == 0
 
 
 def test_one_command_s_values_reach_no_other(tmp_path: Path) -> None:

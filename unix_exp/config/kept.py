@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import os
 import pickle
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +29,7 @@ MOST = 256  # configurations, of 20 KB each
 Key = tuple[Any, ...]
 KEPT: dict[Key, bytes] = {}
 READ: dict[Key, bytes] = {}
+STATES: dict[Key, int] = {}  # a number is hashed and compared faster than the two hundred files that it stands for
 
 
 class Kept:
@@ -36,14 +38,14 @@ class Kept:
     def __init__(self, searched: ConfigSearchPath) -> None:
         self.searched = tuple((one.provider, one.path) for one in searched.get_path())
         self.own: dict[Key, bytes] = {}
-        self.read: dict[Key, bytes] = {}  # files, as Hydra reads them
-        self.state: Key | None = None
+        self.read: dict[Key, bytes] = {}  # files, as Hydra reads them, and what it says of itself
+        self.state: int | None = None
 
     def find(self, name: str | None, words: tuple[str, ...], mode: RunMode) -> DictConfig | None:
         """A copy; words that are valid in a run mean the same in a sweep."""
         for one in dict.fromkeys((mode, RunMode.RUN)):
             key = (name, words, one)
-            found = self.own.get(key) or KEPT.get((*self.choices(), *key))
+            found = self.own.get(key) or KEPT.get((self.choices(), *key))
             if found is not None:
                 whole: DictConfig = pickle.loads(found)
                 whole.hydra.runtime.cwd = os.getcwd()
@@ -60,19 +62,20 @@ class Kept:
         known = KEPT if shared else self.own
         if len(known) >= MOST:
             known.clear()
-        known[(*self.choices(), *key) if shared else key] = content
+        known[(self.choices(), *key) if shared else key] = content
 
-    def choices(self) -> Key:
-        """All that a choice may have been read from, as it is when this command first asks."""
+    def choices(self) -> int:
+        """All that a choice may have been read from, as it is when this command first asks: a number for each such."""
         if self.state is None:
             offered = tuple(sorted(in_the_store(ConfigStore.instance().repo)))
             task = JobRuntime.instance().get("name")  # which is in what is composed
-            self.state = (version.getbase(), task, self.searched, tuple(files(choices_folder())), offered)
+            state = (version.getbase(), task, self.searched, tuple(files(choices_folder())), offered)
+            self.state = STATES.setdefault(state, len(STATES))
         return self.state
 
 
 class Reading(CachingConfigRepository):
-    """The files and other choices that a command reads, each of them once."""
+    """The files and other choices that a command reads, and what is made of them, each of them once."""
 
     def __init__(self, delegate: IConfigRepository, kept: Kept) -> None:
         super().__init__(delegate)
@@ -81,19 +84,25 @@ class Reading(CachingConfigRepository):
     def load_config(self, config_path: str) -> ConfigResult | None:
         if (known := f"config_path={config_path}") in self.cache:
             return self.cache[known]
+        read = partial(super().load_config, config_path)
+        found: ConfigResult | None = self.once((config_path,), read)
+        self.cache[known] = found
+        return found
+
+    def once(self, what: Key, make: Callable[[], Any]) -> Any:
+        """A copy of what was made of these choices before, which is changed by whoever composes with it."""
         sources = self.get_sources()
         ours = all(one.scheme() != "file" or Path(one.path) == choices_folder() for one in sources)
-        key = (*self.kept.choices(), *((one.provider, one.path) for one in sources), config_path)
-        read = READ if ours else self.kept.read
-        if len(read) >= 16 * MOST:
-            read.clear()
-        if key not in read:
-            found = super().load_config(config_path)
-            with suppress(Exception):  # what cannot be copied
-                read[key] = pickle.dumps(found, pickle.HIGHEST_PROTOCOL)
-            return found
-        self.cache[known] = pickle.loads(read[key])  # what is composed changes it
-        return self.cache[known]
+        key = (self.kept.choices(), *((one.provider, one.path) for one in sources), *what)
+        made = READ if ours else self.kept.read
+        if len(made) >= 16 * MOST:
+            made.clear()
+        if key in made:
+            return pickle.loads(made[key])
+        found = make()
+        with suppress(Exception):  # what cannot be copied
+            made[key] = pickle.dumps(found, pickle.HIGHEST_PROTOCOL)
+        return found
 
 
 def only_ours(whole: DictConfig) -> bool:

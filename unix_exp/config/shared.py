@@ -5,15 +5,17 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 from typing import Any
 
 from hydra._internal import defaults_list
 from hydra._internal.config_loader_impl import ConfigLoaderImpl, get_overrides_dirname
 from hydra._internal.config_repository import CachingConfigRepository, IConfigRepository
-from hydra.core.default_element import InputDefault
+from hydra.core.default_element import InputDefault, ResultDefault
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override
 from hydra.errors import ConfigCompositionException
+from hydra.plugins.config_source import ConfigResult
 from hydra.types import RunMode
 from omegaconf import DictConfig, ListConfig
 from omegaconf.errors import OmegaConfBaseException
@@ -63,6 +65,22 @@ class Sharing(ConfigLoaderImpl):
         check_choices(parsed, reading)  # now that the folders of the command's own search path are known
         return parsed, reading
 
+    def _compose_config_from_defaults_list(self, defaults: list[ResultDefault], repo: IConfigRepository) -> DictConfig:
+        """What Hydra says of itself comes first, takes as long as the rest, and is the same in most compositions."""
+        paths = [str(one.config_path) for one in defaults]
+        count = next((number for number, path in enumerate(paths) if not path.startswith("hydra/")), len(paths))
+        compose = super()._compose_config_from_defaults_list
+        if count == 0 or not isinstance(repo, Reading):
+            return compose(defaults, repo)
+        own = [(one.config_path, one.package) for one in defaults[:count]]
+        merged = repo.once(("merged", *own), lambda: compose(defaults[:count], repo))
+        return compose([Merged(config_path=paths[0], config=merged), *defaults[count:]], repo)
+
+    def _load_single_config(self, default: ResultDefault, repo: IConfigRepository) -> ConfigResult:
+        if isinstance(default, Merged):
+            return ConfigResult("merged", str(default.config_path), default.config, {"package": None})
+        return super()._load_single_config(default, repo)
+
     def with_values(self, whole: DictConfig, parsed: list[Override], values: list[str]) -> DictConfig:
         given = [one for one in parsed if one.input_line in values and not one.is_sweep_override()]
         try:
@@ -77,6 +95,13 @@ class Sharing(ConfigLoaderImpl):
             tasks, list(named.exclude_keys), named.item_sep, named.kv_sep
         )
         return whole
+
+
+@dataclass
+class Merged(ResultDefault):
+    """Several choices, merged already."""
+
+    config: DictConfig = field(default_factory=lambda: DictConfig({}))
 
 
 def into_a_list(given: list[Override], whole: DictConfig) -> Mistake | None:
