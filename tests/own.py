@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 import torch
-from conftest import SHORT, only
+from conftest import SHORT, SIDE, only
 from torch import Tensor, nn
 from torch.utils._pytree import tree_flatten
 
@@ -115,4 +115,4 @@ def result() -> dict[str, Any]:
 
 def forward_of(*names: str) -> list[float]:
     """GFLOPs of an image in each network, as short runs have them."""
-    return [gflops(unix_exp.model(name, num_classes=24), 32) for name in names]
+    return [gflops(unix_exp.model(name, num_classes=24), SIDE) for name in names]

@@ -144,8 +144,8 @@ def test_a_published_student_for_other_classes_gets_a_fresh_classifier_and_says_
 ) -> None:
     public = published(monkeypatch, "squeezenet1_1")
     said = command(
-        *SHORT, *STILL, "student=torchvision", "student.arch=squeezenet1_1", "student.pretrained=true",
-        "distiller=supervised", "criterion=ce",
+        *SHORT, *STILL, "dataset.side=32", "student=torchvision", "student.arch=squeezenet1_1",
+        "student.pretrained=true", "distiller=supervised", "criterion=ce",
     )  # fmt: skip
     weights = load_file(folder_of(said) / "student.safetensors")
     (line,) = [line for line in said.lines if "its classifier is fresh" in line]
@@ -176,8 +176,8 @@ def test_a_published_teacher_for_other_classes_is_fine_tuned_first_in_the_same_c
 
         monkeypatch.setattr(timm, "create_model", fetch)
     said = command(
-        *SHORT, f"teacher={kind}", f"teacher.arch={arch}", "teacher.pretrained=true", "teacher_recipe.lr=1e-12",
-        "teacher_recipe.weight_decay=0",
+        *SHORT, "dataset.side=32", f"teacher={kind}", f"teacher.arch={arch}", "teacher.pretrained=true",
+        "teacher_recipe.lr=1e-12", "teacher_recipe.weight_decay=0",
     )  # fmt: skip
     folder = folder_of(said)
     (line,) = [line for line in said.lines if "its classifier is fresh" in line]

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from conftest import Command, only
+from conftest import SIDE, Command, only
 from hydra import compose, initialize_config_dir
 
 from unix_exp import config
@@ -117,7 +117,7 @@ def test_help_and_config_import_nothing_heavy(words: tuple[str, ...], tmp_path: 
         ("~recipe.lr", "recipe.lr is missing; it must be a number"),
         ("criterion.kd.weight=nan", "criterion.kd.weight is nan; choose a number from 0 to 1,000,000"),
         ("criterion.kd.tau=nan", "criterion.kd.tau is nan; choose a number from 0.01 to 1000"),
-        ("student=timm student.arch=vit_tiny_patch16_224", "vit_tiny_patch16_224 cannot work on 32 px images"),
+        ("student=timm student.arch=vit_tiny_patch16_224", f"vit_tiny_patch16_224 cannot work on {SIDE} px images"),
     ],
 )
 def test_a_mistake_is_one_line_before_anything_is_made(tiny: Command, words: str, complaint: str) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from conftest import Command, only
+from conftest import SIDE, Command, only
 from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 from torch import nn
@@ -61,7 +61,7 @@ def test_a_run_says_how_to_use_its_student(tiny: Command) -> None:
     for role, logits in (("student", False), ("teacher", True)):
         network = unix_exp.load(run, role, logits)
         assert network.classes[:2] == ("level stripes", "upright stripes") and len(network.classes) == 24
-        assert network.preprocess == Preprocessing(32, 32, "bicubic", (0.5,) * 3, (0.25,) * 3)
+        assert network.preprocess == Preprocessing(SIDE, SIDE, "bicubic", (0.5,) * 3, (0.25,) * 3)
 
     # The same teacher under other names, in another order, and as a file that says nothing.
     file, weights = teacher / "student.safetensors", load_file(teacher / "student.safetensors")

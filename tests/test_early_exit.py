@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 import torch
-from conftest import Command
+from conftest import SIDE, Command
 from families import smallest_of_each_file
 from safetensors.torch import load_file
 from test_frozen import worn
@@ -158,7 +158,7 @@ def test_a_run_asks_after_a_stage_and_is_charged_for_the_fit(tiny: Command) -> N
     assert early["teacher"]["top1"] == plain["teacher"]["top1"] and 0 <= early["teacher"]["asked"]["top1"] <= 100
     costs, whole = early["cost"], plain["cost"]["gflops_per_image"]["teacher"]
     network = unix_exp.model("resnet8", num_classes=24)
-    assert costs["gflops_per_image"]["teacher"] == gflops(EarlyExit(network, 1, 32, "teacher"), 32) < whole
+    assert costs["gflops_per_image"]["teacher"] == gflops(EarlyExit(network, 1, SIDE, "teacher"), SIDE) < whole
     # 48 images, 16 channels of 4 x 4 and a one, 24 classes.
     values = 1 + 16 * 4 * 4
     by_hand = 48 * (whole + values * (values + 24) / 1e9) + values * values * (values / 3 + 24) / 1e9

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import torch
 from assembled import Tiny
-from conftest import TINY, Command, only
+from conftest import SIDE, TINY, Command, only
 from mapped import GOLDEN, batch, output
 from safetensors.torch import load_file
 from torch import Tensor, nn
@@ -165,7 +165,10 @@ def test_no_network_is_taught_by_what_makes_it_larger() -> None:
     ("teacher", "why"),
     [
         (("teacher=wrn_16_1",), "needs a teacher whose classifier is one layer"),
-        (("teacher=timm", "teacher.arch=vit_tiny_patch16_224", "teacher.pretrained=false"), "cannot work on 32 px"),
+        (
+            ("teacher=timm", "teacher.arch=vit_tiny_patch16_224", "teacher.pretrained=false"),
+            f"cannot work on {SIDE} px",
+        ),
     ],
 )
 def test_what_cannot_be_is_refused_before_a_run_begins_and_where_it_is_planned(
@@ -185,15 +188,15 @@ def test_a_run_s_student_is_whole_wherever_it_is_used(tiny: Command) -> None:
     assert isinstance(network, Extended) and set(network.state_dict()) == set(weights)
     torch.testing.assert_close(weights["classifier.weight"], teacher["fc.weight"], rtol=1e-5, atol=1e-7)
     result = json.loads((run / "result.json").read_text())
-    assert result["cost"]["gflops_per_image"]["student"] == pytest.approx(gflops(network, 32))
-    plain = gflops(models.make("resnet8", {}, num_classes=10), 32)
-    assert gflops(network, 32) > 1.01 * plain
+    assert result["cost"]["gflops_per_image"]["student"] == pytest.approx(gflops(network, SIDE))
+    plain = gflops(models.make("resnet8", {}, num_classes=10), SIDE)
+    assert gflops(network, SIDE) > 1.01 * plain
     assert result["cost"]["percent_of_kd"] > 100.5, "against distillation of the student without the projector"
 
-    images = torch.rand(3, 3, 32, 32)
+    images = torch.rand(3, 3, SIDE, SIDE)
     logits = network(images).logits.detach()
     for path in (run, run / "student.safetensors"):
         torch.testing.assert_close(opened(path).logits(images), logits)
-    small = folded(unix_exp.load(run, logits=True), 32, say=lambda line: pytest.fail(line))
+    small = folded(unix_exp.load(run, logits=True), SIDE, say=lambda line: pytest.fail(line))
     torch.testing.assert_close(small(images), logits, rtol=1e-3, atol=1e-4)
     assert not any(isinstance(one, nn.BatchNorm2d) for one in small.modules())

@@ -104,7 +104,13 @@ def test_a_file_of_published_weights_makes_a_teacher_for_other_classes(
     weights = public(kind)
     file = tmp_path / "published.safetensors"
     save_file(weights, file)
-    short = ("dataset.train_count=24", "dataset.test_count=24", f"teacher={kind}", f"teacher.arch={ARCHS[kind]}")
+    short = (
+        "dataset.train_count=24",
+        "dataset.test_count=24",
+        "dataset.side=32",
+        f"teacher={kind}",
+        f"teacher.arch={ARCHS[kind]}",
+    )
     said = command(
         *TINY, *short, "teacher.pretrained=true", f"teacher.checkpoint={file}", "recipe@teacher_recipe=finetune",
         "teacher_recipe.epochs=2", "teacher_recipe.batch=16", "teacher_recipe.lr=1e-12",
@@ -129,7 +135,7 @@ def test_trained_weights_with_a_schedule_for_fresh_ones_are_remarked_on_once(
     weights = public("torchvision")
     monkeypatch.setattr("torchvision.models._api.load_state_dict_from_url", lambda *given, **named: weights)
     both = [f"{role}{end}" for role in ("teacher", "student") for end in ("=torchvision", ".arch=squeezenet1_1")]
-    words = (*TINY, "dataset.train_count=24", "dataset.test_count=24", *both)
+    words = (*TINY, "dataset.train_count=24", "dataset.test_count=24", "dataset.side=32", *both)
     said = command(*words, "teacher.pretrained=true", "student.pretrained=true")
     assert said.code == 0, said.err
     first, second = [line for line in said.lines if "schedule for fresh" in line]

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 import torch
-from conftest import TINY, Command, only
+from conftest import SIDE, TINY, Command, only
 from own import SHORT, file_of, trained, untimed
 from safetensors.torch import load_file, save_file
 from torch import nn
@@ -36,7 +36,7 @@ def result(run: Path) -> dict[str, Any]:
 
 @torch.no_grad()
 def accuracy(network: nn.Module, logits: bool = False) -> float:
-    data = Shapes(train_count=48, test_count=48)
+    data = Shapes(train_count=48, test_count=48, side=SIDE)
     data.load("cpu")
     ((images, labels),) = data.test_batches(48)
     answers = network(images) if logits else network(images).logits

@@ -177,9 +177,10 @@ def test_a_teacher_that_loses_accuracy_is_said(tiny: Command, monkeypatch: pytes
         return output._replace(logits=output.logits.roll(1, dims=1))
 
     monkeypatch.setattr(Frozen, "forward", say_nothing)
-    tiny("dataset.train_count=96", "teacher_recipe.epochs=3", "seed=5")
+    words = ("dataset.train_count=96", "dataset.side=32", "teacher_recipe.epochs=3", "seed=5")
+    tiny(*words)
     found = json.loads((only(Path("runs")) / "result.json").read_text())["teacher"]["top1"]
-    said = tiny("dataset.train_count=96", "teacher_recipe.epochs=3", "seed=5", "runtime.teacher_precision=bf16")
+    said = tiny(*words, "runtime.teacher_precision=bf16")
     assert said.code == 0
     assert f"and not {found:.2f} %; runtime.teacher_precision=float32 may keep more" in said.out
 

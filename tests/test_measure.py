@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 import tiny_onnx
 import torch
-from conftest import TINY, Command, only
+from conftest import SIDE, TINY, Command, only
 from PIL import Image
 
 import unix_exp
@@ -71,7 +71,7 @@ def measure(made: Path, typed: Callable[..., Command], tmp_path: Path) -> Comman
 
 
 def by_hand(run: Path, role: str) -> tuple[torch.Tensor, torch.Tensor]:
-    data = datasets.make("shapes", {"train_count": 96, "test_count": 48})
+    data = datasets.make("shapes", {"train_count": 96, "test_count": 48, "side": SIDE})
     data.load("cpu")
     network = unix_exp.load(run, role, logits=True)
     ((images, labels),) = data.test_batches(48)
@@ -96,7 +96,7 @@ def test_the_figures_are_those_that_one_computes_by_hand(made: Path) -> None:
         assert (one["top1"], one["top1_low"], one["top1_high"]) == wilson(int((guessed == labels).sum()), 48)
         assert one["agreement"] == pytest.approx(100 * float((guessed == guesses["teacher"][0]).float().mean()))
         assert one["parameters"] == sum(parameter.numel() for parameter in networks[role].parameters())
-        assert (one["gflops"], one["bytes"], one["device"]) == (gflops(networks[role], 32), sizes[role], "cpu")
+        assert (one["gflops"], one["bytes"], one["device"]) == (gflops(networks[role], SIDE), sizes[role], "cpu")
         for batch in ("1", "3"):
             latency = one["latency_ms"][batch]
             assert 0 < latency["p10"] <= latency["median"] <= latency["p90"] and latency["n"] == 3
@@ -179,7 +179,7 @@ def test_exports_are_measured_beside_the_student(measure: Command) -> None:
     assert "broken.onnx is not measured: " in said.out
     _, student, plain, pixels = json.loads((run / "measured.json").read_text())["networks"]
     assert [plain["name"], pixels["name"]] == ["student.onnx", "student-pixels.onnx"]
-    data = datasets.make("shapes", {"train_count": 96, "test_count": 48})
+    data = datasets.make("shapes", {"train_count": 96, "test_count": 48, "side": SIDE})
     data.load("cpu")
     ((images, labels),) = data.test_batches(48)
     for one, means in ((plain, images.mean((2, 3))), (pixels, images.mean((2, 3)) + 2)):

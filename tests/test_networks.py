@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 
 import pytest
 import torch
-from conftest import TINY, only
+from conftest import SIDE, TINY, only
 from own import check_that_it_resumes, kept, register, same, trained
 
 import unix_exp
@@ -65,7 +65,7 @@ def test_a_trained_peer_learns_and_is_in_the_checkpoint() -> None:
 
 def test_a_trained_peer_is_paid_for_forward_and_backward() -> None:
     record = trained(*MUTUAL, stop=1)[0]
-    student, peer = (48 * gflops(unix_exp.model(name, num_classes=24), 32) for name in ("resnet8", "resnet14"))
+    student, peer = (48 * gflops(unix_exp.model(name, num_classes=24), SIDE) for name in ("resnet8", "resnet14"))
     assert record.values["cost/student_forward_gflops"] == pytest.approx(student)
     assert record.values["cost/other_gflops"] == pytest.approx(peer)
     assert record.values["cost/backward_gflops"] == pytest.approx(student + peer)

@@ -11,7 +11,7 @@ import pytest
 import torch
 from assembled import RECIPE, Noise, Tiny, settings_of
 from assembled import Case as Chosen
-from conftest import Command, only
+from conftest import SIDE, Command, only
 from own import check_that_it_resumes, trained, trial
 from PIL import Image
 from torch import Tensor
@@ -161,7 +161,7 @@ def test_a_finished_run_holds_the_student_alone_and_the_weight_of_every_image(
         read_state(folder / "student.safetensors").keys()
         == unix_exp.model("resnet8", num_classes=24).state_dict().keys()
     )
-    assert unix_exp.load(folder)(torch.zeros(2, 3, 32, 32)).logits.shape == (2, 24)
+    assert unix_exp.load(folder)(torch.zeros(2, 3, SIDE, SIDE)).logits.shape == (2, 24)
     weights = read_state(folder / "images.safetensors")["pad_weight"]
     assert weights.shape == (48,)
     assert (weights > 0).all()
@@ -176,7 +176,7 @@ def test_a_finished_run_holds_the_student_alone_and_the_weight_of_every_image(
     order = weights.argsort(descending=True).tolist()
     assert (highest, lowest) == (order[:16], order[:-17:-1])
     with Image.open(folder / "images" / "pad_weight-highest.png") as picture:
-        assert picture.size == (8 * 32 + 7 * GAP, 2 * 32 + GAP)
+        assert picture.size == (8 * SIDE + 7 * GAP, 2 * SIDE + GAP)
 
 
 def test_the_smoke_scale_runs_every_arm(command: Command) -> None:

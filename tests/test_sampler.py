@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 
 import pytest
 import torch
-from conftest import TINY, only
+from conftest import SIDE, TINY, only
 from own import check_that_it_resumes, register, trained
 from torch import Tensor, nn
 
@@ -183,7 +183,7 @@ def test_a_network_that_nobody_declares_is_refused_in_one_line(tmp_path: Path) -
 def gflops(name: str) -> float:
     from unix_exp.cost.network import gflops as count
 
-    return count(unix_exp.model(name, num_classes=24), 32)
+    return count(unix_exp.model(name, num_classes=24), SIDE)
 
 
 def read_result() -> dict[str, Any]:

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import torch
 from assembled import Case, first_batch, training
-from conftest import SHORT, only
+from conftest import SHORT, SIDE, only
 from own import forward_of, kept, located, register, result, same, trained, trial
 from torch import Tensor
 from torch.nn import functional as F
@@ -82,7 +82,7 @@ def test_a_peer_is_paid_for_forward_and_backward_and_its_accuracy_is_recorded() 
     peer_of_run = unix_exp.model("resnet14", num_classes=24).eval()
     peer_of_run.load_state_dict({key[5:]: one for key, one in method.items() if key.startswith("peer.")})
     right = total = 0
-    data = datasets.make("shapes", {"train_count": 48, "test_count": 48})
+    data = datasets.make("shapes", {"train_count": 48, "test_count": 48, "side": SIDE})
     data.load("cpu")
     for images, labels in data.test_batches(48):
         right += int((peer_of_run(images).logits.argmax(1) == labels).sum())

@@ -14,7 +14,7 @@ import pytest
 import torch
 from alike import differences
 from assembled import Case, training
-from conftest import only
+from conftest import SIDE, only
 from own import trained
 from safetensors.torch import load_file
 from torch import Tensor
@@ -113,7 +113,7 @@ def test_the_best_epoch_on_validation_images_is_what_the_run_ends_with(made: tup
     assert seen.images == ["val"] * 4 + ["test"]
     weights = load_file(run / "student.safetensors")
     assert [same(weights, one) for one in seen.weights] == [False, True, False, False, True]
-    data = Shapes(48, 48, val=0.25)
+    data = Shapes(48, 48, val=0.25, side=SIDE)
     data.load("cpu")
     ((images, labels),) = data.test_batches(48)
     with torch.no_grad():

@@ -154,7 +154,7 @@ class Shapes(Resident):
         flip: Flip = True,
         val: HeldOut = 0.0,
         split_seed: SplitSeed = 0,
-        side: Annotated[int, Range(SIZE, 256), "side in pixels"] = SIZE,
+        side: Annotated[int, Range(SIZE // 2, 256), "side in pixels"] = SIZE,
     ) -> None:
         for name, count in (("train_count", train_count), ("test_count", test_count)):
             if count < len(FIGURES):
