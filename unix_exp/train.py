@@ -22,9 +22,9 @@ from unix_exp.cli.errors import in_one_line
 from unix_exp.cli.flags import given
 from unix_exp.cli.help import help_text
 from unix_exp.cli.help_on import help_on
+from unix_exp.cli.importing import importing
 from unix_exp.cli.outcomes import OF_A_SWEEP, VARIABLE, Outcomes, of_this_process_alone
 from unix_exp.cli.search import directions, objective
-from unix_exp.cli.starting import started, starting
 from unix_exp.cluster.launcher import offer
 from unix_exp.config import compose
 from unix_exp.config.choices import checked_job
@@ -40,10 +40,10 @@ SHOWING = {"--help", "-h", "--cfg", "-c", "--info", "-i"}  # flags that show som
 @hydra.main(version_base="1.3", config_path=str(config.choices_folder()), config_name="config")
 def run(whole: DictConfig) -> float | list[float] | None:
     """One run; what it returns is what a search by one of Hydra's sweepers goes by, None where it failed."""
-    from unix_exp.engine.world import World  # here, because torch takes seconds to import and --help does not need it
-    from unix_exp.run.perform import perform
+    with importing():  # here, because torch takes seconds to import and --help does not need it
+        from unix_exp.engine.world import World
+        from unix_exp.run.perform import perform
 
-    started()
     stopping.check()  # a signal in the job before ends the sweep
     job, outcomes = HydraConfig.get(), Outcomes.of_this_sweep()
     if job.mode != RunMode.MULTIRUN or outcomes is None:
@@ -72,7 +72,7 @@ def check_choices(job: HydraConf, whole: DictConfig) -> None:
 
 def main() -> None:
     try:
-        with stopping.listening(), starting():
+        with stopping.listening():
             command()
     except stopping.Stopped as stopped:  # while it told how it ended
         sys.exit(stopped.code)

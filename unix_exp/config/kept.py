@@ -5,6 +5,7 @@ Composing takes a few tenths of a second, and taking a copy of it out of here tw
 
 from __future__ import annotations
 
+import itertools
 import os
 import pickle
 from collections.abc import Callable, Iterator
@@ -30,6 +31,7 @@ Key = tuple[Any, ...]
 KEPT: dict[Key, bytes] = {}
 READ: dict[Key, bytes] = {}
 STATES: dict[Key, int] = {}  # a number is hashed and compared faster than the two hundred files that it stands for
+NUMBERS = itertools.count()  # none is given twice
 
 
 class Kept:
@@ -70,7 +72,9 @@ class Kept:
             offered = tuple(sorted(in_the_store(ConfigStore.instance().repo)))
             task = JobRuntime.instance().get("name")  # which is in what is composed
             state = (version.getbase(), task, self.searched, tuple(files(choices_folder())), offered)
-            self.state = STATES.setdefault(state, len(STATES))
+            if len(STATES) >= MOST:
+                STATES.clear()
+            self.state = STATES.setdefault(state, next(NUMBERS))
         return self.state
 
 
