@@ -19,6 +19,7 @@ from browser import chromium
 from filelock import FileLock
 from starter import Starter, starter
 from torch import Tensor, nn
+from words import MIRRORED, SHORT, SIDE, TINY
 
 import unix_exp
 from unix_exp import train as entry
@@ -29,13 +30,7 @@ from unix_exp.types import Output
 gc.disable()  # while tests are imported and collected: most of what is made then stays
 torch.set_num_threads(1)  # networks and batches this small lose more by sharing than they gain
 
-SIDE = 16  # of the images, in pixels
-TINY = (
-    "teacher=resnet8", "student=resnet8", "dataset=shapes", "dataset.train_count=48", "dataset.test_count=48",
-    f"dataset.side={SIDE}", "recipe=smoke", "recipe.batch=16", "teacher_recipe.batch=16", "logger=none",
-)  # fmt: skip
-SHORT = (*TINY, "runtime.device=cpu", "runtime.checkpoint_every=1")
-MIRRORED = tuple(word for word in TINY if word != "logger=none")  # the same beside W&B
+__all__ = ["SHORT", "SIDE"]  # which tests take from here, too
 
 
 @pytest.hookimpl(optionalhook=True)

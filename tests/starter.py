@@ -17,7 +17,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, redirect_stdout
+from contextlib import contextmanager, redirect_stdout, suppress
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
@@ -25,6 +25,7 @@ if __name__ == "__main__":
     sys.path.append(str(Path(__file__).parent))  # the tests' own helpers, as pytest finds them
 
 from forking import client, serve
+from words import TINY
 
 PATIENCE = 300  # seconds, of a command that hangs
 
@@ -223,17 +224,20 @@ def arrange(order: dict[str, Any]) -> None:
 
 
 def warm_up() -> None:
-    """Train once, so that the commands find what PyTorch and Hydra prepare when they are first used: seconds each."""
-    import unix_exp
+    """Type what most tests type, so that they find what PyTorch and Hydra prepare when they are first used.
 
-    words = "dataset=shapes dataset.train_count=24 dataset.test_count=24 recipe=smoke recipe.batch=16 logger=none"
-    nets = "teacher=resnet8 student=resnet8 teacher_recipe.batch=16 runtime.threads=1 runtime.device=cpu"
-    here = os.getcwd()
+    Their images have the same size, for which convolutions are compiled, and their choices are composed already.
+    """
+    from unix_exp import train
+
+    here, typed = os.getcwd(), sys.argv
+    sys.argv = ["unix-exp", *TINY, "runtime.threads=1", "runtime.device=cpu"]
     with tempfile.TemporaryDirectory() as place, open(os.devnull, "w") as nothing, redirect_stdout(nothing):
         os.chdir(place)
-        for _ in unix_exp.fit(*words.split(), *nets.split()):
-            pass
+        with suppress(SystemExit):
+            train.main()
         os.chdir(here)
+    sys.argv = typed
 
 
 def prepare() -> str:
