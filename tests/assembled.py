@@ -80,7 +80,14 @@ class Noise(Resident):
         generator = torch.Generator().manual_seed(0)
         pixels = torch.randint(0, 256, (80, 8, 8, 3), dtype=torch.uint8, generator=generator)
         labels = torch.arange(80) % 10
-        return Images(pixels[:64], labels[:64]), Images(pixels[64:], labels[64:])
+        count = self.train_count
+        return Images(pixels[:count], labels[:count]), Images(pixels[64:], labels[64:])
+
+
+class LessNoise(Noise):
+    """Two steps an epoch, for what is asked of a hundred methods."""
+
+    train_count = 32
 
 
 class Case(NamedTuple):
@@ -134,19 +141,24 @@ def networks_of(case: Case) -> dict[str, nn.Module]:
 
 
 @cache
-def trial_of(case: Case) -> Trial:
-    return tried(settings_of(case), networks_of(case), Noise(), RECIPE)
+def trial_of(case: Case, images: type[Noise] = Noise) -> Trial:
+    return tried(settings_of(case), networks_of(case), images(), RECIPE)
 
 
 def training(
-    case: Case, runtime: Runtime = CPU, say: Callable[[str], None] = lambda _: None, recipe: Recipe = RECIPE
+    case: Case,
+    runtime: Runtime = CPU,
+    say: Callable[[str], None] = lambda _: None,
+    recipe: Recipe = RECIPE,
+    images: type[Noise] = Noise,
 ) -> Training:
     """A run of this method before its first epoch; every stage has two epochs, so that it can be cut in two."""
-    data = Noise()
+    data = images()
     data.load("cpu")
     networks = {role: runtime.settled(network) for role, network in networks_of(case).items()}
     averages: Mapping[str, float] = {"teacher": 0.9} if case.average else {}
-    run = training_of(settings_of(case), networks, data, recipe, runtime, trial_of(case), averages, say=say)
+    trial = trial_of(case, images)
+    run = training_of(settings_of(case), networks, data, recipe, runtime, trial, averages, say=say)
     run.stages = tuple(stage._replace(recipe=stage.recipe.but(epochs=2)) for stage in run.stages)
     return run
 

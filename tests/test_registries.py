@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -13,6 +14,7 @@ from assembled import (
     CPU,
     RECIPE,
     Case,
+    LessNoise,
     Tiny,
     cases,
     criteria_of_cases,
@@ -21,7 +23,6 @@ from assembled import (
     on_meta,
     plugged_in,
     settings_of,
-    training,
     trial_of,
     with_one_sampler,
     without_criteria,
@@ -50,6 +51,7 @@ from unix_exp.types import Losses, Output
 
 __all__ = ["plugged_in"]  # a fixture, for the whole file
 
+training = partial(assembled.training, images=LessNoise)
 every_method = pytest.mark.parametrize("case", cases(), ids=str)
 # For what does not depend on how many images a criterion is given.
 every_part = pytest.mark.parametrize("case", with_one_sampler(), ids=str)
@@ -100,7 +102,7 @@ def test_a_whole_step_runs_without_values(case: Case) -> None:
     """Forward, backward and update on the meta device: nothing in a step may read a value."""
     run = training(case)
     method, batch = on_meta_device(case), on_meta(first_batch(run))
-    tally = Tally(run.data.train_count, trial_of(case).per_image).to("meta")
+    tally = Tally(run.data.train_count, trial_of(case, LessNoise).per_image).to("meta")
     for stage in run.stages:
         weights = [weight for weight in method.parameters() if weight.requires_grad]
         optimiser = torch.optim.SGD(weights, lr=stage.recipe.lr, momentum=0.9)  # fused, it refuses this device
