@@ -8,6 +8,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack, nullcontext
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -30,6 +31,8 @@ from unix_exp.types import Output
 gc.disable()  # while tests are imported and collected: most of what is made then stays
 torch.set_num_threads(1)  # networks and batches this small lose more by sharing than they gain
 
+OURS = Path(unix_exp.__file__).parents[1]
+STARTER = pytest.StashKey[Starter]()
 __all__ = ["SHORT", "SIDE"]  # which tests take from here, too
 
 
@@ -37,6 +40,21 @@ __all__ = ["SHORT", "SIDE"]  # which tests take from here, too
 def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
     """Two processes for several files; one file begins sooner in this one, and can be debugged."""
     return 0 if len(config.args) == 1 and ".py" in config.args[0] else 2
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_setupnodes(config: pytest.Config) -> None:
+    """What commands are forks of is started once for both."""
+    if not config.option.collectonly:
+        shared = ExitStack()
+        config.stash[STARTER] = shared.enter_context(starter(OURS))
+        config.add_cleanup(shared.close)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_configure_node(node: Any) -> None:
+    if (shared := node.config.stash.get(STARTER, None)) is not None:
+        node.workerinput["starter"] = str(shared.place)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -136,9 +154,10 @@ def no_key(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 
 
 @pytest.fixture(scope="session")
-def train() -> Iterator[Starter]:
+def train(request: pytest.FixtureRequest) -> Iterator[Starter]:
     """Training commands that are forks of one process, which has imported PyTorch and trained before."""
-    with starter(Path(unix_exp.__file__).parents[1]) as made:
+    shared = getattr(request.config, "workerinput", {}).get("starter")
+    with nullcontext(Starter(Path(shared))) if shared else starter(OURS) as made:
         yield made
 
 

@@ -27,6 +27,7 @@ from typing import Any
 PASSED_ON = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2, signal.SIGQUIT)
 HIGH = 300  # a number that no file has which anybody opened
 HEAD = 8  # digits of a message's length
+PACKAGE = {"ask": "package"}  # where it imported the package from
 CLIENT = """#!{python} -S
 import array, json, os, signal, socket, sys
 words = sys.argv[1:]
@@ -87,11 +88,22 @@ def process_of(python: Path, process: int) -> int:
     return int(number)
 
 
-def serve(place: Path, ready: Callable[[], str], do: Callable[[str], None]) -> None:
-    """Fork to `do` each line of stdin, whose exit code is printed, and for each client."""
+def ask(place: Path, told: dict[str, Any]) -> str:
+    """Of the process that serves here, as soon as it is ready: its answer."""
+    with socket.socket(socket.AF_UNIX) as link:
+        link.connect(address(place))
+        message = json.dumps(told).encode()
+        link.sendall(b"%08d" % len(message) + message)
+        with link.makefile() as answers:
+            return answers.readline().strip()
+
+
+def serve(place: Path, prepare: Callable[[], str], do: Callable[[dict[str, Any]], None]) -> None:
+    """Fork for each client, and to `do` each order, whose answer is its exit code; until stdin is closed."""
     door = listening(place)
+    print(flush=True)  # now clients may come, who wait until this is ready
     gc.disable()  # while modules are imported
-    print(ready(), flush=True)
+    package = prepare()
     gc.collect()
     gc.enable()
     gc.freeze()  # a fork that collects garbage would copy all that it looks at
@@ -99,7 +111,7 @@ def serve(place: Path, ready: Callable[[], str], do: Callable[[str], None]) -> N
     os.set_blocking(waker, False)
     signal.set_wakeup_fd(waker)
     signal.signal(signal.SIGCHLD, lambda *_: None)
-    answering: dict[int, Callable[[int], object]] = {}
+    answering: dict[int, socket.socket] = {}
     while True:
         heard, _, _ = select.select([0, door, woken], [], [])
         if woken in heard:
@@ -107,25 +119,28 @@ def serve(place: Path, ready: Callable[[], str], do: Callable[[str], None]) -> N
         if door in heard:
             link, _ = door.accept()
             order, files = asked(link)
-            if (child := os.fork()) == 0:
-                become(order, files, link, lambda: as_just_started(woken, waker, door.detach()))
-            for one in files:
-                os.close(one)
-            (place / str(order["me"])).write_text(str(child))
-            say(link, child)
-            answering[child] = partial(say, link, last=True)
-        if 0 in heard:
-            if not (line := sys.stdin.readline()):
-                return
-            if (child := os.fork()) == 0:
-                as_just_started(woken, waker, door.detach())
-                do(line)
-            answering[child] = partial(print, flush=True)
+            if order == PACKAGE:
+                say(link, package, last=True)
+            else:
+                if (child := os.fork()) == 0:
+                    begin = partial(as_just_started, woken, waker, door.detach())
+                    if "me" in order:
+                        become(order, files, link, begin)
+                    begin(link.detach())
+                    do(order)
+                for one in files:
+                    os.close(one)
+                if "me" in order:
+                    (place / str(order["me"])).write_text(str(child))
+                    say(link, child)
+                answering[child] = link
+        if 0 in heard and not os.read(0, 64):
+            return
         while answering:
             child, status = os.waitpid(-1, os.WNOHANG)
             if child == 0:
                 break
-            answering.pop(child, print)(os.waitstatus_to_exitcode(status))
+            say(answering.pop(child), os.waitstatus_to_exitcode(status), last=True)
 
 
 def as_just_started(*files: int) -> None:
@@ -143,9 +158,9 @@ def hear_all_signals() -> None:
         signal.signal(number, signal.SIG_DFL)
 
 
-def say(link: socket.socket, number: int, last: bool = False) -> None:
+def say(link: socket.socket, what: int | str, last: bool = False) -> None:
     with contextlib.suppress(OSError):  # it was killed
-        link.sendall(f"{number}\n".encode())
+        link.sendall(f"{what}\n".encode())
     if last:
         link.close()
 

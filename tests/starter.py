@@ -18,13 +18,14 @@ import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, redirect_stdout, suppress
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
 if __name__ == "__main__":
     sys.path.append(str(Path(__file__).parent))  # the tests' own helpers, as pytest finds them
 
-from forking import client, serve
+from forking import PACKAGE, ask, client, serve
 from words import TINY
 
 PATIENCE = 300  # seconds, of a command that hangs
@@ -38,11 +39,14 @@ class Ended(NamedTuple):
 class Starter:
     """Types `python -m unix_exp.train WORDS` in a folder."""
 
-    def __init__(self, process: subprocess.Popen[str], python: Path) -> None:
-        self.process = process
-        self.python = python  # for other commands that are to be forks of it; see forking.py
-        assert process.stdout is not None
-        self.package = Path(process.stdout.readline().strip())  # where it imported the package from
+    def __init__(self, place: Path) -> None:
+        self.place = place
+        self.python = place / "python"  # for other commands that are to be forks of it; see forking.py
+
+    @cached_property
+    def package(self) -> Path:
+        """Where it imported the package from."""
+        return Path(ask(self.place, PACKAGE))
 
     def __call__(
         self,
@@ -69,9 +73,7 @@ class Starter:
             "at": at, "call": call, "send": list(send), "pause": pause, "to": to, "most_bytes": most_bytes,
             "after": after,
         }  # fmt: skip
-        assert self.process.stdin is not None and self.process.stdout is not None
-        print(json.dumps(order), file=self.process.stdin, flush=True)
-        return Ended(int(self.process.stdout.readline()), said.read_text())
+        return Ended(int(ask(self.place, order)), said.read_text())
 
 
 @contextmanager
@@ -84,7 +86,9 @@ def starter(code: Path) -> Iterator[Starter]:
             env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
         )  # fmt: skip
         try:
-            yield Starter(process, client(Path(place)))
+            assert process.stdout is not None and process.stdout.readline(), "it ended before it was asked anything"
+            client(Path(place))
+            yield Starter(Path(place))
         finally:
             assert process.stdin is not None
             process.stdin.close()
@@ -252,4 +256,4 @@ def prepare() -> str:
 
 
 if __name__ == "__main__":
-    serve(Path(sys.argv[1]), prepare, lambda line: train_in_a_fork(json.loads(line)))
+    serve(Path(sys.argv[1]), prepare, train_in_a_fork)
