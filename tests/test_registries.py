@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from functools import partial
+from collections.abc import Callable
+from functools import cache, partial
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, NamedTuple, TypeAlias
 
 import assembled
 import pytest
@@ -35,19 +36,18 @@ from torch.utils._pytree import tree_leaves
 
 from unix_exp.cost.on_meta import AtOnce
 from unix_exp.cost.operations import Operations
-from unix_exp.cost.pricing import step_cost
 from unix_exp.cost.rules import CONVOLUTION, POOLING, PRODUCT
 from unix_exp.distillers.clock import Clock
 from unix_exp.engine import cuda_graph
 from unix_exp.engine.cuda_graph import CapturedStep
-from unix_exp.engine.loop import train
+from unix_exp.engine.loop import Training, train
 from unix_exp.engine.runtime import Runtime
 from unix_exp.engine.step import Step
 from unix_exp.engine.tally import Tally
 from unix_exp.run.assemble import Shapes, assemble, facts_of
 from unix_exp.run.checkpoint import read_state, save_state
 from unix_exp.run.continuing import load_state, state_of
-from unix_exp.types import Losses, Output
+from unix_exp.types import Batch, Losses, Output, Record
 
 __all__ = ["plugged_in"]  # a fixture, for the whole file
 
@@ -100,10 +100,9 @@ def test_a_criterion_compiles_as_one_graph(name: str) -> None:
 @every_part
 def test_a_whole_step_runs_without_values(case: Case) -> None:
     """Forward, backward and update on the meta device: nothing in a step may read a value."""
-    run = training(case)
-    method, batch = on_meta_device(case), on_meta(first_batch(run))
-    tally = Tally(run.data.train_count, trial_of(case, LessNoise).per_image).to("meta")
-    for stage in run.stages:
+    method, batch = on_meta_device(case), some_batch()
+    tally = Tally(LessNoise.train_count, trial_of(case, LessNoise).per_image).to("meta")
+    for stage in method.stages(RECIPE):
         weights = [weight for weight in method.parameters() if weight.requires_grad]
         optimiser = torch.optim.SGD(weights, lr=stage.recipe.lr, momentum=0.9)  # fused, it refuses this device
         step = Step(method, optimiser, CPU, stage.name, tally)
@@ -113,52 +112,76 @@ def test_a_whole_step_runs_without_values(case: Case) -> None:
         assert any(weight.grad is not None for weight in weights)
 
 
+Said: TypeAlias = tuple[int, dict[str, Any], Any]
+
+
+class Whole(NamedTuple):
+    """A run that was trained to its end at once."""
+
+    run: Training
+    told: list[Said]
+    checkpoints: Path
+
+
+def said_of(record: Record) -> Said:
+    return record.epoch, untimed(record.values), record.arrays
+
+
+@pytest.fixture(scope="module")
+def whole_of(tmp_path_factory: pytest.TempPathFactory) -> Callable[[Case], Whole]:
+    @cache
+    def whole_of(case: Case) -> Whole:
+        whole = Whole(training(case), [], tmp_path_factory.mktemp("whole"))
+        for record in train(whole.run):
+            whole.told.append(said_of(record))
+            save_state(whole.checkpoints / f"{record.epoch}.pt", state_of(whole.run))
+        return whole
+
+    return whole_of
+
+
 @every_method
-def test_a_run_continued_after_any_epoch_ends_the_same_bit_for_bit(case: Case, tmp_path: Path) -> None:
+def test_a_run_continued_after_any_epoch_ends_the_same_bit_for_bit(
+    case: Case, whole_of: Callable[[Case], Whole]
+) -> None:
     """With every state that there is: momenta, memories, averages, heads, values by image, and in every stage."""
-    whole = training(case)
-    told = []
-    for record in train(whole):
-        told.append(record)
-        save_state(tmp_path / f"{record.epoch}.pt", state_of(whole))
+    whole, told, checkpoints = whole_of(case)
     assert len(told) == 2 * len(whole.stages)
     for done in range(1, len(told)):
         rest = training(case)
-        kept = tmp_path / f"{done}.pt"
+        kept = checkpoints / f"{done}.pt"
         load_state(rest, read_state(kept), SimpleNamespace(checkpoint=kept))  # type: ignore[arg-type]
-        again = list(train(rest))
-        assert [(one.epoch, untimed(one.values), one.arrays) for one in again] == [
-            (one.epoch, untimed(one.values), one.arrays) for one in told[done:]
-        ]
+        assert [said_of(record) for record in train(rest)] == told[done:]
         assert differences(timeless(state_of(whole)), timeless(state_of(rest))) == []
 
 
 @every_part
-def test_a_captured_run_is_the_eager_run_bit_for_bit(case: Case, monkeypatch: pytest.MonkeyPatch) -> None:
-    tape, said = Tape(), []
+def test_a_captured_run_is_the_eager_run_bit_for_bit(
+    case: Case, whole_of: Callable[[Case], Whole], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    eager, told, _ = whole_of(case)
+    tape, notes = Tape(), list[str]()
     monkeypatch.setattr(cuda_graph, "record", tape)
-    eager, captured = training(case), training(case, say=said.append)
+    captured = training(case, say=notes.append)
     monkeypatch.setattr(Runtime, "captures", property(lambda runtime: runtime is captured.runtime))
     captured.runtime = Runtime(device="cpu", threads=torch.get_num_threads())
-    for ours, theirs in zip(train(captured), train(eager), strict=True):
-        assert untimed(ours.values) == untimed(theirs.values)
-        assert ours.arrays == theirs.arrays
+    assert [said_of(record) for record in train(captured)] == told
     assert isinstance(captured.step, CapturedStep)
     assert not isinstance(eager.step, CapturedStep)
     states = [timeless(state_of(run)) for run in (captured, eager)]
     for state in states:
         del state["optimiser"]["param_groups"][0]["lr"]  # rounded to float32 in a recording, and set in every epoch
     assert differences(*states) == []
-    assert not [line for line in said if "captured" in line]
+    assert not [note for note in notes if "captured" in note]
     assert tape.replays >= sum(captured.progress.steps.values())
 
 
 @every_part
 def test_every_convolution_and_matrix_product_is_in_the_price(case: Case) -> None:
     """Adapters and heads too, against a count by the functions that a step calls instead of what they execute."""
-    run = training(case)
-    for stage in run.stages:
-        method, batch = on_meta_device(case), on_meta(first_batch(run))
+    batch = some_batch()
+    for stage in on_meta_device(case).stages(RECIPE):
+        method = on_meta_device(case)
         with AtOnce(), Products() as independent:
             method(batch, stage.name)
         assert independent.macs > 0
@@ -167,8 +190,9 @@ def test_every_convolution_and_matrix_product_is_in_the_price(case: Case) -> Non
         kinds = (CONVOLUTION, PRODUCT)
         assert independent.macs == sum(counted.total(kind=kind) for kind in kinds)
 
-        cost, _, unpriced = step_cost(method, batch, stage.name, run.data.size)
-        assert unpriced == ()
+        ledger = trial_of(case, LessNoise).ledger
+        cost = ledger.stages[stage.name].step
+        assert ledger.unpriced == ()
         forward = cost.scout + cost.teaching + cost.forward + cost.other
         pooled = counted.total("method", kind=POOLING)  # a loss's pooling is free by convention
         assert forward == pytest.approx((counted.total() - pooled) / 1e9)
@@ -191,8 +215,15 @@ class Bare(Tiny):
         return Output(self.classify(embedding), (first, second, third, embedding), embedding)
 
 
+@cache
+def some_batch() -> Batch:
+    data = LessNoise()
+    data.load("cpu")
+    return on_meta(next(iter(data.train_batches(RECIPE.batch, seed=3))))
+
+
 def on_meta_device(case: Case) -> Any:
-    data = training(case).data
+    data = LessNoise()
     shadows = {role: network.to("meta") for role, network in networks_of(case).items()}
     clock = Clock().to("meta")
     facts = facts_of(data, RECIPE.batch, RECIPE.epochs, Shapes(shadows, RECIPE.batch, data.size), clock)
