@@ -5,6 +5,7 @@ Composing takes a few tenths of a second, and taking a copy of it out of here tw
 
 from __future__ import annotations
 
+import copy
 import itertools
 import os
 import pickle
@@ -82,7 +83,8 @@ class Reading(CachingConfigRepository):
     """The files and other choices that a command reads, and what is made of them, each of them once."""
 
     def __init__(self, delegate: IConfigRepository, kept: Kept) -> None:
-        super().__init__(delegate)
+        self.delegate = copy.copy(delegate)  # Hydra copies deeply what is only replaced, and takes longer than we read
+        self.cache: dict[str, ConfigResult | None] = {}
         self.kept = kept
 
     def load_config(self, config_path: str) -> ConfigResult | None:

@@ -24,6 +24,7 @@ from unix_exp.config.kept import Kept, Reading
 from unix_exp.types import Mistake
 
 NO_CHOICE = "a group takes a choice by name"
+NOTHING = DictConfig({})
 PLAIN = ("seed", "method", "runs", "teachers", "hydra.mode")  # no group's, and many commands differ in them
 
 
@@ -33,6 +34,7 @@ class Sharing(ConfigLoaderImpl):
     def __init__(self, plain: ConfigLoaderImpl) -> None:
         super().__init__(plain.config_search_path)
         self.kept = Kept(plain.config_search_path)
+        self.parsed: dict[str, Override] = {}  # the words of the command or job that is composed
 
     def load_configuration(
         self,
@@ -44,6 +46,7 @@ class Sharing(ConfigLoaderImpl):
     ) -> DictConfig:
         try:
             parsed = OverridesParser.create().parse_overrides(overrides)
+            self.parsed = dict(zip(overrides, parsed, strict=True))
             if validate_sweep_overrides:
                 self.validate_sweep_overrides_legal(parsed, run_mode, from_shell)
             choices, values = choices_and_values(tuple(overrides))
@@ -59,7 +62,10 @@ class Sharing(ConfigLoaderImpl):
     def _parse_overrides_and_create_caching_repo(
         self, config_name: str | None, overrides: list[str]
     ) -> tuple[list[Override], CachingConfigRepository]:
-        parsed = OverridesParser.create().parse_overrides(overrides)
+        if self.parsed.keys() >= set(overrides):
+            parsed = [self.parsed[one] for one in overrides]
+        else:
+            parsed = OverridesParser.create().parse_overrides(overrides)
         reading = Reading(self.repository, self.kept)
         self._process_config_searchpath(config_name, parsed, reading)
         check_choices(parsed, reading)  # now that the folders of the command's own search path are known
@@ -139,7 +145,7 @@ def collecting_what_is_read() -> Iterator[None]:
 
     def collected(overrides: Any, defaults: list[InputDefault], self_added: bool) -> DictConfig:
         read = any(one.is_interpolation() for one in defaults)
-        return plain(overrides, defaults, self_added) if read else DictConfig({})
+        return plain(overrides, defaults, self_added) if read else NOTHING
 
     defaults_list._create_interpolation_map = collected  # type: ignore[assignment]
     try:
