@@ -38,7 +38,7 @@ def compare(alone: dict[str, Any], two: dict[str, Any]) -> None:
     assert two["steps"] == alone["steps"]
     assert two["state"].keys() == alone["state"].keys()
     for name, value in alone["state"].items():
-        torch.testing.assert_close(two["state"][name], value, rtol=1e-3, atol=3e-4, msg=partial(explained, name))
+        torch.testing.assert_close(two["state"][name], value, rtol=1e-3, atol=1e-4, msg=partial(explained, name))
     for ours, theirs in zip(alone["records"], two["records"], strict=True):
         assert ours.keys() == theirs.keys()
         for name in ours:
