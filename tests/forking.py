@@ -140,7 +140,8 @@ def serve(place: Path, prepare: Callable[[], str], do: Callable[[dict[str, Any]]
             child, status = os.waitpid(-1, os.WNOHANG)
             if child == 0:
                 break
-            say(answering.pop(child), os.waitstatus_to_exitcode(status), last=True)
+            if (link := answering.pop(child, None)) is not None:  # else of what was imported
+                say(link, os.waitstatus_to_exitcode(status), last=True)
 
 
 def as_just_started(*files: int) -> None:

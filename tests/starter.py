@@ -235,7 +235,7 @@ def warm_up() -> None:
     from unix_exp import train
 
     here, typed = os.getcwd(), sys.argv
-    sys.argv = ["unix-exp", *TINY, "runtime.threads=1", "runtime.device=cpu"]
+    sys.argv = ["unix-exp", *TINY]
     with tempfile.TemporaryDirectory() as place, open(os.devnull, "w") as nothing, redirect_stdout(nothing):
         os.chdir(place)
         with suppress(SystemExit):
