@@ -20,9 +20,7 @@ from unix_exp.recipe import Recipe
 # Its eps is high, because a gradient of nothing but rounding would else be a whole step.
 FINE_TUNED = Case("offline", "unix", ("kd", "ce"))
 FINE_TUNING = RECIPE.but(optimiser="adamw", lr=0.001, eps=0.01, freeze_batch_norm=True)
-
-
-SLOW = RECIPE.but(lr=0.01)  # what rounds differently is not to grow
+SLOW = RECIPE.but(lr=0.01)  # differences of rounding grow less
 
 
 def trained(case: Case, recipe: Recipe = SLOW) -> dict[str, Any]:

@@ -107,7 +107,8 @@ def copied(folder: Path) -> Path:
 def words_of(example: Path) -> list[str]:
     words = command_of(example)
     chosen = {one.partition("=")[0] for one in words}
-    chosen |= {"dataset.side"} & {f"{one}.side" for one in chosen}  # only our drawn images have it
+    if "dataset" in chosen:
+        chosen.add("dataset.side")  # which only our drawn images have
     smaller = [word for word in FAST if word.partition("=")[0] not in chosen]
     return [*smaller, *shortened(words)]
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import cache, partial
-from math import isfinite
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, NamedTuple, TypeAlias
@@ -59,8 +58,9 @@ every_part = pytest.mark.parametrize("case", with_one_sampler(), ids=str)
 
 
 @every_method
-def test_losses_and_gradients_are_finite_in_bf16(case: Case) -> None:
-    run = training(case, Runtime(device="cpu", precision="bf16"))
+@pytest.mark.parametrize("precision", ["float32", "bf16"])
+def test_losses_and_gradients_are_finite(case: Case, precision: Any) -> None:
+    run = training(case, Runtime(device="cpu", precision=precision))
     run.method.train()
     for stage in run.stages:
         step = run.stage_step(stage)
@@ -116,10 +116,9 @@ Said: TypeAlias = tuple[int, dict[str, Any], Any]
 
 
 class Whole(NamedTuple):
-    """A run that was trained to its end at once, and the student that it began with."""
+    """A run that was trained to its end at once."""
 
     run: Training
-    begun: dict[str, Tensor]
     told: list[Said]
     checkpoints: Path
 
@@ -132,9 +131,7 @@ def said_of(record: Record) -> Said:
 def whole_of(tmp_path_factory: pytest.TempPathFactory) -> Callable[[Case], Whole]:
     @cache
     def whole_of(case: Case) -> Whole:
-        run = training(case)
-        begun = {name: weight.detach().clone() for name, weight in run.method.student.named_parameters()}
-        whole = Whole(run, begun, [], tmp_path_factory.mktemp("whole"))
+        whole = Whole(training(case), [], tmp_path_factory.mktemp("whole"))
         for record in train(whole.run):
             whole.told.append(said_of(record))
             save_state(whole.checkpoints / f"{record.epoch}.pt", state_of(whole.run))
@@ -144,20 +141,11 @@ def whole_of(tmp_path_factory: pytest.TempPathFactory) -> Callable[[Case], Whole
 
 
 @every_method
-def test_the_student_learns_and_all_stays_finite(case: Case, whole_of: Callable[[Case], Whole]) -> None:
-    run, begun, told, _ = whole_of(case)
-    for _, values, _ in told:
-        assert all(isfinite(value) for name, value in values.items() if name.startswith("train/"))
-    assert all(tensor.isfinite().all() for tensor in run.method.state().values())
-    assert any(not torch.equal(weight, begun[name]) for name, weight in run.method.student.named_parameters())
-
-
-@every_method
 def test_a_run_continued_after_any_epoch_ends_the_same_bit_for_bit(
     case: Case, whole_of: Callable[[Case], Whole]
 ) -> None:
     """With every state that there is: momenta, memories, averages, heads, values by image, and in every stage."""
-    whole, _, told, checkpoints = whole_of(case)
+    whole, told, checkpoints = whole_of(case)
     assert len(told) == 2 * len(whole.stages)
     for done in range(1, len(told)):
         rest = training(case)
@@ -171,7 +159,7 @@ def test_a_run_continued_after_any_epoch_ends_the_same_bit_for_bit(
 def test_a_captured_run_is_the_eager_run_bit_for_bit(
     case: Case, whole_of: Callable[[Case], Whole], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    eager, _, told, _ = whole_of(case)
+    eager, told, _ = whole_of(case)
     tape, notes = Tape(), list[str]()
     monkeypatch.setattr(cuda_graph, "record", tape)
     captured = training(case, say=notes.append)

@@ -24,7 +24,7 @@ from unix_exp.config.kept import Kept, Reading
 from unix_exp.types import Mistake
 
 NO_CHOICE = "a group takes a choice by name"
-NOTHING = DictConfig({})
+NOTHING = DictConfig({})  # to be read
 PLAIN = ("seed", "method", "runs", "teachers", "hydra.mode")  # no group's, and many commands differ in them
 
 
