@@ -83,9 +83,7 @@ class Reading(CachingConfigRepository):
     """The files and other choices that a command reads, and what is made of them, each of them once."""
 
     def __init__(self, delegate: IConfigRepository, kept: Kept) -> None:
-        self.delegate = copy.copy(
-            delegate
-        )  # what a search path changes is replaced whole; Hydra's deep copy takes long
+        self.delegate = copy.copy(delegate)  # its sources are replaced, not changed; Hydra's deep copy takes long
         self.cache: dict[str, ConfigResult | None] = {}
         self.kept = kept
 
