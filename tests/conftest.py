@@ -64,7 +64,11 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 def pytest_collection_finish() -> None:
-    """From here on garbage is collected, seldom, and without looking through what was imported again and again."""
+    """Before the first test: its runs share trials, and garbage is collected, seldom, and not what was imported."""
+    if "unix_exp.run.plan" in sys.modules:  # else these tests train nothing
+        import trials
+
+        trials.shared()
     gc.freeze()
     gc.set_threshold(10_000, 10, 50)
     gc.enable()

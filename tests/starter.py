@@ -230,10 +230,14 @@ def arrange(order: dict[str, Any]) -> None:
 def warm_up() -> None:
     """Type what most tests type, so that they find what PyTorch and Hydra prepare when they are first used.
 
-    Their images have the same size, for which convolutions are compiled, and their choices are composed already.
+    Their images have the same size, for which convolutions are compiled, their choices are composed already, and what
+    a trial finds of their methods is known.
     """
+    import trials
+
     from unix_exp import train
 
+    trials.shared()
     here, typed = os.getcwd(), sys.argv
     sys.argv = ["unix-exp", *TINY]
     with tempfile.TemporaryDirectory() as place, open(os.devnull, "w") as nothing, redirect_stdout(nothing):

@@ -113,15 +113,15 @@ def test_what_hydra_says_of_itself_is_merged_once_for_all_choices_of_ours(monkey
     def of_hydra(*words: str) -> int:
         loaded.clear()
         compose.composed(words)
-        assert "sampler/random" in loaded
         return sum(path.startswith("hydra/") for path in loaded)
 
     with compose.hydra_ready():
         KEPT.clear()
         READ.clear()
         assert of_hydra("sampler=random") > 5
+        assert "sampler/random" in loaded
         assert of_hydra("sampler=random", "seed=2", "experiment=kd", "sampler=random") == 0
-        assert of_hydra("sampler=random", "hydra/job_logging=stdout") > 5, "another choice of Hydra's own"
+        assert of_hydra("sampler=random", "hydra/job_logging=stdout") == 1, "another choice of Hydra's own"
         assert of_hydra("sampler=random", "criterion=ce", "hydra/job_logging=stdout") == 0
 
 

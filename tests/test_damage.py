@@ -6,10 +6,9 @@ import json
 import os
 import random
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from itertools import islice
 from pathlib import Path
-from typing import Any
 
 import pytest
 import torch
@@ -24,7 +23,6 @@ from unix_exp.report.runs import read_run
 from unix_exp.run.checkpoint import save_tensors
 from unix_exp.run.folder import RunFolder
 from unix_exp.run.perform import perform, performing
-from unix_exp.run.trial import Trial, tried
 from unix_exp.types import Mistake
 
 # Two stages, values per image, a memory of every image, stored answers and a teacher of its own.
@@ -45,22 +43,6 @@ def composed(*words: str) -> DictConfig:
 @pytest.fixture(scope="module")
 def whole() -> DictConfig:
     return composed()
-
-
-@pytest.fixture(scope="module", autouse=True)
-def one_trial_each() -> Iterator[None]:
-    """The trial of a run is the same in every test, and takes longer than what is left of the run."""
-    with pytest.MonkeyPatch.context() as patch:
-        known: dict[str, Trial] = {}
-
-        def once(settings: dict[str, Any], *others: Any) -> Trial:
-            key = str(settings["method"])
-            if key not in known:
-                known[key] = tried(settings, *others)
-            return known[key]
-
-        patch.setattr("unix_exp.run.plan.tried", once)
-        yield
 
 
 @pytest.fixture(scope="module")

@@ -28,7 +28,6 @@ from unix_exp.run.continuing import load_state, state_of
 from unix_exp.run.folder import RunFolder
 from unix_exp.run.looks import looks_of
 from unix_exp.run.record import check
-from unix_exp.run.trial import Trial, tried
 from unix_exp.stopping import Stopped
 from unix_exp.types import Mistake
 
@@ -61,21 +60,6 @@ def told(accuracies: tuple[float, ...]) -> Iterator[Seen]:
         for module in (epoch, validation):
             patch.setattr(module, "evaluate", spy)
         yield seen
-
-
-@pytest.fixture(scope="module", autouse=True)
-def one_trial() -> Iterator[None]:
-    """The trial of a run is the same each time, and takes longer than its epochs."""
-    known: dict[str, Trial] = {}
-
-    def once(settings: dict[str, Any], *others: Any) -> Trial:
-        if settings["method"] not in known:
-            known[settings["method"]] = tried(settings, *others)
-        return known[settings["method"]]
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("unix_exp.run.plan.tried", once)
-        yield
 
 
 @pytest.fixture(scope="module")

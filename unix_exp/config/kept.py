@@ -9,7 +9,7 @@ import copy
 import itertools
 import os
 import pickle
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
@@ -61,7 +61,7 @@ class Kept:
         except Exception:
             return  # a choice of somebody's own code holds what cannot be copied
         key = (name, words, mode)
-        shared = only_ours(whole)
+        shared = only_ours(one.path for one in whole.hydra.runtime.config_sources if one.schema == "file")
         known = KEPT if shared else self.own
         if len(known) >= MOST:
             known.clear()
@@ -98,7 +98,7 @@ class Reading(CachingConfigRepository):
     def once(self, what: Key, make: Callable[[], Any]) -> Any:
         """A copy of what was made of these choices before, which is changed by whoever composes with it."""
         sources = self.get_sources()
-        ours = all(one.scheme() != "file" or Path(one.path) == choices_folder() for one in sources)
+        ours = only_ours(one.path for one in sources if one.scheme() == "file")
         key = (self.kept.choices(), *((one.provider, one.path) for one in sources), *what)
         made = READ if ours else self.kept.read
         if len(made) >= 16 * MOST:
@@ -111,10 +111,10 @@ class Reading(CachingConfigRepository):
         return found
 
 
-def only_ours(whole: DictConfig) -> bool:
+def only_ours(folders: Iterable[str]) -> bool:
     """Whether every choice came from conf/; what changes in other folders, which may be large, is not watched."""
-    folders = [one.path for one in whole.hydra.runtime.config_sources if one.schema == "file"]
-    return all(Path(one) == choices_folder() for one in folders)
+    ours = choices_folder()
+    return all(one == str(ours) or Path(one) == ours for one in folders)
 
 
 def files(folder: Path) -> Iterator[tuple[str, int, int]]:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import fields
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any
 
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig, OmegaConf, base
 from omegaconf.errors import MissingMandatoryValue, OmegaConfBaseException
 
 from unix_exp.config.declared import OfWeights
@@ -29,11 +30,16 @@ OF_WEIGHTS = tuple(one.name for one in fields(OfWeights))
 Settings = dict[str, Any]
 
 
+@cache
 def choices_folder() -> Path:
     """conf/ in a checkout; inside the package when installed."""
     package = Path(__file__).resolve().parents[1]
     installed = package / "conf"
     return installed if installed.is_dir() else package.parent / "conf"
+
+
+# OmegaConf reads the text of an interpolation each time that it is resolved, which was a seventh of composing.
+base.parse = lru_cache(1024)(base.parse)
 
 
 def register_resolvers() -> None:

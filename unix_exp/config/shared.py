@@ -6,8 +6,10 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import lru_cache, partial
 from typing import Any
 
+from hydra import version
 from hydra._internal import defaults_list
 from hydra._internal.config_loader_impl import ConfigLoaderImpl, get_overrides_dirname
 from hydra._internal.config_repository import CachingConfigRepository, IConfigRepository
@@ -17,7 +19,7 @@ from hydra.core.override_parser.types import Override
 from hydra.errors import ConfigCompositionException
 from hydra.plugins.config_source import ConfigResult
 from hydra.types import RunMode
-from omegaconf import DictConfig, ListConfig
+from omegaconf import DictConfig, ListConfig, flag_override
 from omegaconf.errors import OmegaConfBaseException
 
 from unix_exp.config.kept import Kept, Reading
@@ -26,6 +28,9 @@ from unix_exp.types import Mistake
 NO_CHOICE = "a group takes a choice by name"
 NOTHING = DictConfig({})  # to be read
 PLAIN = ("seed", "method", "runs", "teachers", "hydra.mode")  # no group's, and many commands differ in them
+
+# Hydra compares versions three hundred times in a composition, and reads their text each time.
+version._get_version = lru_cache(version._get_version)
 
 
 class Sharing(ConfigLoaderImpl):
@@ -75,17 +80,29 @@ class Sharing(ConfigLoaderImpl):
         """What Hydra says of itself comes first, takes as long as the rest, and is the same in most compositions."""
         paths = [str(one.config_path) for one in defaults]
         count = next((number for number, path in enumerate(paths) if not path.startswith("hydra/")), len(paths))
-        compose = super()._compose_config_from_defaults_list
         if count == 0 or not isinstance(repo, Reading):
-            return compose(defaults, repo)
+            return self.merged(defaults, repo)
         own = [(one.config_path, one.package) for one in defaults[:count]]
-        merged = repo.once(("merged", *own), lambda: compose(defaults[:count], repo))
-        return compose([Merged(config_path=paths[0], config=merged), *defaults[count:]], repo)
+        merged = repo.once(("merged", *own), lambda: self.merged(defaults[:count], repo))
+        return self.merged([Merged(config_path=paths[0], config=merged), *defaults[count:]], repo)
+
+    def merged(self, defaults: list[ResultDefault], repo: IConfigRepository) -> DictConfig:
+        """All at once: after each merge OmegaConf goes through everything that was merged so far."""
+        compose = super()._compose_config_from_defaults_list
+        whole = DictConfig({})
+        try:
+            with flag_override(whole, "no_deepcopy_set_nodes", True):
+                whole.merge_with(*(self._load_single_config(one, repo).config for one in defaults))
+        except OmegaConfBaseException:
+            return compose(defaults, repo)  # which says in what file it is
+        return compose([Merged(config_path="", config=whole)], repo)
 
     def _load_single_config(self, default: ResultDefault, repo: IConfigRepository) -> ConfigResult:
         if isinstance(default, Merged):
             return ConfigResult("merged", str(default.config_path), default.config, {"package": None})
-        return super()._load_single_config(default, repo)
+        load = partial(super()._load_single_config, default, repo)
+        what = ("placed", default.config_path, default.package, default.primary)
+        return repo.once(what, load) if isinstance(repo, Reading) else load()
 
     def with_values(self, whole: DictConfig, parsed: list[Override], values: list[str]) -> DictConfig:
         given = [one for one in parsed if one.input_line in values and not one.is_sweep_override()]
@@ -144,8 +161,10 @@ def collecting_what_is_read() -> Iterator[None]:
     plain = defaults_list._create_interpolation_map
 
     def collected(overrides: Any, defaults: list[InputDefault], self_added: bool) -> DictConfig:
-        read = any(one.is_interpolation() for one in defaults)
-        return plain(overrides, defaults, self_added) if read else NOTHING
+        referring = [one.get_name() for one in defaults if one.is_interpolation()]
+        if any("${defaults." in str(name) for name in referring):
+            return plain(overrides, defaults, self_added)  # the old way, by a choice's place in the list
+        return DictConfig(overrides.known_choices) if referring else NOTHING
 
     defaults_list._create_interpolation_map = collected  # type: ignore[assignment]
     try:
