@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import timm
 import torch
-from conftest import Command, only
+from conftest import Command, Small, only
 from torch import Tensor, nn
 
 import unix_exp
@@ -159,8 +159,8 @@ def test_in_bf16_its_answers_are_nearly_the_same_inside_autocast_and_outside() -
 
 
 def test_a_step_with_it_compiles_as_one_graph() -> None:
-    student, teacher = (unix_exp.model("resnet8", num_classes=10) for _ in range(2))
-    networks = {"student": student, "teacher": frozen(teacher, "bf16", 32)}
+    student = Small()
+    networks = {"student": student, "teacher": frozen(Small(), "bf16", 32)}
     objective = Weighted({"kd": unix_exp.criterion("kd")}, {"kd": 1.0})
     method = Offline(Parts(networks, unix_exp.sampler("unix", k=6), objective))
     step = torch.compile(method, fullgraph=True, backend="aot_eager")

@@ -36,7 +36,7 @@ def without_weights(network: nn.Module) -> nn.Module:
     """A copy on the meta device; no weight is copied on the way there."""
     there: dict[int, Tensor] = {}
     for one in chain(network.parameters(), network.buffers()):
-        bare = one.detach().to("meta")
+        bare = torch.empty_strided(one.shape, one.stride(), dtype=one.dtype, device="meta")
         there[id(one)] = nn.Parameter(bare, one.requires_grad) if isinstance(one, nn.Parameter) else bare
     return copy.deepcopy(network, there)
 

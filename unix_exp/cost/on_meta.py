@@ -6,7 +6,7 @@ also imports its compiler, which takes two seconds more.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from functools import cache
 from math import prod
 from typing import Any
@@ -18,11 +18,14 @@ from torch.utils._pytree import tree_flatten, tree_map_only, tree_unflatten
 from unix_exp.cost.mode import Mode
 
 Answer = Callable[..., Any]  # None: PyTorch has to answer itself
+MOST = 4096  # forms of answers
+KNOWN: dict[Hashable, Any] = {}  # answers that are never given, only others of the same form
 FEW = 200_000  # values, with which an operation takes less time than PyTorch's Python does without
 
 aten = torch.ops.aten
 # What the CPU does otherwise: strides of its own; running statistics that the schema does not say are written.
 ELSEWHERE = (aten.convolution.default, aten.native_batch_norm.default)
+QUICK = (aten.empty.memory_format, aten.empty_strided.default)  # on any device
 
 
 class AtOnce(Mode):
@@ -42,11 +45,36 @@ def depends_on_shapes_alone(func: Any) -> bool:
     schema = func._schema
     aliases = [one.alias_info for one in (*schema.arguments, *schema.returns) if one.alias_info is not None]
     by_values = {Tag.data_dependent_output, Tag.dynamic_output_shape} & set(func.tags)
-    return func.namespace == "aten" and func not in ELSEWHERE and not aliases and not by_values
+    return func.namespace == "aten" and func not in (*ELSEWHERE, *QUICK) and not aliases and not by_values
 
 
 def of_zeros(func: Any, args: Any, kwargs: Any) -> Any:
-    """What it makes of zeros on the CPU, without its values; None where they would be many."""
+    """What it makes of zeros on the CPU, without its values, found once for the same forms; None where it cannot."""
+    key = (func, form_of(args), form_of(kwargs), torch.get_default_dtype())
+    if key not in KNOWN:
+        if len(KNOWN) >= MOST:
+            KNOWN.clear()
+        try:
+            KNOWN[key] = worked_out(func, args, kwargs)
+        except Exception:
+            return None  # PyTorch says what is wrong with the tensors that were given
+    known = KNOWN[key]
+    return bare(known) if isinstance(known, Tensor) else tree_map_only(Tensor, bare, known)
+
+
+def form_of(given: Any) -> Hashable:
+    """All of an argument that decides the form of an answer; 1, 1.0 and True are not the same."""
+    if isinstance(given, Tensor):
+        stride = given.stride() if given.layout is torch.strided else None
+        return type(given), given.shape, stride, given.dtype, given.device
+    if isinstance(given, list | tuple):
+        return type(given), tuple([form_of(one) for one in given])
+    if isinstance(given, dict):
+        return tuple([(name, form_of(one)) for name, one in given.items()])
+    return type(given), given
+
+
+def worked_out(func: Any, args: Any, kwargs: Any) -> Any:
     leaves, form = tree_flatten((args, kwargs))
     given = [one for one in leaves if isinstance(one, Tensor)]
     devices = {one.type for one in leaves if isinstance(one, torch.device)}
@@ -56,12 +84,8 @@ def of_zeros(func: Any, args: Any, kwargs: Any) -> Any:
     if sum(sizes) > FEW:
         return None
     words, named = tree_unflatten([on_cpu(one) for one in leaves], form)
-    try:
-        with torch.random.fork_rng(devices=[], enabled=Tag.nondeterministic_seeded in func.tags):
-            answer = func(*words, **named)
-    except Exception:
-        return None  # PyTorch says what is wrong with the tensors that were given
-    return tree_map_only(Tensor, bare, answer)
+    with torch.random.fork_rng(devices=[], enabled=Tag.nondeterministic_seeded in func.tags):
+        return tree_map_only(Tensor, bare, func(*words, **named))
 
 
 def on_cpu(one: Any) -> Any:
