@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from conftest import only
+from fixtures import only
 from PIL import Image
 
 import unix_exp

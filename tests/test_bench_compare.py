@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 from benches import TINY
-from conftest import Command
+from fixtures import Command
 
 from unix_exp.bench import __main__ as command_line
 from unix_exp.bench import case, compare

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from conftest import Command
+from fixtures import Command
 from plugged import forgotten_afterwards
 from torch import nn
 

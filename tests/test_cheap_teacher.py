@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import torch
 import torch.nn.functional as F
-from conftest import Command
+from fixtures import Command
 from test_frozen import worn
 from torch import nn
 

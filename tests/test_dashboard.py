@@ -14,7 +14,7 @@ from urllib.parse import unquote
 
 import mirrored
 import pytest
-from conftest import Said
+from fixtures import Said
 
 from unix_exp import config, dashboard
 from unix_exp.dashboard import __main__ as entry

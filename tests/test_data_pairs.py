@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from conftest import Command
+from fixtures import Command
 from pictures import loaded, paint
 from PIL import Image
 

@@ -168,7 +168,8 @@ def test_an_evaluation_counts_on_the_gpu() -> None:
 
 
 def test_the_analysis_looks_at_a_batch_on_the_gpu(settings: Settings) -> None:
-    made, given, centres = method(settings), batch(), torch.zeros(CLASSES, 64)
+    made, given = method(settings), batch()
+    centres = torch.zeros(CLASSES, made.teacher.fc.in_features)
     analysis = Analysis(made, loaded(), Runtime(device="cuda"), centres)
     with OnGpu():
         analysis.add(analysis.look(given), kept=given.index % 2 == 0)

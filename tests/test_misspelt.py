@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 from checked import said_of
-from conftest import Command
+from fixtures import Command
 from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf
 

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 import torch
-from conftest import Command
+from fixtures import Command
 from torch import Tensor, nn
 
 from unix_exp.cost import rules

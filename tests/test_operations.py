@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import torch
 import torch.nn.functional as F
-from conftest import Small
+from fixtures import Small
 from torch import Tensor, nn
 
 from unix_exp.cost import rules

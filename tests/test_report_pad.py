@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 from browser import chromium
-from conftest import Command
+from fixtures import Command
 from made_runs import changed, made, table
 from PIL import Image
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from conftest import TINY
+from fixtures import TINY
 
 from unix_exp import config
 from unix_exp.config import compose

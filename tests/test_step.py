@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
-from conftest import Small
+from fixtures import Small
 from torch import Tensor
 
 import unix_exp

@@ -11,7 +11,7 @@ import time
 from pathlib import Path
 
 import pytest
-from conftest import Command
+from fixtures import Command
 from forking import process_of
 from starter import Starter
 

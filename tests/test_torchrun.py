@@ -15,7 +15,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
-from conftest import TINY, Command
+from fixtures import TINY, Command
 from forking import process_of
 from PIL import Image
 
