@@ -205,8 +205,8 @@ def test_a_run_begins_without_pytorchs_compiler(tmp_path: Path) -> None:
     """Which takes two seconds to import. Some criteria still need it; conventional KD and UNIX do not."""
     words = [
         "dataset=shapes", "dataset.side=16", "dataset.train_count=32", "dataset.test_count=24", "recipe=smoke",
-        "recipe.batch=16", "logger=none", "teacher=resnet8", "student=resnet8", "teacher_recipe.batch=16", "runtime.device=cpu",
-        "runtime.threads=1",
+        "recipe.batch=16", "logger=none", "teacher=resnet8", "student=resnet8", "teacher_recipe.batch=16",
+        "runtime.device=cpu", "runtime.threads=1",
     ]  # fmt: skip
     code = f"import sys, unix_exp; list(unix_exp.fit(*{words})); print('torch._dynamo' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=True)
