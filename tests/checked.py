@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 from unittest import mock
 
-from fixtures import Said
+from common import Said
 from omegaconf import DictConfig
 
 from unix_exp import train

@@ -23,7 +23,7 @@ STARTER = pytest.StashKey[Starter]()
 
 def pytest_configure(config: pytest.Config) -> None:
     if config.getoption("dist", "no") == "no" or hasattr(config, "workerinput"):  # here tests are run
-        config.pluginmanager.import_plugin("fixtures")
+        config.pluginmanager.import_plugin("common")
 
 
 @pytest.hookimpl(optionalhook=True)

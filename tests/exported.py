@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from fixtures import only
+from common import only
 from PIL import Image
 
 import unix_exp

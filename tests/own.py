@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 import torch
-from fixtures import SHORT, SIDE, only
+from common import SHORT, SIDE, only
 from torch import Tensor, nn
 from torch.utils._pytree import tree_flatten
 

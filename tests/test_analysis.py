@@ -11,7 +11,7 @@ from types import SimpleNamespace
 
 import pytest
 import torch
-from fixtures import Command, Small, only
+from common import Command, Small, only
 from safetensors.torch import load_file
 from torch import Tensor, nn
 

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 import torch
 from assembled import CPU, RECIPE, Case, Noise, networks_of, settings_of
-from fixtures import TINY, Command
+from common import TINY, Command
 from stored import unwatched, work
 
 import unix_exp

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 import torch
-from fixtures import Command, Said, only
+from common import Command, Said, only
 from own import SHORT, file_of, kept, trained
 from safetensors.torch import load_file
 

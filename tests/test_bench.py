@@ -14,7 +14,7 @@ from xml.etree import ElementTree
 import pytest
 import torch
 from benches import TINY, loaded
-from fixtures import Command
+from common import Command
 
 from unix_exp.bench import __main__ as command_line
 from unix_exp.bench import compare

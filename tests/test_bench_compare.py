@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 from benches import TINY
-from fixtures import Command
+from common import Command
 
 from unix_exp.bench import __main__ as command_line
 from unix_exp.bench import case, compare

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from fixtures import Command, Small
+from common import Command, Small
 from tape import Tape
 from torch import Tensor
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from fixtures import Command
+from common import Command
 from plugged import forgotten_afterwards
 from torch import nn
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from fixtures import SHORT
+from common import SHORT
 from own import forward_of, located, result, trained
 
 import unix_exp

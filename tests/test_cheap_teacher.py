@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import torch
 import torch.nn.functional as F
-from fixtures import Command
+from common import Command
 from test_frozen import worn
 from torch import nn
 

@@ -9,7 +9,7 @@ from typing import ClassVar
 
 import pytest
 import yaml
-from fixtures import TINY, Command, only
+from common import TINY, Command, only
 from hydra.core.config_store import ConfigStore
 
 from unix_exp import config

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from fixtures import TINY, Command
+from common import TINY, Command
 from starter import same_run
 
 from unix_exp.cluster import submitted

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from fixtures import SIDE, Command, only
+from common import SIDE, Command, only
 from hydra import compose, initialize_config_dir
 
 from unix_exp import config

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 import torch
 from alike import differences
-from fixtures import TINY
+from common import TINY
 from omegaconf import DictConfig
 from safetensors.torch import load_file
 

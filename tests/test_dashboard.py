@@ -14,7 +14,7 @@ from urllib.parse import unquote
 
 import mirrored
 import pytest
-from fixtures import Said
+from common import Said
 
 from unix_exp import config, dashboard
 from unix_exp.dashboard import __main__ as entry

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from fixtures import Command
+from common import Command
 from pictures import loaded, paint
 from PIL import Image
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from fixtures import SIDE, Command, only
+from common import SIDE, Command, only
 from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 from torch import nn

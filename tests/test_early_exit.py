@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 import torch
+from common import SIDE, Command
 from families import smallest_of_each_file
-from fixtures import SIDE, Command
 from safetensors.torch import load_file
 from test_frozen import worn
 from torch import Tensor, nn

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 import yaml
 from checked import is_right, said_of, wrong_with
-from fixtures import TINY
+from common import TINY
 from fuzzing.mutations import ODD
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from fixtures import TINY
+from common import TINY
 from starter import Starter, moment, records, same_run, starter
 
 ROOT = Path(__file__).parents[1]

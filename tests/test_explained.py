@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import Annotated
 
 import pytest
-from fixtures import Command
+from common import Command
 
 from unix_exp import train
 from unix_exp.cli.explained import REQUIRED, Setting, registry_of, settings_of

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import torch
 from assembled import Tiny
-from fixtures import SIDE, TINY, Command, only
+from common import SIDE, TINY, Command, only
 from mapped import GOLDEN, batch, output
 from safetensors.torch import load_file
 from torch import Tensor, nn

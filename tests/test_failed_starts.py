@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from fixtures import SHORT, Command, only
+from common import SHORT, Command, only
 
 from unix_exp.run.folder import RunFolder
 from unix_exp.types import Mistake

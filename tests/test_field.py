@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 import yaml
-from fixtures import Command
+from common import Command
 from made_runs import changed, made, table
 
 from unix_exp import config, paper

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 import torch
-from fixtures import TINY, Command, only
+from common import TINY, Command, only
 from safetensors.torch import load_file, save_file
 
 from unix_exp.models import published

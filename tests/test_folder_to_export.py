@@ -11,7 +11,7 @@ import onnxruntime
 import pytest
 import timm
 import torch
-from fixtures import Command, only
+from common import Command, only
 from PIL import Image
 from safetensors.torch import save_file
 

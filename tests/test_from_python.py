@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 import torch
-from fixtures import SIDE, TINY, Command, only
+from common import SIDE, TINY, Command, only
 from own import SHORT, file_of, trained, untimed
 from safetensors.torch import load_file, save_file
 from torch import nn

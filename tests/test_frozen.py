@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import timm
 import torch
-from fixtures import Command, Small, only
+from common import Command, Small, only
 from torch import Tensor, nn
 
 import unix_exp

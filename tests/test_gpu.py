@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from fixtures import Command, Small
+from common import Command, Small
 
 import unix_exp
 from unix_exp.criteria.kd import KD

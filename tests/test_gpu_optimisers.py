@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 import torch
-from fixtures import Small
+from common import Small
 
 import unix_exp
 from unix_exp.criteria.kd import KD

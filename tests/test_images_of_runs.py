@@ -7,7 +7,7 @@ import shutil
 from pathlib import Path
 
 import pytest
-from fixtures import TINY, Command, only
+from common import TINY, Command, only
 from pictures import of_equal_size, paint_folder
 
 from unix_exp.config import compose

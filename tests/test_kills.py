@@ -8,7 +8,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from fixtures import TINY
+from common import TINY
 from starter import Starter, moment, records, same_run
 
 ROOT = Path(__file__).parents[1]

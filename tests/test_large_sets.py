@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from fixtures import Command, only
+from common import Command, only
 from pictures import paint_imagenet, paint_tiny_imagenet
 from test_torchrun import torchrun
 

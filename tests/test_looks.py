@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from fixtures import Command, Small, only
+from common import Command, Small, only
 from pictures import loaded, paint_imagenet
 from PIL import Image
 from torch import Tensor

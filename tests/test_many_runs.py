@@ -11,7 +11,7 @@ from pathlib import Path
 
 import many_runs
 import pytest
-from fixtures import Command
+from common import Command
 
 from unix_exp.report import __main__ as report
 from unix_exp.report.naming import labelled

@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 import tiny_onnx
 import torch
-from fixtures import SIDE, TINY, Command, only
+from common import SIDE, TINY, Command, only
 from PIL import Image
 
 import unix_exp

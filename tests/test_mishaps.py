@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 import torch
-from fixtures import TINY, Command, only
+from common import TINY, Command, only
 from PIL import Image
 from starter import Starter, same_run
 

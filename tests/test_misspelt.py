@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 from checked import said_of
-from fixtures import Command
+from common import Command
 from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf
 

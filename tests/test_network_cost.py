@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 import torch
-from fixtures import Command
+from common import Command
 from torch import Tensor, nn
 
 from unix_exp.cost import rules

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from fixtures import Command, only
+from common import Command, only
 from plugged import forgotten_afterwards
 from safetensors.torch import load_file
 from torch import Tensor

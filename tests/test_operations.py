@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import torch
 import torch.nn.functional as F
-from fixtures import Small
+from common import Small
 from torch import Tensor, nn
 
 from unix_exp.cost import rules

@@ -11,7 +11,7 @@ import pytest
 import torch
 from assembled import RECIPE, Noise, Tiny, settings_of
 from assembled import Case as Chosen
-from fixtures import SIDE, Command, only
+from common import SIDE, Command, only
 from own import check_that_it_resumes, trained, trial
 from PIL import Image
 from torch import Tensor

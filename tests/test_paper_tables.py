@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from fixtures import Command
+from common import Command
 from made_runs import changed, made, row, table
 
 from unix_exp.report import __main__ as command

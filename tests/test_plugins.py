@@ -11,7 +11,7 @@ from importlib.metadata import EntryPoint
 from pathlib import Path
 
 import pytest
-from fixtures import Command, only
+from common import Command, only
 from plugged import CERTAIN, MINE, forgotten_afterwards, write_certain
 
 from unix_exp import config, train

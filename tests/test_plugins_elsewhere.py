@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 import yaml
-from fixtures import TINY, Command, only
+from common import TINY, Command, only
 from plugged import forgotten_afterwards, write_certain
 
 from unix_exp.bench import case

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import torch
 from assembled import Noise, Tiny
-from fixtures import TINY, Command, only
+from common import TINY, Command, only
 from torch import Tensor, nn
 
 from unix_exp.probes import __main__ as command_line

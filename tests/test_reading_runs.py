@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 from browser import Seen
-from fixtures import Command
+from common import Command
 from made_runs import changed, made
 
 from unix_exp.report import __main__ as command

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from fixtures import Command, only
+from common import Command, only
 from made_runs import changed, made, table
 from plugged import forgotten_afterwards
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 from browser import chromium
-from fixtures import Command
+from common import Command
 from made_runs import changed, made, table
 from PIL import Image
 

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from fixtures import Command
+from common import Command
 from made_runs import changed, made
 
 from unix_exp import config, paper

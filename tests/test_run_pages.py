@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from fixtures import Command
+from common import Command
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from made_looks import looking

@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 import torch
-from fixtures import TINY, Command, only
+from common import TINY, Command, only
 from omegaconf import OmegaConf
 from safetensors.torch import load_file
 

@@ -11,8 +11,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from common import Command
 from filelock import FileLock
-from fixtures import Command
 from made_runs import changed, made
 
 from unix_exp.report.runs import read_run

@@ -9,8 +9,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from common import Command
 from filelock import FileLock
-from fixtures import Command
 from made_runs import changed, made
 from test_runs_at_hand import begun
 

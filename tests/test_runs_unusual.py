@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from fixtures import Command
+from common import Command
 from made_runs import changed, made
 from test_runs_at_hand import begun
 

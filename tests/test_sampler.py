@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 
 import pytest
 import torch
-from fixtures import SIDE, TINY, only
+from common import SIDE, TINY, only
 from own import check_that_it_resumes, register, trained
 from torch import Tensor, nn
 

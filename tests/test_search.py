@@ -10,7 +10,7 @@ from types import ModuleType
 from typing import Any, ClassVar
 
 import pytest
-from fixtures import SHORT, Command
+from common import SHORT, Command
 from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
 from hydra.core.config_store import ConfigStore
 from hydra.core.override_parser.overrides_parser import OverridesParser

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from fixtures import TINY
+from common import TINY
 
 from unix_exp import config
 from unix_exp.config import compose

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from fixtures import Command
+from common import Command
 
 from unix_exp import config
 from unix_exp.catalogue import __main__ as command

@@ -11,7 +11,7 @@ from typing import Any
 import mirrored
 import pytest
 import wandb
-from fixtures import MIRRORED, Command, only
+from common import MIRRORED, Command, only
 from made_looks import picture
 
 from unix_exp.cli.help_on import Asked, of_word

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import torch
 import torch.nn.functional as F
-from fixtures import only
+from common import only
 from own import check_that_it_resumes, kept, register, trained
 from torch import nn
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
-from fixtures import Small
+from common import Small
 from torch import Tensor
 
 import unix_exp

@@ -11,7 +11,7 @@ import time
 from pathlib import Path
 
 import pytest
-from fixtures import TINY, Command, store_of
+from common import TINY, Command, store_of
 from pictures import paint_imagenet
 from starter import Starter, records, same_run
 

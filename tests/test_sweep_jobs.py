@@ -11,7 +11,7 @@ import time
 from pathlib import Path
 
 import pytest
-from fixtures import Command
+from common import Command
 from forking import process_of
 from starter import Starter
 

@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 import yaml
+from common import Command, only
 from filelock import FileLock
-from fixtures import Command, only
 from hydra.errors import MissingConfigException
 
 import unix_exp

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import torch
 from assembled import Case, first_batch, training
-from fixtures import SHORT, SIDE, only
+from common import SHORT, SIDE, only
 from own import forward_of, kept, located, register, result, same, trained, trial
 from torch import Tensor
 from torch.nn import functional as F

@@ -15,7 +15,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
-from fixtures import TINY, Command
+from common import TINY, Command
 from forking import process_of
 from PIL import Image
 

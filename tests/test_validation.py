@@ -14,7 +14,7 @@ import pytest
 import torch
 from alike import differences
 from assembled import Case, training
-from fixtures import SIDE, only
+from common import SIDE, only
 from own import trained
 from safetensors.torch import load_file
 from torch import Tensor

@@ -8,7 +8,7 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
-from fixtures import Command
+from common import Command
 from made_runs import changed, made, table
 
 from unix_exp.report import __main__ as command

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 import torch
-from fixtures import only
+from common import only
 from own import check_that_it_resumes, kept, register, trained
 from safetensors.torch import load_file
 

@@ -11,7 +11,7 @@ import mirrored
 import pytest
 import wandb
 import yaml
-from fixtures import MIRRORED, TINY, Command, only
+from common import MIRRORED, TINY, Command, only
 
 from unix_exp import config
 from unix_exp.sinks import wandb as sink

@@ -10,7 +10,7 @@ from typing import Any
 
 import yaml
 from checked import is_right, said_of, wrong_with
-from fixtures import TINY
+from common import TINY
 from hydra import compose
 from omegaconf import OmegaConf
 
