@@ -249,14 +249,15 @@ def named_in(words: Iterable[str]) -> list[str]:
 def given(words: Iterable[str], key: str) -> list[str]:
     """Every value that a command line gives a setting; the last word wins."""
     # Here, because the report reads settings too and has nothing to compose.
-    from hydra.core.override_parser.overrides_parser import OverridesParser
     from hydra.errors import HydraException
+
+    from unix_exp.config.parsed import parsed_word
 
     values: list[str] = []
     for word in words:
         if word.lstrip("+").startswith(f"{key}="):
             with suppress(HydraException):  # Hydra reads the word next, and says what is wrong with it
-                values = list(texts(OverridesParser.create().parse_override(word)))
+                values = list(texts(parsed_word(word)))
     return values
 
 

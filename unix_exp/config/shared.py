@@ -14,7 +14,6 @@ from hydra._internal import defaults_list
 from hydra._internal.config_loader_impl import ConfigLoaderImpl, get_overrides_dirname
 from hydra._internal.config_repository import CachingConfigRepository, IConfigRepository
 from hydra.core.default_element import InputDefault, ResultDefault
-from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override
 from hydra.errors import ConfigCompositionException
 from hydra.plugins.config_source import ConfigResult
@@ -23,6 +22,7 @@ from omegaconf import DictConfig, ListConfig, flag_override
 from omegaconf.errors import OmegaConfBaseException
 
 from unix_exp.config.kept import Kept, Reading
+from unix_exp.config.parsed import parsed_words
 from unix_exp.types import Mistake
 
 NO_CHOICE = "a group takes a choice by name"
@@ -39,7 +39,6 @@ class Sharing(ConfigLoaderImpl):
     def __init__(self, plain: ConfigLoaderImpl) -> None:
         super().__init__(plain.config_search_path)
         self.kept = Kept(plain.config_search_path)
-        self.parsed: dict[str, Override] = {}  # the words of the command or job that is composed
 
     def load_configuration(
         self,
@@ -50,8 +49,7 @@ class Sharing(ConfigLoaderImpl):
         validate_sweep_overrides: bool = True,
     ) -> DictConfig:
         try:
-            parsed = OverridesParser.create().parse_overrides(overrides)
-            self.parsed = dict(zip(overrides, parsed, strict=True))
+            parsed = parsed_words(overrides)
             if validate_sweep_overrides:
                 self.validate_sweep_overrides_legal(parsed, run_mode, from_shell)
             choices, values = choices_and_values(tuple(overrides))
@@ -67,10 +65,7 @@ class Sharing(ConfigLoaderImpl):
     def _parse_overrides_and_create_caching_repo(
         self, config_name: str | None, overrides: list[str]
     ) -> tuple[list[Override], CachingConfigRepository]:
-        if self.parsed.keys() >= set(overrides):
-            parsed = [self.parsed[one] for one in overrides]
-        else:
-            parsed = OverridesParser.create().parse_overrides(overrides)
+        parsed = parsed_words(overrides)
         reading = Reading(self.repository, self.kept)
         self._process_config_searchpath(config_name, parsed, reading)
         check_choices(parsed, reading)  # now that the folders of the command's own search path are known

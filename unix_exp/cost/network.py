@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import copy
 from itertools import chain
+from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from unix_exp.cost.on_meta import AtOnce
 from unix_exp.cost.operations import Counted, Operations
+from unix_exp.models.copied import copied
 from unix_exp.models.early import EarlyExit
 from unix_exp.models.smaller import is_asked_smaller
 
@@ -34,11 +36,11 @@ def forward(network: nn.Module, size: int, device: str) -> Counted:
 
 def without_weights(network: nn.Module) -> nn.Module:
     """A copy on the meta device; no weight is copied on the way there."""
-    there: dict[int, Tensor] = {}
+    there: dict[int, Any] = {}
     for one in chain(network.parameters(), network.buffers()):
         bare = torch.empty_strided(one.shape, one.stride(), dtype=one.dtype, device="meta")
         there[id(one)] = nn.Parameter(bare, one.requires_grad) if isinstance(one, nn.Parameter) else bare
-    return copy.deepcopy(network, there)
+    return copied(network, there)
 
 
 def on_cpu(network: nn.Module) -> nn.Module:

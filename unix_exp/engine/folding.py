@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -16,6 +15,7 @@ from torch.utils.hooks import RemovableHandle
 
 from unix_exp.engine.cpu import LearnsInFloat32
 from unix_exp.engine.whole_numbers import in_whole_numbers
+from unix_exp.models.copied import copied
 from unix_exp.models.parts import classify
 from unix_exp.types import Output
 
@@ -71,11 +71,11 @@ def frozen(
     """
     # A GPU rounds convolutions to TF32, which differs from the folded ones by more than folding may. So folding and
     # comparing happen in float32 on the CPU, whatever device the network is on.
-    plain = copy.deepcopy(network).to("cpu", torch.float32).eval()
+    plain = copied(network).to("cpu", torch.float32).eval()
     folded = with_norms_folded(plain, size)
     if (reason := refusal(plain, folded, size)) is not None:
         say(f"the batch norms of the frozen network are not folded into its convolutions, so it takes longer: {reason}")
-        folded = copy.deepcopy(network)
+        folded = copied(network)
     folded = folded.to(next(network.parameters()).device)
     if precision == WHOLE_NUMBERS:
         folded = in_whole_numbers(folded, [example(folded, size)] if shown is None else shown())
@@ -85,7 +85,7 @@ def frozen(
 @torch.no_grad()
 def with_norms_folded(network: nn.Module, size: int) -> nn.Module:
     """A copy in which each batch norm that reads a convolution's output is part of that convolution."""
-    folded = copy.deepcopy(network).eval()
+    folded = copied(network).eval()
     names = {module: name for name, module in folded.named_modules()}
     for convolution, norm in only_readers(folded, size):
         assert norm.running_mean is not None and norm.running_var is not None

@@ -11,6 +11,7 @@ from unix_exp import config
 from unix_exp.config import Settings
 from unix_exp.registry import models
 from unix_exp.run import components
+from unix_exp.run.as_yaml import as_yaml
 from unix_exp.run.checkpoint import Differences, weights_in
 from unix_exp.run.sources import AUTO
 
@@ -33,7 +34,7 @@ def fresh_classifier(role: str, chosen: Settings, classes: int) -> str | None:
 
 
 def frozen_dict(chosen: Settings) -> str:
-    return OmegaConf.to_yaml(OmegaConf.create(chosen))
+    return as_yaml(chosen)
 
 
 @cache

@@ -11,12 +11,12 @@ from pathlib import Path
 from typing import Any
 
 from filelock import FileLock, Timeout
-from omegaconf import OmegaConf
 
 from unix_exp import config
 from unix_exp.config import Settings
 from unix_exp.config.paths import at_home
 from unix_exp.run import looks
+from unix_exp.run.as_yaml import as_yaml
 from unix_exp.run.checkpoint import previous, remove_leftovers, write_whole
 from unix_exp.run.foreign import json_of, parsed, text_of
 from unix_exp.run.record import check_finished
@@ -108,7 +108,7 @@ class RunFolder:
     def write_config(self, settings: dict[str, Any], command: str | None = None) -> None:
         """The settings, after the command that began or continued the run, where one was typed."""
         head = f"{COMMAND}{as_line(command)}\n" if command else ""
-        text = head + OmegaConf.to_yaml(OmegaConf.create(settings))
+        text = head + as_yaml(settings)
         write_whole(self.config, lambda part: part.write_text(text))
 
     def write_description(self, values: dict[str, Any]) -> None:

@@ -7,13 +7,13 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import ChoiceSweep, Glob, Override, RangeSweep
 from hydra.errors import HydraException
 
 from unix_exp.cli.help import groups
 from unix_exp.cli.search import check_direction
 from unix_exp.config import compose
+from unix_exp.config.parsed import parsed_word
 from unix_exp.sweeps import grid
 from unix_exp.types import Mistake
 
@@ -49,10 +49,10 @@ def check_search(words: Iterable[str], config_dir: Path | None) -> None:
 
 def readable(words: Iterable[str]) -> list[Override]:
     """The words that Hydra can read; it says itself what is wrong with the others."""
-    parser, found = OverridesParser.create(), []
+    found = []
     for word in words:
         try:
-            found.append(parser.parse_override(word))
+            found.append(parsed_word(word))
         except HydraException:
             continue
         except Exception:  # Hydra's parser and antlr's raise whatever comes of numbers of thousands of digits
