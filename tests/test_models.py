@@ -17,6 +17,7 @@ from families import smallest_of_each_file
 from fvcore.nn import FlopCountAnalysis
 from torch import Tensor, nn
 
+from unix_exp.models.copied import copied
 from unix_exp.registry import check_settings, models
 from unix_exp.types import Mistake
 
@@ -125,6 +126,21 @@ def test_larger_images_and_other_classes_fit_and_are_planned_on_the_meta_device(
     assert large.embedding.shape == small.embedding.shape
     assert all(feature.dim() == 4 for feature in large.features[:-1])
     assert large.features[0].shape[2] == 2 * small.features[0].shape[2]
+
+
+def test_a_copy_has_weights_and_hooks_of_its_own() -> None:
+    network = models["resnet8"]()
+    heard: list[str] = []
+    network.fc.register_forward_hook(lambda *_: heard.append("either"))
+    made = copied(network)
+    made.conv1.register_forward_hook(lambda *_: heard.append("the copy"))
+    network(noise(32))
+    assert heard == ["either"]
+    made(noise(32))
+    assert heard == ["either", "the copy", "either"]
+    assert_same(made.eval()(noise(32)), network.eval()(noise(32)))
+    made.conv1.weight.data.zero_()
+    assert network.conv1.weight.any()
 
 
 @every_net

@@ -108,7 +108,7 @@ def breaks() -> Iterator[None]:
 def test_the_last_good_checkpoint_is_kept_and_the_step_named(breaks: None, tiny: Command) -> None:
     said = tiny(
         "distiller=supervised", "~criterion", "+criterion.breaks.after=1", "student=resnet8", "recipe.epochs=3",
-        "dataset.train_count=840", "recipe.batch=8", "dataset.test_count=24", "runtime.checkpoint_minutes=null",
+        "dataset.train_count=420", "recipe.batch=4", "dataset.test_count=24", "runtime.checkpoint_minutes=null",
     )  # fmt: skip
     assert said.code == 2, said
     message = (only(Path("runs")) / "failure.txt").read_text()

@@ -107,6 +107,20 @@ def test_an_answer_at_once_is_the_one_of_pytorch(name: str) -> None:
     plain = found(FUNCTIONS[name])
     with AtOnce():
         assert found(FUNCTIONS[name]) == plain
+        assert found(FUNCTIONS[name]) == plain, "now that it is known"
+
+
+def test_forms_that_look_alike_have_answers_of_their_own() -> None:
+    whole, read_by = maps(2, dtype=torch.int64), (torch.float32, torch.float64)
+    with AtOnce():
+        assert [(whole * number).dtype for number in (1, 1.0, True)] == [torch.int64, torch.float32, torch.int64]
+        assert [(whole * one).stride() for one in (maps(3, 2), maps(2, 3).t())] == [(2, 1), (1, 3)]
+        try:
+            for dtype in read_by:
+                torch.set_default_dtype(dtype)
+                assert (whole / 2).dtype is dtype
+        finally:
+            torch.set_default_dtype(torch.float32)
 
 
 def test_every_answer_is_given() -> None:

@@ -180,7 +180,8 @@ def test_a_finished_run_holds_the_student_alone_and_the_weight_of_every_image(
 
 
 def test_the_smoke_scale_runs_every_arm(command: Command) -> None:
-    said = command("sweep=pad_controls", "scale=smoke", "teacher=resnet8", "student=resnet8", "seed=0", "logger=none")
+    small = ("teacher=resnet8", "student=resnet8", "dataset.side=16", "seed=0", "logger=none")
+    said = command("sweep=pad_controls", "scale=smoke", *small)
     assert said.code == 0, said.err
     results = [json.loads(path.read_text()) for path in Path("runs").glob("*/result.json")]
     assert len(results) == 7

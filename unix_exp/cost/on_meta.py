@@ -51,13 +51,13 @@ def depends_on_shapes_alone(func: Any) -> bool:
 def of_zeros(func: Any, args: Any, kwargs: Any) -> Any:
     """What it makes of zeros on the CPU, without its values, found once for the same forms; None where it cannot."""
     key = (func, form_of(args), form_of(kwargs), torch.get_default_dtype())
-    if key not in KNOWN:
-        if len(KNOWN) >= MOST:
-            KNOWN.clear()
-        try:
+    try:
+        if key not in KNOWN:
+            if len(KNOWN) >= MOST:
+                KNOWN.clear()
             KNOWN[key] = worked_out(func, args, kwargs)
-        except Exception:
-            return None  # PyTorch says what is wrong with the tensors that were given
+    except Exception:
+        return None  # PyTorch says what is wrong with the tensors that were given
     known = KNOWN[key]
     return bare(known) if isinstance(known, Tensor) else tree_map_only(Tensor, bare, known)
 
