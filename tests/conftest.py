@@ -54,8 +54,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 def pytest_collection_finish() -> None:
-    """Before the first test: its runs share trials, and garbage is collected, seldom, and not what was imported."""
-    if "unix_exp.run.plan" in sys.modules:  # else these tests train nothing
+    """Before the first test: runs share their trials; garbage is collected, seldom, and not what was imported."""
+    if "unix_exp.run.plan" in sys.modules:  # else few of these tests train, if any
         import trials
 
         trials.shared()

@@ -35,9 +35,15 @@ def trained(case: Case, recipe: Recipe = SLOW) -> dict[str, Any]:
 
 
 def tried_by_the_first(case: Case, images: type[Noise]) -> Trial:
-    """All would find the same, each in the time that the training takes."""
-    found = [trial_of(case, images) if World.here().leads else None]
-    dist.broadcast_object_list(found)
+    """A trial takes as long as the training, and all find the same: of the first method, this is seen."""
+    world = World.here()
+    found = [trial_of(case, images) if world.leads or case == once_each()[0] else None]
+    if found[0] is not None and not world.leads:
+        own = found[0]
+        dist.broadcast_object_list(found)
+        assert (own.ledger, own.per_image, own.features) == (found[0].ledger, found[0].per_image, found[0].features)
+    else:
+        dist.broadcast_object_list(found)
     assert found[0] is not None
     return found[0]
 

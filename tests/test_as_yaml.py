@@ -13,7 +13,7 @@ RESULTS = Path(__file__).parents[1] / "results"
 ODD = [
     "1e3", "yes", "", " x ", "a: b", "ünïcode ✓", "x" * 300, "word " * 60, "line\nbreak", "- dash", "0x10", "12:30",
     "2020-01-01", "null", "~", "#x", "'quote'", '"quote"', "\ttab", "${a}", "%x", "@x", "`x", None, True, 1e-7, 1e22,
-    float("inf"), 7, [], {}, [1, [2, {"q": []}], {}], {"on": {"deep": [None, "off"]}},
+    float("inf"), 7, Path("a/b"), [], {}, [1, [2, {"q": []}], {}], {"on": {"deep": [None, "off"]}},
 ]  # fmt: skip
 
 

@@ -84,7 +84,7 @@ def batch() -> Batch:
 
 
 def method(settings: Settings) -> Distiller:
-    """As a run assembles it, on the GPU, of networks with few layers: each network is asked by itself."""
+    """As a run assembles it, on the GPU; of small networks, as test_every_network_stays_on_the_gpu sees the others."""
     roles = ("student", *declared_roles(settings))
     plain: dict[str, nn.Module] = {role: Tiny(4 if role == "student" else 6) for role in roles}
     networks = extended(settings, plain, SIZE)

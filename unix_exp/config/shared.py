@@ -156,9 +156,9 @@ def collecting_what_is_read() -> Iterator[None]:
     plain = defaults_list._create_interpolation_map
 
     def collected(overrides: Any, defaults: list[InputDefault], self_added: bool) -> DictConfig:
-        referring = [one.get_name() for one in defaults if one.is_interpolation()]
-        if any("${defaults." in str(name) for name in referring):
-            return plain(overrides, defaults, self_added)  # the old way, by a choice's place in the list
+        referring = [one.get_config_path() for one in defaults if one.is_interpolation()]
+        if any("defaults" in path for path in referring):
+            return plain(overrides, defaults, self_added)  # Hydra's old way: by a choice's place in the list
         return DictConfig(overrides.known_choices) if referring else NOTHING
 
     defaults_list._create_interpolation_map = collected  # type: ignore[assignment]

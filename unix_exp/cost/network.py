@@ -38,7 +38,10 @@ def without_weights(network: nn.Module) -> nn.Module:
     """A copy on the meta device; no weight is copied on the way there."""
     there: dict[int, Any] = {}
     for one in chain(network.parameters(), network.buffers()):
-        bare = torch.empty_strided(one.shape, one.stride(), dtype=one.dtype, device="meta")
+        if one.layout is torch.strided:
+            bare = torch.empty_strided(one.shape, one.stride(), dtype=one.dtype, device="meta")
+        else:
+            bare = one.detach().to("meta")
         there[id(one)] = nn.Parameter(bare, one.requires_grad) if isinstance(one, nn.Parameter) else bare
     return copied(network, there)
 

@@ -19,7 +19,8 @@ from unix_exp.cost.mode import Mode
 
 Answer = Callable[..., Any]  # None: PyTorch has to answer itself
 MOST = 4096  # forms of answers
-KNOWN: dict[Hashable, Any] = {}  # answers that are never given, only others of the same form
+KNOWN: dict[Hashable, Any] = {}  # patterns: who asks gets new tensors of the same form
+PLAIN = (int, float, complex, str, type(None), torch.dtype, torch.device, torch.layout, torch.memory_format)
 FEW = 200_000  # values, with which an operation takes less time than PyTorch's Python does without
 
 aten = torch.ops.aten
@@ -50,8 +51,10 @@ def depends_on_shapes_alone(func: Any) -> bool:
 
 def of_zeros(func: Any, args: Any, kwargs: Any) -> Any:
     """What it makes of zeros on the CPU, without its values, found once for the same forms; None where it cannot."""
-    key = (func, form_of(args), form_of(kwargs), torch.get_default_dtype())
     try:
+        if (form := form_of((args, kwargs))) is None:
+            return worked_out(func, args, kwargs)
+        key = (func, form, torch.get_default_dtype(), torch.is_autocast_enabled("cpu"))
         if key not in KNOWN:
             if len(KNOWN) >= MOST:
                 KNOWN.clear()
@@ -63,15 +66,17 @@ def of_zeros(func: Any, args: Any, kwargs: Any) -> Any:
 
 
 def form_of(given: Any) -> Hashable:
-    """All of an argument that decides the form of an answer; 1, 1.0 and True are not the same."""
+    """All of an argument that decides the form of an answer; 1, 1.0 and True are not the same.
+
+    None where an argument has more than a form, such as a generator, which every call moves on.
+    """
     if isinstance(given, Tensor):
         stride = given.stride() if given.layout is torch.strided else None
         return type(given), given.shape, stride, given.dtype, given.device
-    if isinstance(given, list | tuple):
-        return type(given), tuple([form_of(one) for one in given])
-    if isinstance(given, dict):
-        return tuple([(name, form_of(one)) for name, one in given.items()])
-    return type(given), given
+    if isinstance(given, list | tuple | dict):
+        parts = [form_of(one) for one in (given.values() if isinstance(given, dict) else given)]
+        return None if None in parts else (type(given), *(given if isinstance(given, dict) else ()), *parts)
+    return (type(given), given) if isinstance(given, PLAIN) else None
 
 
 def worked_out(func: Any, args: Any, kwargs: Any) -> Any:

@@ -13,7 +13,7 @@ AnyModule = TypeVar("AnyModule", bound=nn.Module)
 
 
 def copied(module: AnyModule, known: dict[int, Any] | None = None) -> AnyModule:
-    """A deep copy; `known` are copies by the number of what they are of, as for deepcopy."""
+    """A deep copy. `known` are copies that were made before, by the id() of each original, as deepcopy takes them."""
     return copy.deepcopy(module, {**dict(empty_tables(module)), **(known or {})})
 
 

@@ -5,7 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 import yaml
+from omegaconf import OmegaConf
 from omegaconf._utils import OmegaConfDumper
+from yaml.representer import RepresenterError
 
 
 class Dumper(getattr(yaml, "CSafeDumper", yaml.SafeDumper)):  # type: ignore[misc]
@@ -19,5 +21,8 @@ Dumper.add_representer(str, OmegaConfDumper.str_representer)
 
 
 def as_yaml(settings: dict[str, Any]) -> str:
-    text: str = yaml.dump(settings, Dumper=Dumper, default_flow_style=False, allow_unicode=True, sort_keys=False)
+    try:
+        text: str = yaml.dump(settings, Dumper=Dumper, default_flow_style=False, allow_unicode=True, sort_keys=False)
+    except RepresenterError:  # a path, or whatever else a plug-in's constructor has for a default
+        return OmegaConf.to_yaml(OmegaConf.create(settings))
     return text
