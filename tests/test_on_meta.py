@@ -123,6 +123,17 @@ def test_forms_that_look_alike_have_answers_of_their_own() -> None:
             torch.set_default_dtype(torch.float32)
 
 
+def test_every_draw_from_a_generator_moves_it_on() -> None:
+    """Else a component that hides one would be refused in the first trial of a process alone."""
+    generator = torch.Generator()
+    seen = [generator.get_state()]
+    with AtOnce():
+        for _ in range(2):
+            torch.randperm(5, generator=generator, device="meta")
+            seen.append(generator.get_state())
+    assert not torch.equal(seen[0], seen[1]) and not torch.equal(seen[1], seen[2])
+
+
 def test_every_answer_is_given() -> None:
     given = set()
 
