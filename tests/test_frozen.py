@@ -146,7 +146,7 @@ def test_where_folding_would_change_the_answers_it_is_left_and_that_is_said() ->
 
 
 def test_in_bf16_its_answers_are_nearly_the_same_inside_autocast_and_outside() -> None:
-    network = worn(unix_exp.model("resnet8", num_classes=10)).eval()
+    network = worn(unix_exp.model("resnet8x4", num_classes=10)).eval()
     cheap, images = frozen(network, "bf16", 32), torch.randn(4, 3, 32, 32)
     with torch.no_grad():
         wanted = network(images).logits

@@ -157,9 +157,10 @@ def test_a_whole_step_never_asks_for_a_value(sampler: str) -> None:
     assert all(term.is_meta for term in losses.terms.values())
 
 
-@pytest.mark.parametrize(("scout_mode", "precision"), [("frozen", "float32"), ("eval", "float32"), ("train", "bf16")])
+@pytest.mark.parametrize(
+    ("scout_mode", "precision"), [("train", "float32"), ("frozen", "float32"), ("eval", "float32"), ("train", "bf16")]
+)
 def test_the_step_compiles_as_one_graph(scout_mode: str, precision: str) -> None:
-    """The default, a scout in train mode and float32, is compiled in the next test."""
     torch._dynamo.reset()
     sampler = unix_exp.sampler("unix", scout_mode=scout_mode)
     runtime = Runtime(device="cpu", scout_precision=precision)
