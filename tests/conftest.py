@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import gc
 import os
 import sys
@@ -24,6 +25,8 @@ STARTER = pytest.StashKey[Starter]()
 def pytest_configure(config: pytest.Config) -> None:
     if config.getoption("dist", "no") == "no" or hasattr(config, "workerinput"):  # here tests are run
         config.pluginmanager.import_plugin("common")
+    if hasattr(config, "workerinput"):  # what is imported from here on has ended by then; freeing it all takes seconds
+        atexit.register(os._exit, 0)
 
 
 @pytest.hookimpl(optionalhook=True)
@@ -62,3 +65,10 @@ def pytest_collection_finish() -> None:
     gc.freeze()
     gc.set_threshold(10_000, 10, 50)
     gc.enable()
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_sessionfinish() -> None:
+    """What could not be freed would be looked for five times, among all that was ever made."""
+    gc.collect()
+    gc.freeze()

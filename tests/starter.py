@@ -253,7 +253,10 @@ def warm_up() -> None:
 
 def prepare() -> str:
     """All that takes time; where the package was imported from."""
-    import torch._dynamo  # what every training imports sooner or later
+    # What many trainings import sooner or later.
+    import tabulate  # noqa: F401  # type: ignore[import-untyped]
+    import torch._dynamo
+    import torchvision.transforms.v2  # noqa: F401
 
     import unix_exp.run.perform
 
