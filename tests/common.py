@@ -208,11 +208,19 @@ def beside(exported_run: Path, capfd: pytest.CaptureFixture[str]) -> Command:
     return type_it
 
 
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
+@pytest.fixture(scope="session")
+def one_browser() -> Iterator[Any]:
     """Chromium, or a skip."""
     with chromium() as found:
         yield found
+
+
+@pytest.fixture(scope="module")
+def browser(one_browser: Any) -> Iterator[Any]:
+    """The same, without the pages of other files."""
+    yield one_browser
+    for context in one_browser.contexts:
+        context.close()
 
 
 def only(folder: Path, pattern: str = "*") -> Path:

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from browser import chromium
 from common import Command
 from made_runs import changed, made, table
 from PIL import Image
@@ -160,21 +159,20 @@ def test_pictures_that_are_not_whole_are_left_out(report: Command, damage: str) 
     assert list(Path("report/figures").glob("spread-*"))
 
 
-def test_the_browser_shows_the_pictures(report: Command) -> None:
+def test_the_browser_shows_the_pictures(report: Command, browser: Any) -> None:
     pad("learned", pictured=True)
     report("runs")
-    with chromium() as browser:
-        page = browser.new_page()
-        page.goto(Path("report/index.html").absolute().as_uri())
-        drawn = page.locator("svg image").all()
-        assert [round(image.bounding_box()["width"]) > 0 for image in drawn] == [True, True]
-        size = page.evaluate(
-            """async () => {
-                const picture = new Image();
-                picture.src = document.querySelector("svg image").getAttribute("href");
-                await picture.decode();
-                return [picture.naturalWidth, picture.naturalHeight];
-            }"""
-        )
-        assert size == [64, 32]
-        page.close()
+    page = browser.new_page()
+    page.goto(Path("report/index.html").absolute().as_uri())
+    drawn = page.locator("svg image").all()
+    assert [round(image.bounding_box()["width"]) > 0 for image in drawn] == [True, True]
+    size = page.evaluate(
+        """async () => {
+            const picture = new Image();
+            picture.src = document.querySelector("svg image").getAttribute("href");
+            await picture.decode();
+            return [picture.naturalWidth, picture.naturalHeight];
+        }"""
+    )
+    assert size == [64, 32]
+    page.close()
