@@ -54,13 +54,17 @@ class Names:
             return None
         taken = self.names + self.marks + self.rules
         others = self.names + [box for box in self.marks if not box.meets(Box(x - 1, y - 1, x + 1, y + 1))]
+        blocked = set()  # nearer than the next ring
         for ring in RINGS:
             for right, down in DIRECTIONS:
+                if (right, down) in blocked:
+                    continue
                 end_x, end_y = x + right * ring, y + down * ring
                 left = end_x - width(name) * (0.5 if abs(right) < 0.3 else float(right < 0))
                 way = [(x + right * far, y + down * far) for far in range(8, int(ring) - 2, 3)]
                 steps = [Box(at_x - 1, at_y - 1, at_x + 1, at_y + 1) for at_x, at_y in way]
-                if any(step.meets(other) for step in steps for other in others):
+                if any(step.meets_any(others) for step in steps):
+                    blocked.add((right, down))
                     continue
                 if (drawn := self.at(name, [(left, end_y + down * SIZE / 2)], taken)) is not None:
                     self.marks += steps
@@ -84,7 +88,7 @@ class Names:
     def at(self, name: str, positions: Sequence[tuple[float, float]], taken: Sequence[Box]) -> Markup | None:
         for left, middle in positions:
             box = Box(left, middle - SIZE / 2 - 1, left + width(name), middle + SIZE / 2 + 1)
-            if self.room.holds(box) and not any(box.meets(other) for other in taken):
+            if self.room.holds(box) and not box.meets_any(taken):
                 self.names.append(box)
                 return text_at(left, middle + SIZE * 0.36, name, kind="halo name")
         return None

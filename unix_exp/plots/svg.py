@@ -54,6 +54,11 @@ class Box(NamedTuple):
             self.left < other.right and other.left < self.right and self.top < other.bottom and other.top < self.bottom
         )
 
+    def meets_any(self, others: Iterable[Box]) -> bool:
+        """Any of them: what a report asks most often."""
+        left, top, right, bottom = self
+        return any(left < x2 and x1 < right and top < y2 and y1 < bottom for x1, y1, x2, y2 in others)
+
     def holds(self, other: Box) -> bool:
         return (
             self.left <= other.left and other.right <= self.right
