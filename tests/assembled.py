@@ -17,6 +17,7 @@ from torch import Tensor, nn
 from unix_exp.config import plugins
 from unix_exp.data.resident import Images, Resident
 from unix_exp.engine.loop import Training
+from unix_exp.engine.randomness import set_seed
 from unix_exp.engine.runtime import Runtime
 from unix_exp.recipe import Recipe
 from unix_exp.registry import Registry, criteria, distillers, samplers
@@ -131,7 +132,7 @@ def settings_of(case: Case) -> dict[str, Any]:
 def networks_of(case: Case) -> dict[str, nn.Module]:
     """A network for every role that the method and its sampler declare; the student is narrower than the others."""
     roles = declared_roles(settings_of(case))
-    torch.manual_seed(1)
+    set_seed(1)
     networks: dict[str, nn.Module] = {"student": Tiny(4)}
     for role in roles:
         networks.setdefault(role, Tiny(4 if case.average else 6))

@@ -53,7 +53,7 @@ def made(
             "analysis/teacher_distance_kept": 3.0, "analysis/teacher_distance_left_out": 2.0,
             **{f"cost/{part}_gflops": 250.0 * epoch for part in ("scout", "teacher", "student_forward", "backward")},
         })  # fmt: skip
-    for epoch in range(1, schedule + 1):
+    for epoch in range(1, schedule + 1) if analysed else ():
         analysis.append({
             "epoch": epoch, "drawn_per_class": [rng.randrange(20, 60) for _ in range(CLASSES)],
             "accuracy_per_class": [round(rng.uniform(40, 95), 2) for _ in range(CLASSES)],

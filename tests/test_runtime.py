@@ -10,6 +10,7 @@ import torch
 from unix_exp.engine import runtime
 from unix_exp.engine.cpu import computes_bf16
 from unix_exp.engine.evaluate import evaluation_batch
+from unix_exp.engine.randomness import set_seed
 from unix_exp.engine.runtime import Runtime
 from unix_exp.types import Mistake
 
@@ -92,3 +93,17 @@ def test_emulated_bf16_is_remarked_upon(monkeypatch: pytest.MonkeyPatch) -> None
     for asked in ("precision", "teacher_precision", "scout_precision"):
         (remark,) = Runtime(device="cpu", **{asked: "bf16"}).remarks()  # type: ignore[arg-type]
         assert "slower than float32" in remark
+
+
+@pytest.mark.parametrize("number", [0, 7, -1, 2**63])
+def test_a_seed_is_pytorchs(number: int) -> None:
+    torch.manual_seed(number)
+    theirs = torch.rand(8)
+    set_seed(number)
+    assert torch.rand(8).equal(theirs)
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="on a machine without a GPU")
+def test_a_seed_writes_no_traceback_down(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("traceback.format_stack", lambda *_: pytest.fail("it takes a millisecond, and is kept"))
+    set_seed(3)

@@ -6,9 +6,9 @@ import json
 from collections.abc import Hashable, Mapping
 from typing import Any
 
-import torch
 from torch import nn
 
+from unix_exp.engine.randomness import set_seed
 from unix_exp.engine.world import World
 from unix_exp.recipe import Recipe
 from unix_exp.registry import REGISTRIES
@@ -33,7 +33,7 @@ def once(
     key = key_of(settings, networks, data, recipe, answers)
     if key not in KNOWN:
         KNOWN[key] = tried(settings, networks, data, recipe, answers)
-    torch.manual_seed(settings["seed"])  # a trial sets it; what follows is not to depend on the order of tests
+    set_seed(settings["seed"])  # a trial sets it; what follows is not to depend on the order of tests
     return KNOWN[key]
 
 

@@ -9,6 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from unix_exp.engine.randomness import set_seed
 from unix_exp.types import Mistake, Sampler
 
 
@@ -61,7 +62,7 @@ class Choice:
             fresh.load_state_dict(state)
         devices = [only.device] if only is not None and only.is_cuda else []
         with torch.random.fork_rng(devices):
-            torch.manual_seed(seed)
+            set_seed(seed)
             again = fresh.begin(epoch)  # type: ignore[union-attr]
         for name, value in vars(self.sampler).items():
             if not isinstance(value, nn.Module) and not same(value, vars(fresh).get(name)):

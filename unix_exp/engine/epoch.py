@@ -18,7 +18,7 @@ from unix_exp.engine.evaluate import Evaluation, evaluate
 from unix_exp.engine.finite import LossWatch, check_state
 from unix_exp.engine.optimiser_state import set_lr
 from unix_exp.engine.parallel import agree, stop_if_asked
-from unix_exp.engine.randomness import generators, set_generators
+from unix_exp.engine.randomness import generators, set_generators, set_seed
 from unix_exp.engine.step import Between, Means
 from unix_exp.engine.validation import judged_on, judges
 from unix_exp.engine.world import Divided, World
@@ -54,7 +54,7 @@ class Epoch:
         run.clock.set(self.number)
         # All randomness is a function of (seed, epoch), so that a continued run draws what an uninterrupted one does.
         self.seed = epoch_seed(run.seed, self.number)
-        torch.manual_seed(self.seed + 1)  # + 1: the data seeds a generator of its own, with other numbers
+        set_seed(self.seed + 1)  # + 1: the data seeds a generator of its own, with other numbers
         run.method.train()
         self.only = self.chosen(part)
         batch = stage.recipe.batch

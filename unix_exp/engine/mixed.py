@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from unix_exp.engine.epoch import epoch_seed, rest
+from unix_exp.engine.randomness import set_seed
 from unix_exp.engine.recording import unchanged
 from unix_exp.types import Batch
 
@@ -37,7 +38,7 @@ def mixed_of(run: Training, most: int) -> Mixed | None:
     method.train()
     moved = [buffer for buffer in method.buffers() if not buffer.is_inference()]
     with unchanged(moved, runtime.place()):
-        torch.manual_seed(seed + 1)
+        set_seed(seed + 1)
         given = next(iter(rest(run.data, run.stages[-1].recipe.batch, seed, None, run.views(epoch), 0)))
         given = given._replace(images=runtime.batch_layout(given.images))
         with runtime.autocast():

@@ -35,6 +35,7 @@ def is_baseline(row: Mapping[str, Any]) -> bool:
     return bool(row["sampler"] == published()["conventional"]["sampler"])
 
 
+@cache
 def split(pair: str) -> tuple[str, str]:
     """wrn_40_2_wrn_16_2 -> wrn_40_2, wrn_16_2: the first is a name of conf/model/."""
     words, known = pair.split("_"), {path.stem for path in (config.choices_folder() / "model").glob("*.yaml")}

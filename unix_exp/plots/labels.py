@@ -53,7 +53,8 @@ class Names:
         if width(name) > LONGEST_NAME:
             return None
         taken = self.names + self.marks + self.rules
-        others = self.names + [box for box in self.marks if not box.meets(Box(x - 1, y - 1, x + 1, y + 1))]
+        at, near = (Box(x - far, y - far, x + far, y + far) for far in (1, RINGS[-1]))
+        others = [box for box in self.names + [one for one in self.marks if not one.meets(at)] if box.meets(near)]
         blocked = set()  # nearer than the next ring
         for ring in RINGS:
             for right, down in DIRECTIONS:

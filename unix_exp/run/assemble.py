@@ -16,6 +16,7 @@ from unix_exp import config
 from unix_exp.config import Settings
 from unix_exp.distillers.clock import Clock
 from unix_exp.distillers.distiller import Distiller, Parts
+from unix_exp.engine.randomness import set_seed
 from unix_exp.engine.still import with_still_batch_norms
 from unix_exp.registry import distillers
 from unix_exp.run import components
@@ -69,7 +70,7 @@ def assemble(
 
     `still_norms`: the batch norms of the networks that it trains keep their statistics.
     """
-    torch.manual_seed(settings["seed"] + HEADS)
+    set_seed(settings["seed"] + HEADS)
     sampler = components.sampler(settings["sampler"], facts)
     criterion = components.criterion(settings["criterion"], facts)
     parts = Parts(networks, sampler, criterion, scouting, averages or {}, further_roles(settings))

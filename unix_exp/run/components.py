@@ -12,6 +12,7 @@ from unix_exp import config
 from unix_exp.config import optimiser
 from unix_exp.criteria.weighted import Weighted
 from unix_exp.engine.optimiser import optimiser_of
+from unix_exp.engine.randomness import set_seed
 from unix_exp.engine.runtime import Runtime
 from unix_exp.ranges import Weight, check_value, shown
 from unix_exp.recipe import Recipe
@@ -54,7 +55,7 @@ def network(settings: Mapping[str, Any], role: str, classes: int, seed: int) -> 
     """A network with fresh weights that depend only on the seed, or with those of its publisher."""
     if settings.get("pace") not in ("full", "light"):
         raise Mistake(f"{role}.pace is {settings.get('pace')!r}; choose full or light")
-    torch.manual_seed(seed)
+    set_seed(seed)
     own = config.without(settings, "name", "pace", *config.OF_WEIGHTS)
     made: nn.Module = models.make(settings["name"], own, role=role, num_classes=classes)
     return made

@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from unix_exp import config
 from unix_exp.config import Settings
 from unix_exp.criteria.maps import last_stages
+from unix_exp.engine.randomness import set_seed
 from unix_exp.models.extended import Extended
 from unix_exp.models.parts import classify, mean_pool
 from unix_exp.models.published import filled_elsewhere
@@ -61,7 +62,7 @@ def extended(settings: Settings, networks: Mapping[str, nn.Module], size: int) -
         "side": wanted.shape[-1],
         "replaced": own,
     }
-    torch.manual_seed(settings["seed"] + PROJECTORS)
+    set_seed(settings["seed"] + PROJECTORS)
     with next(student.parameters()).device:
         return {**networks, "student": with_parts(student, classifier_of(networks["teacher"], width), made)}
 
