@@ -63,7 +63,7 @@ def pytest_collection_finish() -> None:
 
         trials.shared()
     gc.freeze()
-    gc.set_threshold(50_000, 20, 50)
+    gc.set_threshold(2000, 20, 50)
     gc.enable()
 
 

@@ -18,7 +18,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from unix_exp import config
 from unix_exp.config import choices_folder, compose, kept
-from unix_exp.config.kept import KEPT, READ
+from unix_exp.config.kept import FILES, KEPT, MADE
 from unix_exp.config.once import composed_once
 from unix_exp.config.unwritten import PROVIDER, forget
 
@@ -117,7 +117,8 @@ def test_what_hydra_says_of_itself_is_merged_once_for_all_choices_of_ours(monkey
 
     with compose.hydra_ready():
         KEPT.clear()
-        READ.clear()
+        FILES.clear()
+        MADE.clear()
         assert of_hydra("sampler=random") > 5
         assert "sampler/random" in loaded
         assert of_hydra("sampler=random", "seed=2", "experiment=kd", "sampler=random") == 0

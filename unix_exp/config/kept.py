@@ -11,7 +11,6 @@ import os
 import pickle
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -30,7 +29,8 @@ MOST = 256  # configurations, of 20 KB each
 
 Key = tuple[Any, ...]
 KEPT: dict[Key, bytes] = {}
-READ: dict[Key, bytes] = {}
+FILES: dict[Key, ConfigResult | None] = {}
+MADE: dict[Key, bytes] = {}
 STATES: dict[Key, int] = {}  # a number is hashed and compared faster than the two hundred files that it stands for
 NUMBERS = itertools.count()  # none is given twice
 
@@ -41,7 +41,8 @@ class Kept:
     def __init__(self, searched: ConfigSearchPath) -> None:
         self.searched = tuple((one.provider, one.path) for one in searched.get_path())
         self.own: dict[Key, bytes] = {}
-        self.read: dict[Key, bytes] = {}  # files, as Hydra reads them, and what it says of itself
+        self.files: dict[Key, ConfigResult | None] = {}  # as Hydra reads them
+        self.made: dict[Key, bytes] = {}  # of files: each put in its place, and what Hydra says of itself
         self.state: int | None = None
 
     def find(self, name: str | None, words: tuple[str, ...], mode: RunMode) -> DictConfig | None:
@@ -88,27 +89,45 @@ class Reading(CachingConfigRepository):
         self.kept = kept
 
     def load_config(self, config_path: str) -> ConfigResult | None:
-        if (known := f"config_path={config_path}") in self.cache:
-            return self.cache[known]
-        read = partial(super().load_config, config_path)
-        found: ConfigResult | None = self.once((config_path,), read)
-        self.cache[known] = found
-        return found
+        """To be read and not to be changed, as many times as Hydra asks."""
+        if config_path not in self.cache:
+            files, key = self.place(FILES, self.kept.files, config_path)
+            if key not in files:
+                files[key] = self.delegate.load_config(config_path)
+            self.cache[config_path] = files[key]
+        return self.cache[config_path]
 
     def once(self, what: Key, make: Callable[[], Any]) -> Any:
         """A copy of what was made of these choices before, which is changed by whoever composes with it."""
-        sources = self.get_sources()
-        ours = only_ours(one.path for one in sources if one.scheme() == "file")
-        key = (self.kept.choices(), *((one.provider, one.path) for one in sources), *what)
-        made = READ if ours else self.kept.read
-        if len(made) >= 16 * MOST:
-            made.clear()
-        if key in made:
-            return pickle.loads(made[key])
-        found = make()
+        known, key = self.place(MADE, self.kept.made, *what)
+        if key in known:
+            return pickle.loads(known[key])
+        made = make()
         with suppress(Exception):  # what cannot be copied
-            made[key] = pickle.dumps(found, pickle.HIGHEST_PROTOCOL)
-        return found
+            known[key] = pickle.dumps(made, pickle.HIGHEST_PROTOCOL)
+        return made
+
+    def place(self, shared: dict[Key, Any], own: dict[Key, Any], *what: Any) -> tuple[dict[Key, Any], Key]:
+        """Where something is kept that was found in these sources, and under which key."""
+        sources = self.get_sources()
+        known = shared if only_ours(one.path for one in sources if one.scheme() == "file") else own
+        if len(known) >= 16 * MOST:
+            known.clear()
+        return known, (self.kept.choices(), *((one.provider, one.path) for one in sources), *what)
+
+
+class Changeable(CachingConfigRepository):
+    """The same files, for what changes them."""
+
+    def __init__(self, reading: Reading) -> None:
+        self.reading, self.delegate = reading, reading.delegate
+
+    def load_config(self, config_path: str) -> ConfigResult | None:
+        try:
+            return copy.deepcopy(self.reading.load_config(config_path))
+        except Exception:  # a choice of somebody's own code holds what cannot be copied
+            found: ConfigResult | None = self.delegate.load_config(config_path)
+            return found
 
 
 def only_ours(folders: Iterable[str]) -> bool:

@@ -13,6 +13,7 @@ from hydra import version
 from hydra._internal import defaults_list
 from hydra._internal.config_loader_impl import ConfigLoaderImpl, get_overrides_dirname
 from hydra._internal.config_repository import CachingConfigRepository, IConfigRepository
+from hydra.core import default_element
 from hydra.core.default_element import InputDefault, ResultDefault
 from hydra.core.override_parser.types import Override
 from hydra.errors import ConfigCompositionException
@@ -21,16 +22,19 @@ from hydra.types import RunMode
 from omegaconf import DictConfig, ListConfig, flag_override
 from omegaconf.errors import OmegaConfBaseException
 
-from unix_exp.config.kept import Kept, Reading
+from unix_exp.config.kept import Changeable, Kept, Reading
 from unix_exp.config.parsed import parsed_words
 from unix_exp.types import Mistake
 
 NO_CHOICE = "a group takes a choice by name"
 NOTHING = DictConfig({})  # to be read
+MARK = "HYDRA_REMOVE_TOP_LEVEL_DEFAULTS"
 PLAIN = ("seed", "method", "runs", "teachers", "hydra.mode")  # no group's, and many commands differ in them
 
-# Hydra compares versions three hundred times in a composition, and reads their text each time.
+# Hydra compares versions three hundred times in a composition, and reads their text each time. For each of a hundred
+# names it makes a node, only to ask this whether the name refers to another choice.
 version._get_version = lru_cache(version._get_version)
+default_element.AnyNode = lru_cache(4096)(default_element.AnyNode)  # type: ignore[misc, assignment]
 
 
 class Sharing(ConfigLoaderImpl):
@@ -83,21 +87,23 @@ class Sharing(ConfigLoaderImpl):
 
     def merged(self, defaults: list[ResultDefault], repo: IConfigRepository) -> DictConfig:
         """All at once: after each merge OmegaConf goes through everything that was merged so far."""
-        compose = super()._compose_config_from_defaults_list
         whole = DictConfig({})
         try:
             with flag_override(whole, "no_deepcopy_set_nodes", True):
                 whole.merge_with(*(self._load_single_config(one, repo).config for one in defaults))
         except OmegaConfBaseException:
-            return compose(defaults, repo)  # which says in what file it is
-        return compose([Merged(config_path="", config=whole)], repo)
+            return super()._compose_config_from_defaults_list(defaults, repo)  # which says in what file it is
+        without_defaults(whole)
+        return whole
 
     def _load_single_config(self, default: ResultDefault, repo: IConfigRepository) -> ConfigResult:
         if isinstance(default, Merged):
             return ConfigResult("merged", str(default.config_path), default.config, {"package": None})
-        load = partial(super()._load_single_config, default, repo)
-        what = ("placed", default.config_path, default.package, default.primary)
-        return repo.once(what, load) if isinstance(repo, Reading) else load()
+        if not isinstance(repo, Reading):
+            return super()._load_single_config(default, repo)
+        load = partial(super()._load_single_config, default, Changeable(repo))
+        placed: ConfigResult = repo.once(("placed", default.config_path, default.package, default.primary), load)
+        return placed
 
     def with_values(self, whole: DictConfig, parsed: list[Override], values: list[str]) -> DictConfig:
         given = [one for one in parsed if one.input_line in values and not one.is_sweep_override()]
@@ -120,6 +126,19 @@ class Merged(ResultDefault):
     """Several choices, merged already."""
 
     config: DictConfig = field(default_factory=lambda: DictConfig({}))
+
+
+def without_defaults(whole: DictConfig) -> None:
+    """Take the lists of defaults out that Hydra has marked, as it does after each composition; it marks few of them."""
+    if whole._is_missing() or whole._is_none():
+        return
+    if whole._get_flag(MARK):
+        with flag_override(whole, ["readonly", "struct"], False):
+            whole._set_flag(MARK, None)
+            whole.pop("defaults", None)
+    for _, value in whole.items_ex(resolve=False):
+        if isinstance(value, DictConfig):
+            without_defaults(value)
 
 
 def into_a_list(given: list[Override], whole: DictConfig) -> Mistake | None:
