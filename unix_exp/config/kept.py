@@ -23,6 +23,7 @@ from hydra.plugins.config_source import ConfigResult
 from hydra.types import RunMode
 from omegaconf import DictConfig
 
+from unix_exp.config.quick_yaml import quick_yaml
 from unix_exp.config.settings import choices_folder
 
 MOST = 256  # configurations, of 20 KB each
@@ -93,7 +94,8 @@ class Reading(CachingConfigRepository):
         if config_path not in self.cache:
             files, key = self.place(FILES, self.kept.files, config_path)
             if key not in files:
-                files[key] = self.delegate.load_config(config_path)
+                with quick_yaml():
+                    files[key] = self.delegate.load_config(config_path)
             self.cache[config_path] = files[key]
         return self.cache[config_path]
 

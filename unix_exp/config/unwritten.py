@@ -17,6 +17,7 @@ from omegaconf.errors import OmegaConfBaseException
 from yaml import YAMLError
 
 from unix_exp.config import plugins
+from unix_exp.config.quick_yaml import quick_yaml
 from unix_exp.config.source import registered_in
 from unix_exp.registry import Registry, criteria, datasets, distillers, models, samplers, sinks
 from unix_exp.types import Mistake
@@ -98,7 +99,8 @@ def places(beside: Path, registry: Registry, group: str, name: str) -> Iterator[
 
 def read(folder: Path, path: str) -> tuple[Any, str | None]:
     try:
-        found = FileConfigSource(PROVIDER, f"file://{folder}").load_config(path)
+        with quick_yaml():
+            found = FileConfigSource(PROVIDER, f"file://{folder}").load_config(path)
     except (YAMLError, HydraException, OmegaConfBaseException, OSError, ValueError) as error:
         raise Mistake(f"{folder / path}.yaml cannot be read: {first_line(error)}") from error
     return found.config, found.header.get("package")
