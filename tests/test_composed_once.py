@@ -13,6 +13,7 @@ import hydra
 import pytest
 from hydra._internal.config_loader_impl import ConfigLoaderImpl
 from hydra.core.config_store import ConfigStore
+from hydra.core.global_hydra import GlobalHydra
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, OmegaConf
 
@@ -132,3 +133,23 @@ def test_one_command_s_values_reach_no_other(tmp_path: Path) -> None:
         first.recipe.lr = 7
         assert compose.composed(("sampler=unix", "recipe.lr=0.5")).sampler.k != 3
         assert compose.composed(("sampler=unix", "sampler.k=4")).recipe.lr != 7
+
+
+def test_what_was_read_is_not_changed_by_composing() -> None:
+    """It is shared by all commands: what changes it, does so to a copy."""
+    with compose.hydra_ready():
+        for known in (KEPT, FILES, MADE):
+            known.clear()
+        for experiment in ("unix", "pad"):
+            compose.composed((f"experiment={experiment}", "sampler.k=3" if experiment == "unix" else "seed=1"))
+        plain = GlobalHydra.instance().config_loader().repository
+        read = {key[-1]: found for key, found in FILES.items() if found is not None}
+        assert len(read) > 40
+        for path, found in read.items():
+            again = plain.load_config(path)
+            assert (found.header, found.defaults_list, found.config) == (
+                again.header,
+                again.defaults_list,
+                again.config,
+            )
+            assert OmegaConf.to_yaml(found.config) == OmegaConf.to_yaml(again.config)
