@@ -144,7 +144,7 @@ def test_what_was_read_is_not_changed_by_composing() -> None:
             compose.composed((f"experiment={experiment}", "sampler.k=3" if experiment == "unix" else "seed=1"))
         plain = GlobalHydra.instance().config_loader().repository
         read = {key[-1]: found for key, found in FILES.items() if found is not None}
-        assert len(read) > 40
+        assert len(read) > 20, len(read)
         for path, found in read.items():
             again = plain.load_config(path)
             assert (found.header, found.defaults_list, found.config) == (
