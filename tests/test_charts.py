@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import itertools
+import math
 import random
 import re
 
 import pytest
 from pages import luminance
 
+from unix_exp.plots.axes import frame
 from unix_exp.plots.charts import Front, Line, Point, heatmap, lines, scatter
+from unix_exp.plots.labels import Names
 from unix_exp.plots.markers import Style
 from unix_exp.plots.scatter import best
 from unix_exp.plots.style import ramp
@@ -113,6 +116,25 @@ def test_every_name_is_beside_its_point_or_below_the_plot_under_its_number() -> 
         r'<g class="entry"[^>]*><g transform="[^"]*"><text class="quiet"[^>]*><tspan[^>]*>(\d+)<', chart
     )
     assert sorted(beside) == sorted(listed) != []
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_a_line_to_a_name_and_the_name_lie_on_no_mark(seed: int) -> None:
+    rng = random.Random(seed)
+    plot = frame((0, 1), (0, 1), "x", "y", height=400)
+    names, (left, top, right, bottom) = Names(plot), plot.box
+    x, y = (left + right) / 2, (top + bottom) / 2
+    for _ in range(25):
+        far, angle = rng.uniform(9, 110), rng.uniform(0, 2 * math.pi)
+        names.avoid(x + far * math.cos(angle), y + far * math.sin(angle), 4)
+    marks = list(names.marks)
+    drawn = names.led_to(x, y, "a name")
+    assert drawn is not None
+    begin_x, begin_y, end_x, end_y = map(float, re.findall(r"[-\d.]+", re.search(r'd="([^"]*)"', str(drawn))[1]))
+    for step in range(11):
+        at_x, at_y = begin_x + (end_x - begin_x) * step / 10, begin_y + (end_y - begin_y) * step / 10
+        assert not any(mark.left < at_x < mark.right and mark.top < at_y < mark.bottom for mark in marks)
+    assert not any(names.names[-1].meets(mark) for mark in marks)
 
 
 def test_where_names_are_too_many_the_chart_says_how_many_it_lacks() -> None:
