@@ -26,7 +26,12 @@ def pytest_configure(config: pytest.Config) -> None:
     if config.getoption("dist", "no") == "no" or hasattr(config, "workerinput"):  # here tests are run
         config.pluginmanager.import_plugin("common")
     if hasattr(config, "workerinput"):  # what is imported from here on has ended by then; freeing it all takes seconds
-        atexit.register(os._exit, 0)
+        atexit.register(end_at_once, os.getpid())
+
+
+def end_at_once(worker: int) -> None:
+    if os.getpid() == worker:  # and not a fork of it
+        os._exit(0)
 
 
 @pytest.hookimpl(optionalhook=True)
