@@ -43,6 +43,7 @@ def levels_apart(one: torch.Tensor, other: torch.Tensor, std: tuple[float, ...] 
 @example(size=(32, 32), wanted=(32, 0), interpolation="bicubic", seed=0)  # stays as it is
 @example(size=(2, 130), wanted=(8, 1), interpolation="bicubic", seed=1)
 @example(size=(300, 100), wanted=(32, 8), interpolation="bicubic", seed=0)  # Pillow 13 would begin with the rows
+@example(size=(24, 24), wanted=(24, 6), interpolation="bilinear", seed=20)  # a tie in each of the two passes
 @settings(deadline=None, max_examples=60)
 def test_any_image_is_scaled_and_cut_as_pillow_does(
     size: tuple[int, int], wanted: tuple[int, int], interpolation: str, seed: int
@@ -50,7 +51,8 @@ def test_any_image_is_scaled_and_cut_as_pillow_does(
     own = Preprocessing(wanted[0], sum(wanted), interpolation, MEAN, STD)
     pixels = drawn(seed, *size)
     apart = levels_apart(Prepare(own)(torch.from_numpy(pixels.copy())[None])[0], own(Image.fromarray(pixels)))
-    assert apart.max() < 1.01 and (apart > 0.5).double().mean() < 0.3, "a tie may be rounded the other way"
+    assert apart.max() < 2.01 and (apart > 0.5).double().mean() < 0.3, "a tie may be rounded the other way"
+    assert (apart > 1.5).double().mean() < 0.01, "and seldom one in both passes"
 
 
 def test_the_order_of_the_passes_is_our_own() -> None:
